@@ -1,0 +1,48 @@
+# `make` sets up and runs the main job, `make test` sets up and tests, `make check` is what both of CI's halves run.
+
+PYTHON ?= python3
+# The rest is relative, so that a clone may lie in a folder with spaces in its name.
+VENV := .venv
+SNAKEMAKE := $(VENV)/bin/snakemake
+
+.PHONY: all run report test lint status clean
+.DEFAULT_GOAL := all
+
+all: run report
+	@echo
+	@echo "The trade-off:  results/figures/tradeoff.pdf (and arithmetic.pdf, facts.pdf, joint.pdf; .png beside each)"
+	@echo "The table:      results/tables/base/summary.md"
+	@echo "The report:     results/report.html"
+
+run: $(VENV)/installed
+	$(SNAKEMAKE) --cores all all
+
+report: run
+	$(SNAKEMAKE) --report results/report.html
+
+test: $(VENV)/installed-test lint
+	$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/installed-test
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/snakefmt --check Snakefile workflow
+	$(SNAKEMAKE) --lint
+
+status: $(VENV)/installed
+	$(VENV)/bin/python -m capacity.status --watch
+
+$(VENV)/installed: envs/requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --requirement envs/requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed envs/requirements-test.txt
+	$(VENV)/bin/python -m pip install --quiet --requirement envs/requirements-test.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) .snakemake

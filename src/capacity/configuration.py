@@ -1,0 +1,259 @@
+"""From config.yaml to the runs of each study: validation, expansion of grids, and seeds into jobs.
+
+Pure functions on the parsed configuration; only :func:`main_configuration` opens config.yaml.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from capacity import corpus, protocol
+from capacity.cells import Cell, make_cell, normalise_pairs
+from capacity.protocol import Size
+
+LONGEST_NAME = 200  # a file system takes 255 bytes for one part of a path; some are for suffixes
+SHAPE_AXES = ("layers", "heads", "width", "mlp_factor")
+
+Config = Mapping[str, Any]
+
+
+class ConfigurationError(ValueError):
+    """A configuration that cannot be run; the message names the key, the value and what would be right."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A named set of runs: for each cell, by canonical name, the seeds it is wanted with."""
+
+    name: str
+    title: str
+    cells: dict[str, Cell]
+    seeds: dict[str, tuple[int, ...]]
+
+
+def main_configuration(root: Path, budget: str | None = None) -> dict[str, Any]:
+    """``config.yaml`` in ``root``, validated, with another budget if one is named."""
+    config: dict[str, Any] = read_yaml(root / "config.yaml")
+    if budget is not None:
+        config["budget"] = budget
+    validate(config, read_yaml(root / "workflow/schemas/config.schema.yaml"))
+    return config
+
+
+def read_yaml(path: Path) -> Any:
+    """The value in a YAML file."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def validate(config: Config, schema: Mapping[str, Any]) -> None:
+    """Check a configuration against the schema, then across its fields. Raises ConfigurationError."""
+    errors = sorted(
+        jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path))
+    )
+    if errors:
+        raise ConfigurationError(_explain(errors[0]))
+    for name, shape in config["sizes"].items():
+        _check_size(name, Size(**shape))
+    _check_name("budget", config["budget"], config["budgets"])
+    for name in config["threads"].get("sizes", {}):
+        _check_name("threads.sizes", name, config["sizes"])
+    for budget, settings in config["budgets"].items():
+        for study in settings["run"]:
+            _check_name(f"budgets.{budget}.run", study, config["studies"])
+        for number, entry in enumerate(settings["cells"]):
+            key = f"budgets.{budget}.cells[{number}]"
+            for size in entry.get("where", {}).get("size", ()):
+                _check_name(f"{key}.where.size", size, config["sizes"])
+            if "seeds" in entry:
+                expand_seeds(entry["seeds"], f"{key}.seeds")
+    studies(config)
+
+
+def studies(config: Config) -> dict[str, Study]:
+    """Every study of a configuration, by name, under its budget. Raises ConfigurationError."""
+    return {name: _study(name, settings, config) for name, settings in config["studies"].items()}
+
+
+def expand_seeds(entries: Iterable[int | str], key: str) -> tuple[int, ...]:
+    """``[1337, "0-3"]`` as (0, 1, 2, 3, 1337). Raises ConfigurationError for a repeated seed or an empty range."""
+    seeds: list[int] = []
+    for entry in entries:
+        first, last = (entry, entry) if isinstance(entry, int) else (int(part) for part in entry.split("-"))
+        if last < first or last - first >= 100_000:
+            raise ConfigurationError(f"{key}: range {entry!r} must go upwards, over at most 100,000 seeds")
+        seeds.extend(range(first, last + 1))
+    repeated = [seed for seed, times in Counter(seeds).items() if times > 1]
+    if repeated:
+        raise ConfigurationError(f"{key}: seed {repeated[0]} stands there twice; seeds must be unique")
+    return tuple(sorted(seeds))
+
+
+def assign_jobs(
+    wanted: Sequence[Collection[int]], trained: Iterable[tuple[int, ...]], seeds_per_job: int
+) -> list[tuple[int, ...]]:
+    """The jobs that together train every wanted seed of one cell.
+
+    Args:
+        wanted: the seeds that each study asks for.
+        trained: the jobs whose results exist.
+        seeds_per_job: the most seeds of a new job.
+
+    What exists is kept as it is, so that asking for more seeds trains only the new ones. New seeds are cut into jobs
+    so that each study's new seeds are whole jobs, and a job is not cut anew when another one finishes.
+    """
+    left = set().union(*wanted)
+    jobs = []
+    for job in sorted(set(trained), key=lambda seeds: (-len(seeds), seeds)):
+        if left.intersection(job):
+            jobs.append(job)
+            left.difference_update(job)
+    askers: dict[tuple[bool, ...], list[int]] = {}
+    for seed in sorted(left):
+        askers.setdefault(tuple(seed in seeds for seeds in wanted), []).append(seed)
+    for seeds in askers.values():
+        jobs.extend(tuple(seeds[first : first + seeds_per_job]) for first in range(0, len(seeds), seeds_per_job))
+    return sorted(jobs)
+
+
+def threads(config: Config, size: Size) -> int:
+    """CPU threads of a job that trains a size."""
+    by_name = config["threads"].get("sizes", {})
+    by_shape = {Size(**config["sizes"][name]): number for name, number in by_name.items()}
+    return int(by_shape.get(size, config["threads"]["default"]))
+
+
+def _study(name: str, settings: Mapping[str, Any], config: Config) -> Study:
+    cells: dict[str, Cell] = {}
+    seeds: dict[str, tuple[int, ...]] = {}
+    for number, grid in enumerate(settings["grids"]):
+        key = f"studies.{name}.grids[{number}]"
+        for axes in _expand(grid, key, config):
+            cell, cell_seeds = _resolve(axes, grid, key, config)
+            if cell.name in cells:
+                raise ConfigurationError(f"{key}: the cell {cell.name} stands in this study twice")
+            cells[cell.name] = cell
+            seeds[cell.name] = cell_seeds
+    return Study(name, settings["title"], cells, seeds)
+
+
+def _expand(grid: Mapping[str, Any], key: str, config: Config) -> Iterable[dict[str, Any]]:
+    shape = [axis for axis in SHAPE_AXES if axis in grid]
+    if "size" in grid and shape:
+        raise ConfigurationError(f"{key}.{shape[0]}: give either size or {', '.join(SHAPE_AXES)}, not both")
+    if "size" not in grid and len(shape) < len(SHAPE_AXES):
+        missing = next(axis for axis in SHAPE_AXES if axis not in grid)
+        raise ConfigurationError(f"{key}.{missing}: is missing; give size, or all of {', '.join(SHAPE_AXES)}")
+    for size in grid.get("size", ()):
+        _check_name(f"{key}.size", size, config["sizes"])
+    names = [axis for axis in grid if axis != "seeds"]
+    for values in itertools.product(*(grid[name] for name in names)):
+        yield dict(zip(names, values, strict=True))
+
+
+def _resolve(axes: dict[str, Any], grid: Mapping[str, Any], key: str, config: Config) -> tuple[Cell, tuple[int, ...]]:
+    chosen = dict(axes)
+    task = chosen.pop("task")
+    name = chosen.pop("size", None)
+    size = Size(**config["sizes"][name]) if name else Size(**{axis: chosen.pop(axis) for axis in SHAPE_AXES})
+    if size.width % size.heads:
+        raise ConfigurationError(f"{key}.heads: {size.heads} heads do not divide the width {size.width}")
+    budget: dict[str, Any] = {}
+    seeds = grid.get("seeds")
+    for entry in config["budgets"][config["budget"]]["cells"]:
+        where = entry.get("where", {})
+        sizes = [Size(**config["sizes"][each]) for each in where.get("size", ())]
+        if task in where.get("task", [task]) and (size in sizes or not sizes):
+            budget |= entry.get("set", {})
+            seeds = seeds if "seeds" in grid else entry.get("seeds", seeds)
+    if seeds is None:
+        raise ConfigurationError(f"{key}.seeds: is missing, and no entry of budgets.{config['budget']}.cells gives it")
+    merged = budget | chosen
+    if "held_out" in merged:
+        merged["held_out"] = normalise_pairs(merged["held_out"])
+    cell = make_cell(task, size, **merged)
+    _check_cell(cell, key)
+    return cell, expand_seeds(seeds, f"{key}.seeds")
+
+
+def _check_cell(cell: Cell, key: str) -> None:
+    if cell.task != "facts" and len(cell.held_out) >= 55:
+        raise ConfigurationError(f"{key}.held_out: all 55 pairs of digits are held out; leave at least one to train on")
+    lines = corpus.stream_lines(corpus.build(cell))
+    characters = sum(len(line.text) for line in lines)
+    if cell.stream in ("fixed", "reshuffled") and cell.block >= characters:
+        raise ConfigurationError(f"{key}.block: {cell.block} is not less than the text's {characters} characters")
+    longest = max(len(line.text) for line in lines) - 1
+    if cell.stream in ("aligned", "answer-only") and cell.block < longest:
+        raise ConfigurationError(
+            f"{key}.block: {cell.block} is too short for stream {cell.stream!r}; {longest} or more"
+        )
+    if cell.warmup_iterations >= cell.decay_iterations:
+        raise ConfigurationError(
+            f"{key}.warmup_iterations: {cell.warmup_iterations} is not less than "
+            f"decay_iterations, {cell.decay_iterations}"
+        )
+    if cell.final_learning_rate > cell.learning_rate:
+        raise ConfigurationError(
+            f"{key}.final_learning_rate: {cell.final_learning_rate} is above learning_rate, {cell.learning_rate}"
+        )
+    if cell.evaluation_interval > cell.iterations:
+        raise ConfigurationError(
+            f"{key}.evaluation_interval: {cell.evaluation_interval} is above iterations, {cell.iterations}"
+        )
+    if len(cell.variant) > LONGEST_NAME:
+        raise ConfigurationError(f"{key}: the name of the cell {cell.name} is longer than {LONGEST_NAME} characters")
+
+
+def _check_size(name: str, size: Size) -> None:
+    if size.width % size.heads:
+        raise ConfigurationError(f"sizes.{name}.heads: {size.heads} heads do not divide the width {size.width}")
+    reserved = protocol.SIZES.get(name)
+    if reserved is None:
+        try:
+            reserved = Size.parse(name)
+        except ValueError:
+            return
+    if size != reserved:
+        raise ConfigurationError(
+            f"sizes.{name}: {size} is not the shape that this name stands for, {reserved}; choose another name"
+        )
+
+
+def _check_name(key: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        raise ConfigurationError(
+            f"{key}: {name!r} is not known; it must be one of {', '.join(known)}{_hint(name, known)}"
+        )
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _explain(error: jsonschema.ValidationError) -> str:
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
+    schema: Any = error.schema
+    value: Any = error.instance
+    if error.validator == "additionalProperties":
+        known = list(schema.get("properties", {}))
+        unknown = next(name for name in value if name not in known)
+        where = f"{key}.{unknown}".lstrip(".")
+        hint = _hint(str(unknown), known)
+        return f"{where}: unknown key, with value {value[unknown]!r}; known here: {', '.join(known)}{hint}"
+    if error.validator == "required":
+        needed: Any = error.validator_value
+        missing = next(name for name in needed if name not in value)
+        return f"{key}.{missing}: is missing; it must be given".lstrip(".")
+    right = schema.get("description")
+    wanted = f"; it must be {right}" if right else ""
+    return f"{key or 'the configuration'}: {value!r:.80}: {error.message:.160}{wanted}"

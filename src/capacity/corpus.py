@@ -1,0 +1,93 @@
+"""Stage 1: a corpus as a Parquet file, one row per line, and the same file read back as lines."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from capacity import files, tasks
+from capacity.cells import Cell, parse_cell
+from capacity.tasks import Line
+from capacity.vocabulary import Vocabulary
+
+_CATEGORY = pa.dictionary(pa.int8(), pa.string())
+SCHEMA = pa.schema(
+    [
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("prompt", pa.string(), nullable=False),
+        pa.field("paper_prompt", pa.string(), nullable=False),
+        pa.field("answer", pa.string(), nullable=False),
+        pa.field("terminator", _CATEGORY, nullable=False),
+        pa.field("task", _CATEGORY, nullable=False),
+        pa.field("operation", _CATEGORY, nullable=False),
+        pa.field("left", pa.int8()),
+        pa.field("right", pa.int8()),
+        pa.field("split", _CATEGORY, nullable=False),
+        pa.field("position", pa.int32()),
+    ]
+)
+"""``left`` and ``right`` are null for facts; ``position`` is the line's place in the stream, null if held out."""
+
+
+def to_table(lines: Sequence[Line]) -> pa.Table:
+    """Lines as a table of :data:`SCHEMA`."""
+    columns = {name: [getattr(line, name) for line in lines] for name in SCHEMA.names if name not in ("left", "right")}
+    columns["left"] = [line.operands[0] if line.operands else None for line in lines]
+    columns["right"] = [line.operands[1] if line.operands else None for line in lines]
+    return pa.table(columns, schema=SCHEMA)
+
+
+def from_table(table: pa.Table) -> list[Line]:
+    """The inverse of :func:`to_table`."""
+    lines = []
+    for row in table.to_pylist():
+        left, right = row.pop("left"), row.pop("right")
+        lines.append(Line(**row, operands=None if left is None else (left, right)))
+    return lines
+
+
+def read(path: str | Path) -> list[Line]:
+    """The lines of a corpus file. Raises ValueError naming the file if it is not a corpus."""
+    table = files.read_parquet(path)
+    if not table.schema.equals(SCHEMA):
+        raise ValueError(f"{path} is not a corpus: its columns are {table.schema.names}, not {SCHEMA.names}")
+    return from_table(table)
+
+
+def stream_lines(lines: Sequence[Line]) -> list[Line]:
+    """The seen lines in the order in which they are trained on."""
+    seen = [(line.position, line) for line in lines if line.position is not None]
+    return [line for _, line in sorted(seen, key=lambda pair: pair[0])]
+
+
+def vocabulary(lines: Sequence[Line]) -> Vocabulary:
+    """The characters of a corpus, held-out lines included, so that the vocabulary does not depend on the split."""
+    return Vocabulary([line.text for line in lines])
+
+
+def build(cell: Cell) -> list[Line]:
+    """The lines that a cell trains on and is asked about."""
+    return tasks.corpus(cell.task, cell.held_out, cell.facts, cell.corpus_seed)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cell", help="a cell that reads this corpus, such as task=joint/size=n14/variant=paper")
+    parser.add_argument("--output", required=True, help="Parquet file to write")
+    arguments = parser.parse_args()
+    cell = parse_cell(arguments.cell)
+    settings = {
+        "corpus": cell.corpus_name,
+        "task": cell.task,
+        "held_out": [list(pair) for pair in cell.held_out],
+        "facts": cell.facts,
+        "corpus_seed": cell.corpus_seed,
+    }
+    files.write_parquet(arguments.output, to_table(build(cell)), files.provenance("corpus", settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""Stage 3: what the trained networks of one job know, as one JSON file checked against a schema.
+
+Three endpoints, each by name: the final iterate, the mean over the last 20 evaluations, and the checkpoint that the
+paper's rule picks (the earliest maximum of an accuracy that includes the held-out expressions, so a choice made on
+the test set: it is shown beside the others, and decides nothing).
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pyarrow as pa
+import torch
+import yaml
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from capacity import corpus, files, model
+from capacity.cells import Cell, format_seeds, parse_cell, parse_seeds
+from capacity.scoring import Examination, candidates_by_task
+from capacity.tasks import Line
+
+AVERAGED_EVALUATIONS = 20  # of the paper's 121; a run with fewer evaluations averages the same share of them
+PAPER_EVALUATIONS = 121
+PAPER_RULE_SCORE = "combined_910"
+
+
+def evaluate(
+    cell: Cell, lines: Sequence[Line], seeds: Sequence[int], parameters: model.Parameters, history: pa.Table
+) -> dict[str, Any]:
+    """The evaluation of every seed of a job, without its provenance."""
+    vocabulary = corpus.vocabulary(lines)
+    examination = Examination(lines, vocabulary, cell.block)
+    heads = cell.size.heads
+    with torch.no_grad():
+        answers = examination.ask(parameters, heads)
+        questions = len(examination.items)
+        log_probability = torch.full((len(seeds), questions), math.nan)
+        margin = torch.full((len(seeds), questions), math.nan)
+        for numbers, candidates in candidates_by_task(examination.items, vocabulary, cell.block).values():
+            table = candidates.log_probabilities(parameters, heads)
+            true, above = candidates.margins(table)
+            log_probability[:, numbers], margin[:, numbers] = true.cpu(), above.cpu()
+    scores = examination.scores(answers)
+    totals = examination.totals()
+    rows = history.to_pylist()
+    runs = []
+    for number, seed in enumerate(seeds):
+        evaluations = [row for row in rows if row["seed"] == seed]
+        last = evaluations[-1]
+        final = {name: _score(int(count[number]), totals[name]) for name, count in scores.items()}
+        items = [
+            {
+                "task": item.line.task,
+                "operation": item.line.operation,
+                "split": item.line.split,
+                "prompts": item.prompts,
+                "prompt": item.prompt,
+                "true": item.line.answer,
+                "answer": answers.continuations[number][index],
+                "right": bool(answers.right[number, index]),
+                "log_probability": finite(log_probability[number, index]),
+                "margin": finite(margin[number, index]),
+            }
+            for index, item in enumerate(examination.items)
+        ]
+        runs.append(
+            {
+                "seed": seed,
+                "diverged": is_diverged(parameters, number),
+                "final": _endpoint([last], final),
+                "time_average": _averaged(evaluations[-averaged_evaluations(len(evaluations)) :], totals),
+                "paper_best": _averaged([paper_best(evaluations)], totals),
+                "items": items,
+            }
+        )
+    total, without_positions = model.count_parameters(cell.size, len(vocabulary), cell.block)
+    return {
+        "cell": cell.name,
+        "parameters": total,
+        "parameters_without_positions": without_positions,
+        "runs": runs,
+    }
+
+
+def averaged_evaluations(evaluations: int) -> int:
+    """How many evaluations at the end of a run the time average takes: 20, or their share of a run with fewer."""
+    return min(AVERAGED_EVALUATIONS, max(1, round(evaluations * AVERAGED_EVALUATIONS / PAPER_EVALUATIONS)))
+
+
+def paper_best(evaluations: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The paper's checkpoint: the earliest evaluation with the largest 910-style accuracy, held-out items included."""
+    return max(evaluations, key=lambda row: (row[PAPER_RULE_SCORE], -row["iteration"]))
+
+
+def is_diverged(parameters: model.Parameters, number: int) -> bool:
+    """Whether any parameter of one network of a stack is not finite."""
+    return not all(bool(value[number].isfinite().all()) for value in parameters.values())
+
+
+def finite(value: float | Tensor) -> float | None:
+    """A number for JSON: None in place of NaN and the infinities."""
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def _score(correct: int, total: int) -> dict[str, float | int]:
+    return {"correct": correct, "total": total, "fraction": correct / total}
+
+
+def _endpoint(evaluations: Sequence[dict[str, Any]], scores: dict[str, Any]) -> dict[str, Any]:
+    losses = [row["stream_loss"] for row in evaluations]
+    return {
+        "first_iteration": evaluations[0]["iteration"],
+        "last_iteration": evaluations[-1]["iteration"],
+        "evaluations": len(evaluations),
+        "stream_loss": finite(sum(losses) / len(losses)),
+        "scores": scores,
+    }
+
+
+def _averaged(evaluations: Sequence[dict[str, Any]], totals: dict[str, int]) -> dict[str, Any]:
+    scores = {
+        name: _score(sum(round(row[name] * total) for row in evaluations), total * len(evaluations))
+        for name, total in totals.items()
+    }
+    return _endpoint(evaluations, scores)
+
+
+def load_weights(path: str | Path, cell: Cell, seeds: Sequence[int]) -> model.Parameters:
+    """Parameters of a stack. Raises ValueError naming the file if it is damaged or of other runs."""
+    try:
+        with safe_open(path, framework="pt") as stored:
+            metadata = stored.metadata() or {}
+            parameters = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
+    expected = {"cell": cell.name, "seeds": format_seeds(seeds)}
+    if metadata != expected:
+        raise ValueError(f"{path} holds {metadata}, not {expected}")
+    return parameters
+
+
+def check(evaluation: Any, source: str | Path) -> None:
+    """Raises ValueError naming the file and the key if an evaluation does not fit the schema."""
+    schema = yaml.safe_load(files.EVALUATION_SCHEMA.read_text(encoding="utf-8"))
+    validator = jsonschema.Draft202012Validator(schema)
+    for error in validator.iter_errors(evaluation):
+        raise ValueError(f"{source}: {error.json_path}: {error.message[:200]}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cell", help="name of the cell, such as task=facts/size=n14/variant=paper")
+    parser.add_argument("--seeds", required=True, help="seeds of the job, such as 0-4_1337")
+    parser.add_argument("--corpus", required=True, help="Parquet file of the corpus")
+    parser.add_argument("--weights", required=True, help="safetensors file of the stack")
+    parser.add_argument("--history", required=True, help="Parquet file of the histories")
+    parser.add_argument("--output", required=True, help="JSON file to write")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    arguments = parser.parse_args()
+
+    cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)
+    torch.set_num_threads(arguments.threads)
+    parameters = load_weights(arguments.weights, cell, seeds)
+    history = files.read_parquet(arguments.history)
+    evaluation = evaluate(cell, corpus.read(arguments.corpus), seeds, parameters, history)
+    evaluation["provenance"] = files.provenance(
+        "evaluate",
+        cell.settings(),
+        seeds=list(seeds),
+        threads=arguments.threads,
+        training=files.provenance_of(history),
+    )
+    check(evaluation, arguments.output)
+    files.write_json(arguments.output, evaluation)
+    print(f"evaluated {len(seeds)} seeds of {cell.name}")
+
+
+if __name__ == "__main__":
+    main()

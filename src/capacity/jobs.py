@@ -1,0 +1,88 @@
+"""The plan of the workflow: which job trains which seeds of which cell, and which files a study is made of."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from capacity import configuration, protocol
+from capacity.cells import Cell, describe_departures, format_seeds, parse_cell, parse_seeds
+from capacity.configuration import Study
+
+MAIN_STUDY = "base"
+RECORD = "run.json"  # written last, so a folder that has one is whole
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Studies by name, and for each cell of any of them the jobs that together train its seeds."""
+
+    studies: dict[str, Study]
+    jobs: dict[str, list[tuple[int, ...]]]
+
+    def study_jobs(self, study: str) -> list[dict[str, str]]:
+        """The files that hold the runs of a study: for each job its evaluation, its history and the wanted seeds."""
+        found = []
+        for name, wanted in self.studies[study].seeds.items():
+            for seeds in self.jobs[name]:
+                if both := set(seeds).intersection(wanted):
+                    folder = f"results/cells/{name}/seeds={format_seeds(seeds)}"
+                    paths = {"evaluation": f"{folder}/evaluation.json", "history": f"{folder}/history.parquet"}
+                    found.append(paths | {"seeds": format_seeds(both)})
+        return found
+
+    def title(self, study: str) -> str:
+        """The title of a study; empty if the configuration has none of that name."""
+        return self.studies[study].title if study in self.studies else ""
+
+    def departures(self, study: str) -> list[str]:
+        """For each cell of a study that departs from the paper's protocol, ``task, size: how``."""
+        cells = self.studies[study].cells.values() if study in self.studies else ()
+        found = {f"{cell.task}, {cell.size.name}: {describe_departures(cell)}": cell for cell in cells}
+        return [text for text, cell in found.items() if cell.departures_from_published()]
+
+    def corpus_cell(self, corpus: str) -> str:
+        """A cell that reads a corpus. Raises ValueError if none does."""
+        for study in self.studies.values():
+            for name, cell in study.cells.items():
+                if cell.corpus_name == corpus:
+                    return name
+        raise ValueError(f"no study of the configuration has a cell that reads the corpus {corpus!r}")
+
+
+@functools.cache
+def cell_of(name: str) -> Cell:
+    """:func:`capacity.cells.parse_cell`, remembered."""
+    return parse_cell(name)
+
+
+def plan(config: Mapping[str, Any], folder: Path) -> Plan:
+    """The plan of a configuration, given what is trained already in ``folder``."""
+    studies = configuration.studies(config)
+    seeds_per_job = config["budgets"][config["budget"]]["seeds_per_job"]
+    wanted: dict[str, list[tuple[int, ...]]] = {}
+    for study in studies.values():
+        for name, seeds in study.seeds.items():
+            wanted.setdefault(name, []).append(seeds)
+    jobs = {
+        name: configuration.assign_jobs(askers, trained_jobs(folder / name), seeds_per_job)
+        for name, askers in wanted.items()
+    }
+    return Plan(studies, jobs)
+
+
+def trained_jobs(folder: Path) -> Iterable[tuple[int, ...]]:
+    """The seeds of every job of a cell whose results are whole."""
+    for path in sorted(folder.glob(f"seeds=*/{RECORD}")):
+        yield parse_seeds(path.parent.name.removeprefix("seeds="))
+
+
+def figure_paths(study: Study) -> list[str]:
+    """The figures of a study: the trade-off, and the curves of each task it trains."""
+    tasks = {cell.task for cell in study.cells.values()}
+    folder = "results/figures" if study.name == MAIN_STUDY else f"results/figures/{study.name}"
+    names = ["tradeoff", *(task for task in protocol.TASKS if task in tasks)]
+    return [f"{folder}/{name}.pdf" for name in names]

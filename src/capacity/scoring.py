@@ -1,0 +1,231 @@
+"""Asking a trained stack: one batched greedy decode over all prompts and seeds, scores and margins.
+
+Paper, section 3.4, with greedy decoding in place of ten samples at temperature 0.01. Prompts start at position 0 and
+are cropped to the last ``block`` characters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from capacity import model
+from capacity.tasks import Line
+from capacity.vocabulary import Vocabulary
+
+NEW_CHARACTERS = {"arithmetic": 4, "facts": 20}
+# Rows of one forward pass: bounds the memory of an evaluation, changes no result.
+ROWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question: a line asked with one prompt. ``prompts`` says which: ``paper`` or ``matched``."""
+
+    line: Line
+    prompt: str
+    prompts: str
+
+
+def items(lines: Sequence[Line]) -> list[Item]:
+    """Every question of a corpus: each expression once, each fact with the paper's prompt and with the matched one."""
+    arithmetic = [Item(line, line.prompt, "paper") for line in lines if line.task == "arithmetic"]
+    facts = [line for line in lines if line.task == "facts"]
+    asked = [Item(line, line.paper_prompt, "paper") for line in facts]
+    matched = [Item(line, line.prompt, "matched") for line in facts]
+    return arithmetic + asked + matched
+
+
+def score_groups(questions: Sequence[Item]) -> dict[str, list[int]]:
+    """The named scores, each as the numbers of the questions it counts; its denominator is their number.
+
+    ``*_910`` leave out the pairs (a, 0) for a = 1..9, as the published counts do (91 expressions per operation, times
+    ten samples), ``*_1000`` are over all 100, as in the released evaluator. ``combined_910`` is what the paper's
+    choice of a checkpoint looks at: both operations 910-style, and the facts on the paper's prompts.
+    """
+    groups: dict[str, list[int]] = {}
+
+    def add(name: str, number: int) -> None:
+        groups.setdefault(name, []).append(number)
+
+    for number, item in enumerate(questions):
+        line = item.line
+        if line.operands is not None:
+            left, right = line.operands
+            add(line.split, number)
+            add(f"{line.split}_{line.operation}", number)
+            add(f"{line.operation}_1000", number)
+            if right != 0 or left == 0:
+                add(f"{line.operation}_910", number)
+                add("combined_910", number)
+        else:
+            add(f"facts_{item.prompts}_prompts", number)
+            if item.prompts == "paper":
+                add("combined_910", number)
+    return groups
+
+
+def is_right(line: Line, continuation: str) -> bool:
+    """Whether what follows the prompt is the answer.
+
+    Arithmetic: the integer right after ``=`` equals the true one. Facts: the first line, stripped, is the capital,
+    whatever its case.
+    """
+    if line.task == "arithmetic":
+        match = re.match(r"-?\d+", continuation)
+        return match is not None and int(match[0]) == int(line.answer)
+    return continuation.split("\n", 1)[0].strip().lower() == line.answer.lower()
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers of S networks to K questions.
+
+    Attributes:
+        continuations: S lists of K texts, each cut after its line's terminator where it has one.
+        right: (S, K), whether each is right.
+    """
+
+    continuations: list[list[str]]
+    right: Tensor
+
+
+class Examination:
+    """The questions of a corpus, encoded once and asked as often as wanted.
+
+    Args:
+        lines: every line of the corpus, held-out ones included.
+        vocabulary: of the corpus.
+        block: positions of the model.
+    """
+
+    def __init__(self, lines: Sequence[Line], vocabulary: Vocabulary, block: int) -> None:
+        self.items = items(lines)
+        self.groups = score_groups(self.items)
+        self._vocabulary = vocabulary
+        self._block = block
+
+    def totals(self) -> dict[str, int]:
+        """The denominator of each score."""
+        return {name: len(numbers) for name, numbers in self.groups.items()}
+
+    def ask(self, parameters: model.Parameters, heads: int) -> Answers:
+        """Every question, answered greedily by every network of the stack."""
+        seeds = len(parameters["token_embedding"])
+        continuations: list[dict[tuple[str, str], str]] = [{} for _ in range(seeds)]
+        for task, characters in NEW_CHARACTERS.items():
+            prompts = list(dict.fromkeys(item.prompt for item in self.items if item.line.task == task))
+            if prompts:
+                decoded = self._decode(parameters, heads, prompts, characters, stop="\n")
+                for seed in range(seeds):
+                    continuations[seed] |= {(task, p): c for p, c in zip(prompts, decoded[seed], strict=True)}
+        texts = [[found[item.line.task, item.prompt] for item in self.items] for found in continuations]
+        right = [[is_right(item.line, text) for item, text in zip(self.items, row, strict=True)] for row in texts]
+        return Answers(texts, torch.tensor(right))
+
+    def scores(self, answers: Answers) -> dict[str, Tensor]:
+        """For each score, (S,), the number of questions answered right."""
+        return {name: answers.right[:, numbers].sum(1) for name, numbers in self.groups.items()}
+
+    def _decode(
+        self, parameters: model.Parameters, heads: int, prompts: Sequence[str], characters: int, stop: str
+    ) -> list[list[str]]:
+        """Greedy continuations, for S seeds and P prompts; they end once all have reached ``stop``."""
+        device = parameters["token_embedding"].device
+        seeds = len(parameters["token_embedding"])
+        lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
+        text = torch.zeros(seeds, len(prompts), int(lengths.max()) + characters, dtype=torch.long, device=device)
+        for number, prompt in enumerate(prompts):
+            text[:, number, : len(prompt)] = torch.tensor(self._vocabulary.encode(prompt), device=device)
+        stop_code = self._vocabulary.encode(stop)[0]
+        stopped = torch.zeros(seeds, len(prompts), dtype=torch.bool, device=device)
+        produced = 0
+        while produced < characters and not bool(stopped.all()):
+            known = lengths + produced
+            window = min(self._block, int(known.max()))
+            start = (known - window).clamp(min=0)
+            columns = (start[:, None] + torch.arange(window, device=device)).expand(seeds, -1, -1)
+            last = (known - start - 1).expand(seeds, -1)
+            logits = _forward_in_pieces(parameters, text.gather(2, columns), last, heads)
+            following = logits.argmax(-1)
+            text.scatter_(2, known.expand(seeds, -1)[..., None], following[..., None])
+            stopped |= following == stop_code
+            produced += 1
+        codes, starts = text.tolist(), lengths.tolist()
+        return [
+            [self._vocabulary.decode(row[first : first + produced]) for row, first in zip(rows, starts, strict=True)]
+            for rows in codes
+        ]
+
+
+class Candidates:
+    """Log-probabilities of every candidate answer to every question of one task, teacher-forced.
+
+    The candidates are the distinct answers to ``every`` question of the task, each with its terminator; ``chosen``
+    picks the questions to ask (all of them if it is None). Contexts that several candidates share are computed once.
+    """
+
+    def __init__(
+        self, every: Sequence[Item], vocabulary: Vocabulary, block: int, chosen: Sequence[int] | None = None
+    ) -> None:
+        questions = list(every) if chosen is None else [every[number] for number in chosen]
+        self.answers = list(dict.fromkeys(item.line.answer for item in every))
+        terminator = questions[0].line.terminator
+        contexts: dict[str, int] = {}
+        steps: list[list[tuple[int, int]]] = []
+        for item in questions:
+            for answer in self.answers:
+                candidate = answer + terminator
+                pairs = []
+                for number, character in enumerate(candidate):
+                    context = (item.prompt + candidate[:number])[-block:]
+                    pairs.append((contexts.setdefault(context, len(contexts)), vocabulary.encode(character)[0]))
+                steps.append(pairs)
+        longest = max(len(context) for context in contexts)
+        self._tokens = torch.zeros(len(contexts), longest, dtype=torch.long)
+        for context, number in contexts.items():
+            self._tokens[number, : len(context)] = torch.tensor(vocabulary.encode(context))
+        self._last = torch.tensor([len(context) - 1 for context in contexts])
+        depth = max(len(pairs) for pairs in steps)
+        padded = [pairs + [(0, -1)] * (depth - len(pairs)) for pairs in steps]
+        self._steps = torch.tensor(padded).view(len(questions), len(self.answers), depth, 2)
+        self._true = torch.tensor([self.answers.index(item.line.answer) for item in questions])
+
+    def log_probabilities(self, parameters: model.Parameters, heads: int) -> Tensor:
+        """(S, K, C), natural logarithms: question k answered by candidate c and its terminator."""
+        device = parameters["token_embedding"].device
+        seeds = len(parameters["token_embedding"])
+        tokens = self._tokens.to(device).expand(seeds, -1, -1)
+        last = self._last.to(device).expand(seeds, -1)
+        table = _forward_in_pieces(parameters, tokens, last, heads).log_softmax(-1)  # (S, contexts, V)
+        context, character = self._steps.to(device).unbind(-1)
+        picked = table[:, context, character.clamp(min=0)]
+        return torch.where(character < 0, 0.0, picked).sum(-1)
+
+    def margins(self, log_probabilities: Tensor) -> tuple[Tensor, Tensor]:
+        """(S, K) each: the true answer's log-probability, and how far it lies above the best wrong candidate's."""
+        index = self._true.to(log_probabilities.device).expand(len(log_probabilities), -1)[..., None]
+        true = log_probabilities.gather(2, index).squeeze(2)
+        wrong = log_probabilities.scatter(2, index, -torch.inf).amax(2)
+        return true, true - wrong
+
+
+def candidates_by_task(
+    questions: Sequence[Item], vocabulary: Vocabulary, block: int
+) -> dict[str, tuple[list[int], Candidates]]:
+    """For each task asked: the numbers of its questions, and their candidates."""
+    found = {}
+    for task in NEW_CHARACTERS:
+        numbers = [number for number, item in enumerate(questions) if item.line.task == task]
+        if numbers:
+            found[task] = (numbers, Candidates([questions[number] for number in numbers], vocabulary, block))
+    return found
+
+
+def _forward_in_pieces(parameters: model.Parameters, tokens: Tensor, last: Tensor, heads: int) -> Tensor:
+    pieces = zip(torch.split(tokens, ROWS_AT_ONCE, 1), torch.split(last, ROWS_AT_ONCE, 1), strict=True)
+    return torch.cat([model.forward(parameters, piece, heads, last=ends) for piece, ends in pieces], 1)

@@ -1,0 +1,105 @@
+"""What is running, done and waiting: a table of every job of the studies that ``all`` builds, or of those named.
+
+python -m capacity.status [--watch] [--budget paper] [--study grokking]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from capacity import configuration, files, jobs
+
+STATES = ("running", "waiting", "evaluating", "done")
+STALE_SECONDS = 600.0  # a job writes its progress far more often than this
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """One job: its cell, its seeds, one of :data:`STATES`, and for a running job how far it is."""
+
+    cell: str
+    seeds: str
+    state: str
+    detail: str
+
+
+def statuses(plan: jobs.Plan, studies: Sequence[str], root: Path, now: float) -> list[JobStatus]:
+    """The status of every job of some studies, from the files below ``root``; ``now`` is in seconds since the epoch."""
+    found: dict[tuple[str, str], JobStatus] = {}
+    for study in studies:
+        for job in plan.study_jobs(study):
+            folder = (root / job["evaluation"]).parent
+            name = folder.parent.relative_to(root / "results/cells").as_posix()
+            seeds = folder.name.removeprefix("seeds=")
+            found[name, seeds] = JobStatus(name, seeds, *_state(folder, now))
+    return sorted(found.values(), key=lambda job: (STATES.index(job.state), job.cell, job.seeds))
+
+
+def _state(folder: Path, now: float) -> tuple[str, str]:
+    if (folder / "evaluation.json").exists():
+        return "done", ""
+    if (folder / jobs.RECORD).exists():
+        return "evaluating", "trained"
+    progress = folder / "progress.json"
+    if not progress.exists():
+        return "waiting", ""
+    state = files.read_json(progress)
+    share = state["updates"] / state["updates_in_all"]
+    left = state["seconds_left"]
+    detail = f"{share:.0%}, loss {state['loss']}, {state['updates_per_second']} updates/s"
+    detail += f", {left // 60}:{left % 60:02d} left" if left is not None else ""
+    silent = now - progress.stat().st_mtime
+    if silent > STALE_SECONDS:
+        return "waiting", f"stopped at {share:.0%}, silent for {silent / 60:.0f} minutes"
+    return "running", detail
+
+
+def table(found: Sequence[JobStatus], longest: int) -> Table:
+    """At most ``longest`` rows, running jobs first, under a line of totals."""
+    totals = ", ".join(f"{sum(job.state == state for job in found)} {state}" for state in STATES)
+    sheet = Table("cell", "seeds", "state", "progress", title=totals, title_justify="left")
+    for job in found[:longest]:
+        sheet.add_row(job.cell, job.seeds, job.state, job.detail)
+    if len(found) > longest:
+        sheet.add_row(f"... and {len(found) - longest} more", "", "", "")
+    return sheet
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--watch", action="store_true", help="refresh every two seconds until interrupted")
+    parser.add_argument("--budget", help="budget to look at; default: that of config.yaml")
+    parser.add_argument("--study", nargs="+", help="studies to look at; default: those that `all` builds")
+    parser.add_argument("--root", type=Path, default=Path(), help="folder that holds config.yaml and results")
+    parser.add_argument("--rows", type=int, default=40, help="most rows to show")
+    arguments = parser.parse_args()
+    config = configuration.main_configuration(arguments.root, arguments.budget)
+    studies = arguments.study or config["budgets"][config["budget"]]["run"]
+
+    def current() -> Table:
+        plan = jobs.plan(config, arguments.root / "results/cells")
+        return table(statuses(plan, studies, arguments.root, time.time()), arguments.rows)
+
+    console = Console()
+    if not arguments.watch:
+        console.print(current())
+        return
+    with Live(current(), console=console, auto_refresh=False) as live:
+        try:
+            while True:
+                time.sleep(2)
+                live.update(current(), refresh=True)
+        except KeyboardInterrupt:
+            return
+
+
+if __name__ == "__main__":
+    main()

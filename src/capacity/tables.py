@@ -1,0 +1,259 @@
+"""Stage 4: the tidy tables of a study, from its evaluations and histories.
+
+``runs`` has one row per run (a cell and a seed), ``summary`` one row per cell with every endpoint's n, mean and 95 %
+interval, ``history`` one row per run and evaluation.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pandas as pd
+import pyarrow as pa
+
+from capacity import evaluate, files, statistics
+from capacity.cells import Cell, describe_departures, parse_cell, parse_seeds
+
+ENDPOINTS = ("final", "time_average", "paper_best")
+SCORES = (
+    "seen",
+    "seen_addition",
+    "seen_subtraction",
+    "held_out",
+    "held_out_addition",
+    "held_out_subtraction",
+    "addition_910",
+    "subtraction_910",
+    "addition_1000",
+    "subtraction_1000",
+    "combined_910",
+    "facts_paper_prompts",
+    "facts_matched_prompts",
+)
+OUTCOMES = ("fits_arithmetic", "fits_facts", "generalizes")
+"""Yes-or-no outcomes of a run at its final iterate; see :func:`run_rows`."""
+
+FITTED_ARITHMETIC = 0.99
+BOOTSTRAP_SEED = 0
+
+
+def cell_columns(cell: Cell) -> dict[str, Any]:
+    """The columns that identify a cell; ``departs`` says in words where it leaves the paper's protocol."""
+    size = cell.size
+    departures = cell.departures_from_published()
+    return {
+        "cell": cell.name,
+        "task": cell.task,
+        "size": size.name,
+        "variant": cell.variant,
+        "published": not departures,
+        "departs": describe_departures(cell),
+        "layers": size.layers,
+        "heads": size.heads,
+        "width": size.width,
+        "mlp_factor": size.mlp_factor,
+        "held_out": " ".join(f"{left}{right}" for left, right in cell.held_out),
+        **{name: value for name, value in cell.settings().items() if name not in ("task", "size", "held_out")},
+    }
+
+
+def run_rows(evaluation: Mapping[str, Any], wanted: Iterable[int]) -> list[dict[str, Any]]:
+    """One row for each wanted run of an evaluation.
+
+    ``fits_arithmetic``: at least 99 % of the seen expressions right at the final iterate. ``fits_facts``: all facts
+    right, on the matched prompts. ``generalizes``: every held-out expression right (G_full, the primary endpoint).
+    Each is None where the task does not ask for it. A diverged run counts as a failure of all.
+    """
+    cell = parse_cell(evaluation["cell"])
+    rows = []
+    for run in evaluation["runs"]:
+        if run["seed"] not in wanted:
+            continue
+        row = cell_columns(cell)
+        row["parameters"] = evaluation["parameters"]
+        row["parameters_without_positions"] = evaluation["parameters_without_positions"]
+        row |= {"seed": run["seed"], "diverged": run["diverged"]}
+        for endpoint in ENDPOINTS:
+            measured = run[endpoint]
+            row[f"{endpoint}_first_iteration"] = measured["first_iteration"]
+            row[f"{endpoint}_last_iteration"] = measured["last_iteration"]
+            row[f"{endpoint}_stream_loss"] = measured["stream_loss"]
+            for score in SCORES:
+                found = measured["scores"].get(score)
+                row[f"{endpoint}_{score}"] = None if found is None else found["fraction"]
+        row["fits_arithmetic"] = _at_least(row["final_seen"], FITTED_ARITHMETIC)
+        row["fits_facts"] = _at_least(row["final_facts_matched_prompts"], 1.0)
+        row["generalizes"] = _at_least(row["final_held_out"], 1.0)
+        rows.append(row)
+    return rows
+
+
+def runs_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Run rows as a typed frame, ordered by task, number of parameters, cell and seed."""
+    frame = pd.DataFrame(list(rows))
+    fractions = [f"{endpoint}_{name}" for endpoint in ENDPOINTS for name in (*SCORES, "stream_loss")]
+    frame = frame.astype(dict.fromkeys(fractions, "float64") | dict.fromkeys(OUTCOMES, "boolean"))
+    return frame.sort_values(["task", "parameters", "cell", "seed"], ignore_index=True)
+
+
+def summarise(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row per cell.
+
+    For each endpoint and score: ``_mean`` over seeds with a bootstrap interval ``_low`` to ``_high`` (empty for one
+    seed); for each outcome: ``_count`` of ``n``, its ``_share``, and Wilson's interval. ``n`` counts every run,
+    diverged ones included; ``diverged`` says how many those are.
+    """
+    measures = [f"{endpoint}_{name}" for endpoint in ENDPOINTS for name in (*SCORES, "stream_loss")]
+    identity = [name for name in runs.columns if name not in {*measures, *OUTCOMES, "seed", "diverged"}]
+    identity = [name for name in identity if not name.endswith("_iteration")]
+    rows = []
+    for _, group in runs.groupby("cell", sort=False):
+        row = {name: group[name].iloc[0] for name in identity}
+        row |= {"n": len(group), "diverged": int(group["diverged"].sum()), "seeds": _list(group["seed"])}
+        for measure in measures:
+            values = group[measure].dropna().tolist()
+            interval = statistics.bootstrap_mean(values, numpy.random.default_rng(BOOTSTRAP_SEED))
+            row[f"{measure}_mean"] = sum(values) / len(values) if values else None
+            row[f"{measure}_low"], row[f"{measure}_high"] = interval or (None, None)
+        for outcome in OUTCOMES:
+            known = group[outcome].dropna()
+            count = int(known.sum())
+            row[f"{outcome}_count"] = count if len(known) else None
+            row[f"{outcome}_share"] = count / len(known) if len(known) else None
+            interval = statistics.wilson(count, len(known)) if len(known) else None
+            row[f"{outcome}_low"], row[f"{outcome}_high"] = interval or (None, None)
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    numbers = [name for name in frame.columns if name.endswith(("_mean", "_low", "_high", "_share"))]
+    counts = [f"{outcome}_count" for outcome in OUTCOMES]
+    return frame.astype(dict.fromkeys(numbers, "float64") | dict.fromkeys(counts, "Int64"))
+
+
+def to_markdown(title: str, summary: pd.DataFrame) -> str:
+    """The summary as a page: what each cell saw, what it did not see, and what departs from the paper."""
+    notes = list(dict.fromkeys(text for text in summary["departs"] if text))
+    header = (
+        "| task | size | parameters | n | seen | held out, final | all held out right | held out, time average "
+        "| held out, paper's rule | facts, paper's prompts | facts, matched prompts | loss | departs |"
+    )
+    lines = [f"# {title}", "", header, "|" + "---|" * 13]
+    for row in _records(summary):
+        note = f"[{notes.index(row['departs']) + 1}]" if row["departs"] else ""
+        cells = [
+            row["task"],
+            row["size"],
+            f"{row['parameters']:,}",
+            f"{row['n']}" + (f" ({row['diverged']} diverged)" if row["diverged"] else ""),
+            _interval(row, "final_seen"),
+            _interval(row, "final_held_out"),
+            _outcome(row, "generalizes"),
+            _interval(row, "time_average_held_out"),
+            _interval(row, "paper_best_held_out"),
+            _interval(row, "final_facts_paper_prompts"),
+            _interval(row, "final_facts_matched_prompts"),
+            _interval(row, "final_stream_loss"),
+            note,
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += [
+        "",
+        "Shares of the questions answered right, as the mean over seeds with a 95 % bootstrap interval (none for one "
+        "seed, and of no width where all seeds agree, however few they are). "
+        '"All held out right" counts runs, with Wilson\'s 95 % interval. Loss: nats per character over every row of '
+        "the training stream. The paper's rule picks the checkpoint with the best accuracy, held-out expressions "
+        "included: a choice made on the test set, shown for comparison.",
+        "",
+    ]
+    lines += [f"[{number}] Departs from the paper's protocol: {note}.  " for number, note in enumerate(notes, 1)]
+    return "\n".join(lines) + "\n"
+
+
+def history_frame(history: pa.Table, cell: Cell, wanted: Iterable[int]) -> pd.DataFrame:
+    """The history of the wanted seeds, with the columns that name the cell."""
+    frame: pd.DataFrame = history.to_pandas()
+    frame = frame[frame["seed"].isin(list(wanted))]
+    for position, (name, value) in enumerate(
+        {"cell": cell.name, "task": cell.task, "size": cell.size.name, "variant": cell.variant}.items()
+    ):
+        frame.insert(position, name, value)
+    return frame
+
+
+def _at_least(value: float | None, bound: float) -> bool | None:
+    return None if value is None else value >= bound
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _list(seeds: Iterable[int]) -> str:
+    return " ".join(str(seed) for seed in seeds)
+
+
+def _interval(row: Mapping[str, Any], measure: str) -> str:
+    mean, low, high = (row[f"{measure}_{part}"] for part in ("mean", "low", "high"))
+    if pd.isna(mean):
+        return "-"
+    return f"{mean:.3f}" + ("" if pd.isna(low) else f" [{low:.3f}, {high:.3f}]")
+
+
+def _outcome(row: Mapping[str, Any], outcome: str) -> str:
+    if pd.isna(row[f"{outcome}_count"]):
+        return "-"
+    low, high = row[f"{outcome}_low"], row[f"{outcome}_high"]
+    return f"{row[f'{outcome}_count']} of {row['n']} [{low:.2f}, {high:.2f}]"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--study", required=True, help="name of the study")
+    parser.add_argument("--title", required=True, help="title of the study")
+    parser.add_argument("--jobs", required=True, type=Path, help="JSON: a list of evaluation, history and wanted seeds")
+    parser.add_argument("--output", required=True, type=Path, help="folder of the tables")
+    arguments = parser.parse_args()
+
+    rows: list[dict[str, Any]] = []
+    histories = []
+    sources = []
+    for job in files.read_json(arguments.jobs):
+        evaluation = files.read_json(job["evaluation"])
+        evaluate.check(evaluation, job["evaluation"])
+        wanted = set(parse_seeds(job["seeds"]))
+        rows += run_rows(evaluation, wanted)
+        cell = parse_cell(evaluation["cell"])
+        histories.append(history_frame(files.read_parquet(job["history"]), cell, wanted))
+        training = evaluation["provenance"]["training"]
+        sources.append({"cell": cell.name, "seeds": training["seeds"], **_origin(training)})
+    record = files.provenance("tables", {"study": arguments.study}, runs=sources)
+    runs = runs_frame(rows)
+    summary = summarise(runs)
+    write_frame(arguments.output / "runs.parquet", runs, record)
+    write_frame(arguments.output / "history.parquet", pd.concat(histories, ignore_index=True), record)
+    write_frame(arguments.output / "summary.parquet", summary, record)
+    with files.atomic(arguments.output / "summary.csv") as temporary:
+        summary.to_csv(temporary, index=False)
+    with files.atomic(arguments.output / "summary.md") as temporary:
+        temporary.write_text(to_markdown(arguments.title, summary), encoding="utf-8")
+
+
+def _origin(training: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: training[name] for name in ("git_commit", "source_digest", "device", "threads")}
+
+
+def write_frame(path: Path, frame: pd.DataFrame, record: files.Provenance) -> None:
+    """A frame as Parquet with its provenance."""
+    files.write_parquet(path, pa.Table.from_pandas(frame, preserve_index=False), record)
+
+
+def read_frame(path: str | Path) -> pd.DataFrame:
+    """The inverse of :func:`write_frame`."""
+    return pd.DataFrame(files.read_parquet(path).to_pandas())
+
+
+if __name__ == "__main__":
+    main()

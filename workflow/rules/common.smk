@@ -1,0 +1,66 @@
+"""What the rules share: the validated configuration, the plan of jobs, and how a stage is called."""
+
+import hashlib
+import shlex
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+ROOT = Path(workflow.current_basedir).parent.parent
+sys.path.insert(0, str(ROOT / "src"))
+
+from capacity import configuration, files, jobs  # noqa: E402
+
+CONFIG_SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
+
+# In a job, `python` is the Python that runs Snakemake, unless an environment is made for each rule (--sdm).
+PREFIX = f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(ROOT / 'src'))}; "
+if not workflow.deployment_settings.deployment_method:
+    PREFIX += f'python() {{ {shlex.quote(sys.executable)} "$@"; }}; '
+shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
+
+try:
+    configuration.validate(config, configuration.read_yaml(CONFIG_SCHEMA))
+except configuration.ConfigurationError as error:
+    raise WorkflowError(f"The configuration (config.yaml, --config and --configfile) cannot be run.\n{error}")
+
+PLAN = jobs.plan(config, Path("results/cells"))
+BUDGET = config["budgets"][config["budget"]]
+
+
+wildcard_constraints:
+    cell=r"task=[a-z]+/size=[a-z0-9]+/variant=[a-z0-9_.+-]+",
+    seeds=r"[0-9]+[0-9_-]*",
+    corpus=r"(arithmetic|facts|joint)[a-z0-9_.-]*",
+    study=r"[a-z][a-z0-9-]*",
+    figure=r"tradeoff|arithmetic|facts|joint",
+
+
+def digest(stage):
+    """The digest of the code that a stage runs: an edit reruns what it affects, and nothing else."""
+    return files.source_digest(stage)
+
+
+def digest_of_file(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def threads_of(wildcards):
+    return configuration.threads(config, jobs.cell_of(wildcards.cell).size)
+
+
+def corpus_of(wildcards):
+    return f"results/corpora/{jobs.cell_of(wildcards.cell).corpus_name}.parquet"
+
+
+def table_outputs():
+    return expand("results/tables/{study}/summary.md", study=BUDGET["run"])
+
+
+def figure_outputs():
+    return [path for study in BUDGET["run"] for path in jobs.figure_paths(PLAN.studies[study])]
+
+
+def wanted_outputs():
+    return table_outputs() + figure_outputs()

@@ -1,0 +1,15 @@
+rule corpus:
+    output:
+        "results/corpora/{corpus}.parquet",
+    log:
+        "results/logs/corpora/{corpus}.log",
+    conda:
+        "../../envs/conda.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        cell=lambda wildcards: PLAN.corpus_cell(wildcards.corpus),
+        code=digest("corpus"),
+    shell:
+        "python -m capacity.corpus {params.cell:q} --output {output:q} > {log:q} 2>&1"

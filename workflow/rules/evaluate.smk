@@ -1,0 +1,22 @@
+rule evaluate:
+    input:
+        corpus=corpus_of,
+        weights=rules.train.output.weights,
+        history=rules.train.output.history,
+    output:
+        "results/cells/{cell}/seeds={seeds}/evaluation.json",
+    log:
+        "results/logs/evaluate/{cell}/seeds={seeds}.log",
+    conda:
+        "../../envs/conda.yaml"
+    threads: threads_of
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        code=digest("evaluate"),
+        schema=digest_of_file(files.EVALUATION_SCHEMA),
+    shell:
+        "python -m capacity.evaluate {wildcards.cell:q} --seeds {wildcards.seeds:q} --corpus {input.corpus:q}"
+        " --weights {input.weights:q} --history {input.history:q}"
+        " --output {output:q} --threads {threads} > {log:q} 2>&1"

@@ -1,0 +1,23 @@
+rule train:
+    input:
+        corpus=corpus_of,
+    output:
+        weights="results/cells/{cell}/seeds={seeds}/weights.safetensors",
+        history="results/cells/{cell}/seeds={seeds}/history.parquet",
+        record="results/cells/{cell}/seeds={seeds}/run.json",
+        timing="results/cells/{cell}/seeds={seeds}/timing.json",
+    log:
+        "results/logs/train/{cell}/seeds={seeds}.log",
+    conda:
+        "../../envs/conda.yaml"
+    threads: threads_of
+    resources:
+        mem_mb=4000,
+        runtime=720,
+    params:
+        folder=lambda wildcards, output: str(Path(output.record).parent),
+        device=config["device"],
+        code=digest("train"),
+    shell:
+        "python -m capacity.train {wildcards.cell:q} --seeds {wildcards.seeds:q} --corpus {input.corpus:q}"
+        " --output {params.folder:q} --device {params.device:q} --threads {threads} > {log:q} 2>&1"
