@@ -20,7 +20,7 @@ import yaml
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from capacity import corpus, files, model
+from capacity import corpus, devices, files, model
 from capacity.cells import Cell, format_seeds, parse_cell, parse_seeds
 from capacity.scoring import Examination, candidates_by_task
 from capacity.tasks import Line
@@ -33,7 +33,7 @@ PAPER_RULE_SCORE = "combined_910"
 def evaluate(
     cell: Cell, lines: Sequence[Line], seeds: Sequence[int], parameters: model.Parameters, history: pa.Table
 ) -> dict[str, Any]:
-    """The evaluation of every seed of a job, without its provenance."""
+    """The evaluation of every seed of a job, without its provenance; runs where the parameters are."""
     vocabulary = corpus.vocabulary(lines)
     examination = Examination(lines, vocabulary, cell.block)
     heads = cell.size.heads
@@ -162,18 +162,21 @@ def main() -> None:
     parser.add_argument("--weights", required=True, help="safetensors file of the stack")
     parser.add_argument("--history", required=True, help="Parquet file of the histories")
     parser.add_argument("--output", required=True, help="JSON file to write")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     arguments = parser.parse_args()
 
     cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)
     torch.set_num_threads(arguments.threads)
-    parameters = load_weights(arguments.weights, cell, seeds)
+    device = devices.resolve(arguments.device)
+    parameters = {name: value.to(device) for name, value in load_weights(arguments.weights, cell, seeds).items()}
     history = files.read_parquet(arguments.history)
     evaluation = evaluate(cell, corpus.read(arguments.corpus), seeds, parameters, history)
     evaluation["provenance"] = files.provenance(
         "evaluate",
         cell.settings(),
         seeds=list(seeds),
+        device=devices.name(device),
         threads=arguments.threads,
         training=files.provenance_of(history),
     )

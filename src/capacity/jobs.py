@@ -23,16 +23,31 @@ class Plan:
     studies: dict[str, Study]
     jobs: dict[str, list[tuple[int, ...]]]
 
-    def study_jobs(self, study: str) -> list[dict[str, str]]:
-        """The files that hold the runs of a study: for each job its evaluation, its history and the wanted seeds."""
+    def jobs_of(self, table: str) -> list[dict[str, str]]:
+        """The files that hold the runs of a table: for each job its evaluation, its history and the wanted seeds.
+
+        ``table`` is a study, or a study and one of its tasks, such as ``base/arithmetic``. Raises ValueError if the
+        configuration has no such study, or the study no such task.
+        """
+        study, _, task = table.partition("/")
+        if study not in self.studies:
+            raise ValueError(f"study {study!r} is not one of {', '.join(self.studies)}")
         found = []
         for name, wanted in self.studies[study].seeds.items():
+            if task not in ("", self.studies[study].cells[name].task):
+                continue
             for seeds in self.jobs[name]:
                 if both := set(seeds).intersection(wanted):
                     folder = f"results/cells/{name}/seeds={format_seeds(seeds)}"
                     paths = {"evaluation": f"{folder}/evaluation.json", "history": f"{folder}/history.parquet"}
                     found.append(paths | {"seeds": format_seeds(both)})
+        if not found:
+            raise ValueError(f"study {study!r} has no {task} cells")
         return found
+
+    def files_of(self, table: str, kind: str) -> list[str]:
+        """The ``evaluation`` or ``history`` files of a table."""
+        return [job[kind] for job in self.jobs_of(table)]
 
     def title(self, study: str) -> str:
         """The title of a study; empty if the configuration has none of that name."""

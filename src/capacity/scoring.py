@@ -19,7 +19,7 @@ from capacity.vocabulary import Vocabulary
 
 NEW_CHARACTERS = {"arithmetic": 4, "facts": 20}
 # Rows of one forward pass: bounds the memory of an evaluation, changes no result.
-ROWS_AT_ONCE = 4096
+ROWS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def statuses(plan: jobs.Plan, studies: Sequence[str], root: Path, now: float) ->
     """The status of every job of some studies, from the files below ``root``; ``now`` is in seconds since the epoch."""
     found: dict[tuple[str, str], JobStatus] = {}
     for study in studies:
-        for job in plan.study_jobs(study):
+        for job in plan.jobs_of(study):
             folder = (root / job["evaluation"]).parent
             name = folder.parent.relative_to(root / "results/cells").as_posix()
             seeds = folder.name.removeprefix("seeds=")

@@ -23,14 +23,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from capacity import corpus, files, model, protocol
+from capacity import corpus, devices, files, model, protocol
 from capacity.cells import Cell, format_seeds, parse_cell, parse_seeds
 from capacity.randomness import generator, initialisation_generator
 from capacity.scoring import Candidates, Examination
 from capacity.streams import Stream
 from capacity.tasks import Line
 
-ROWS_AT_ONCE = 2048  # rows of one forward pass when the exact loss is taken; bounds memory only
+ROWS_AT_ONCE = 1024  # rows of one forward pass when the exact loss is taken; bounds memory only
 SECONDS_BETWEEN_LINES = 10.0
 
 Report = Callable[[int, Tensor], None]
@@ -81,8 +81,8 @@ def dropout(rate: float, generators: Sequence[torch.Generator]) -> model.Dropout
 
 def clip_per_seed(gradients: Sequence[Tensor], largest: float) -> None:
     """Scale each seed's gradients in place to a norm of at most ``largest``, all its tensors taken together."""
-    squares = torch.stack([gradient.flatten(1).square().sum(1) for gradient in gradients])
-    scale = (largest / (squares.sum(0).sqrt() + 1e-6)).clamp(max=1.0)  # (S,)
+    norms = torch.stack([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients])
+    scale = (largest / (torch.linalg.vector_norm(norms, dim=0) + 1e-6)).clamp(max=1.0)  # (S,)
     for gradient in gradients:
         gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
 
@@ -236,27 +236,16 @@ class Progress:
         now = time.monotonic()
         if now - self._last_line < SECONDS_BETWEEN_LINES and done < self._total:
             return
-        loss = float(losses.mean())  # waits for a GPU, so only when a line is due
+        loss = float(losses.mean()) if done else math.nan  # waits for a GPU, so only when a line is due
         self._last_line = now
         rate = done / (now - self._start) if done else 0.0
         left = (self._total - done) / rate if rate else None
         state = {"updates": done, "loss": loss if math.isfinite(loss) else None, "updates_per_second": round(rate, 2)}
         files.write_json(self._path, self._identity | state | {"seconds_left": None if left is None else round(left)})
-        remaining = "unknown" if left is None else f"{int(left) // 60}:{int(left) % 60:02d}"
-        print(
-            f"update {done} of {self._total}, loss {loss:.4f}, {rate:.1f} updates/s, time left {remaining}",
-            file=self._log,
-            flush=True,
-        )
-
-
-def resolve_device(wanted: str) -> str:
-    """``auto`` is CUDA where there is one. Raises RuntimeError if CUDA is asked for and there is none."""
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise RuntimeError("device: cuda was asked for, but torch sees no CUDA device; use device=auto or device=cpu")
-    return wanted
+        line = f"update {done} of {self._total}"
+        if left is not None:
+            line += f", loss {loss:.4f}, {rate:.1f} updates/s, time left {int(left) // 60}:{int(left) % 60:02d}"
+        print(line, file=self._log, flush=True)
 
 
 def history_table(history: Sequence[dict[str, Any]]) -> pa.Table:
@@ -278,7 +267,7 @@ def main() -> None:
 
     cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)
     torch.set_num_threads(arguments.threads)
-    device = resolve_device(arguments.device)
+    device = devices.resolve(arguments.device)
     progress_file = arguments.output / "progress.json"
     start = time.monotonic()
     trained = train(
@@ -291,7 +280,7 @@ def main() -> None:
         cell.settings(),
         cell=cell.name,
         seeds=list(seeds),
-        device=device_name(device),
+        device=devices.name(device),
         threads=arguments.threads,
     )
     save_weights(arguments.output / "weights.safetensors", trained.parameters, cell, seeds)
@@ -300,11 +289,6 @@ def main() -> None:
     files.write_json(arguments.output / "timing.json", timing)
     files.write_json(arguments.output / "run.json", record)
     progress_file.unlink(missing_ok=True)
-
-
-def device_name(device: str) -> str:
-    """The device as it stands in a record."""
-    return torch.cuda.get_device_name() if device == "cuda" else device
 
 
 def save_weights(path: Path, parameters: model.Parameters, cell: Cell, seeds: Sequence[int]) -> None:

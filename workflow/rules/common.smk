@@ -34,6 +34,8 @@ wildcard_constraints:
     seeds=r"[0-9]+[0-9_-]*",
     corpus=r"(arithmetic|facts|joint)[a-z0-9_.-]*",
     study=r"[a-z][a-z0-9-]*",
+    task=r"arithmetic|facts|joint",
+    table=r"[a-z][a-z0-9-]*(/(arithmetic|facts|joint))?",
     figure=r"tradeoff|arithmetic|facts|joint",
 
 
@@ -52,6 +54,12 @@ def threads_of(wildcards):
 
 def corpus_of(wildcards):
     return f"results/corpora/{jobs.cell_of(wildcards.cell).corpus_name}.parquet"
+
+
+def tables_of_figure(wildcards):
+    study = wildcards.get("study", jobs.MAIN_STUDY)
+    table = study if wildcards.figure == "tradeoff" else f"{study}/{wildcards.figure}"
+    return {name: f"results/tables/{table}/{name}.parquet" for name in ("runs", "history", "summary")}
 
 
 def table_outputs():

@@ -1,9 +1,7 @@
 # The figures of the paper's base cells lie in results/figures, those of any other study in a folder of its own there.
 rule draw:
     input:
-        runs="results/tables/base/runs.parquet",
-        history="results/tables/base/history.parquet",
-        summary="results/tables/base/summary.parquet",
+        unpack(tables_of_figure),
     output:
         pdf=report(
             "results/figures/{figure}.pdf",
@@ -32,9 +30,7 @@ rule draw:
 
 use rule draw as draw_study with:
     input:
-        runs="results/tables/{study}/runs.parquet",
-        history="results/tables/{study}/history.parquet",
-        summary="results/tables/{study}/summary.parquet",
+        unpack(tables_of_figure),
     output:
         pdf=report(
             "results/figures/{study}/{figure}.pdf",

@@ -14,9 +14,10 @@ rule evaluate:
         mem_mb=4000,
         runtime=30,
     params:
+        device=config["device"],
         code=digest("evaluate"),
         schema=digest_of_file(files.EVALUATION_SCHEMA),
     shell:
         "python -m capacity.evaluate {wildcards.cell:q} --seeds {wildcards.seeds:q} --corpus {input.corpus:q}"
         " --weights {input.weights:q} --history {input.history:q}"
-        " --output {output:q} --threads {threads} > {log:q} 2>&1"
+        " --output {output:q} --device {params.device:q} --threads {threads} > {log:q} 2>&1"

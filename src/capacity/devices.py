@@ -1,0 +1,19 @@
+"""Where tensors live: the CPU, or a CUDA device where there is one."""
+
+from __future__ import annotations
+
+import torch
+
+
+def resolve(wanted: str) -> str:
+    """``auto`` is CUDA where there is one. Raises RuntimeError if CUDA is asked for and there is none."""
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise RuntimeError("device: cuda was asked for, but torch sees no CUDA device; use device=auto or device=cpu")
+    return wanted
+
+
+def name(device: str) -> str:
+    """The device as it stands in a record."""
+    return torch.cuda.get_device_name() if device == "cuda" else device
