@@ -89,6 +89,19 @@ def plan(config: Mapping[str, Any], folder: Path) -> Plan:
     return Plan(studies, jobs)
 
 
+def config_of(config: Mapping[str, Any], study: str) -> dict[str, Any]:
+    """The part of a configuration that decides the runs of one study, itself a configuration for :func:`plan`."""
+    if study not in config["studies"]:
+        raise ValueError(f"study {study!r} is not one of {', '.join(config['studies'])}")
+    budget = config["budgets"][config["budget"]]
+    return {
+        "budget": config["budget"],
+        "sizes": config["sizes"],
+        "studies": {study: config["studies"][study]},
+        "budgets": {config["budget"]: {"seeds_per_job": budget["seeds_per_job"], "cells": budget["cells"]}},
+    }
+
+
 def trained_jobs(folder: Path) -> Iterable[tuple[int, ...]]:
     """The seeds of every job of a cell whose results are whole."""
     for path in sorted(folder.glob(f"seeds=*/{RECORD}")):

@@ -7,6 +7,7 @@ interval, ``history`` one row per run and evaluation.
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import numpy
 import pandas as pd
 import pyarrow as pa
 
-from capacity import evaluate, files, statistics
+from capacity import evaluate, files, jobs, statistics
 from capacity.cells import Cell, describe_departures, parse_cell, parse_seeds
 
 ENDPOINTS = ("final", "time_average", "paper_best")
@@ -211,16 +212,17 @@ def _outcome(row: Mapping[str, Any], outcome: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", required=True, help="name of the study")
-    parser.add_argument("--title", required=True, help="title of the study")
-    parser.add_argument("--jobs", required=True, type=Path, help="JSON: a list of evaluation, history and wanted seeds")
+    parser.add_argument("table", help="a study, or a study and one of its tasks, such as base/arithmetic")
+    parser.add_argument("--config", required=True, type=json.loads, help="the configuration of the study, as JSON")
+    parser.add_argument("--cells", default="results/cells", type=Path, help="folder of the trained cells")
     parser.add_argument("--output", required=True, type=Path, help="folder of the tables")
     arguments = parser.parse_args()
 
     rows: list[dict[str, Any]] = []
     histories = []
     sources = []
-    for job in files.read_json(arguments.jobs):
+    plan = jobs.plan(arguments.config, arguments.cells)
+    for job in plan.jobs_of(arguments.table):
         evaluation = files.read_json(job["evaluation"])
         evaluate.check(evaluation, job["evaluation"])
         wanted = set(parse_seeds(job["seeds"]))
@@ -229,7 +231,7 @@ def main() -> None:
         histories.append(history_frame(files.read_parquet(job["history"]), cell, wanted))
         training = evaluation["provenance"]["training"]
         sources.append({"cell": cell.name, "seeds": training["seeds"], **_origin(training)})
-    record = files.provenance("tables", {"study": arguments.study}, runs=sources)
+    record = files.provenance("tables", {"table": arguments.table}, runs=sources)
     runs = runs_frame(rows)
     summary = summarise(runs)
     write_frame(arguments.output / "runs.parquet", runs, record)
@@ -238,7 +240,7 @@ def main() -> None:
     with files.atomic(arguments.output / "summary.csv") as temporary:
         summary.to_csv(temporary, index=False)
     with files.atomic(arguments.output / "summary.md") as temporary:
-        temporary.write_text(to_markdown(arguments.title, summary), encoding="utf-8")
+        temporary.write_text(to_markdown(plan.title(arguments.table.partition("/")[0]), summary), encoding="utf-8")
 
 
 def _origin(training: Mapping[str, Any]) -> dict[str, Any]:

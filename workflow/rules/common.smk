@@ -1,6 +1,7 @@
 """What the rules share: the validated configuration, the plan of jobs, and how a stage is called."""
 
 import hashlib
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -14,8 +15,10 @@ from capacity import configuration, files, jobs  # noqa: E402
 
 CONFIG_SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
 
-# In a job, `python` is the Python that runs Snakemake, unless an environment is made for each rule (--sdm).
+# Tensors come and go by the megabyte: glibc is told to keep their memory instead of returning it to the system and
+# asking for it again, which costs up to a tenth of the time of a small network. In a job, `python` is the Python that runs Snakemake, unless an environment is made for each rule (--sdm).
 PREFIX = f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(ROOT / 'src'))}; "
+PREFIX += "export MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=4294967296; "
 if not workflow.deployment_settings.deployment_method:
     PREFIX += f'python() {{ {shlex.quote(sys.executable)} "$@"; }}; '
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
@@ -35,7 +38,6 @@ wildcard_constraints:
     corpus=r"(arithmetic|facts|joint)[a-z0-9_.-]*",
     study=r"[a-z][a-z0-9-]*",
     task=r"arithmetic|facts|joint",
-    table=r"[a-z][a-z0-9-]*(/(arithmetic|facts|joint))?",
     figure=r"tradeoff|arithmetic|facts|joint",
 
 

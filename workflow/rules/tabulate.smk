@@ -1,23 +1,7 @@
-localrules:
-    list_jobs,
-
-
-# Which jobs hold the runs of a table: a file, because the list of a large study does not fit a command line.
-rule list_jobs:
-    output:
-        "results/tables/{table}/jobs.json",
-    log:
-        "results/logs/tables/{table}.jobs.log",
-    params:
-        jobs=lambda wildcards: PLAN.jobs_of(wildcards.table),
-    run:
-        files.write_json(output[0], params.jobs)
-
-
-# The tables of a whole study. The captions of the report and the title come from the plan.
+# The tables of a whole study. The list of its jobs may not fit a command line, so the stage makes it again from the
+# part of the configuration that decides it.
 rule tabulate:
     input:
-        jobs="results/tables/{study}/jobs.json",
         evaluations=lambda wildcards: PLAN.files_of(wildcards.study, "evaluation"),
         histories=lambda wildcards: PLAN.files_of(wildcards.study, "history"),
     output:
@@ -46,20 +30,19 @@ rule tabulate:
         mem_mb=2000,
         runtime=15,
     params:
-        name=lambda wildcards: wildcards.study,
-        title=lambda wildcards: PLAN.title(wildcards.study),
+        table=lambda wildcards: wildcards.study,
+        config=lambda wildcards: json.dumps(jobs.config_of(config, wildcards.study)),
         departures=lambda wildcards: PLAN.departures(wildcards.study),
         folder=lambda wildcards, output: str(Path(output.runs).parent),
         code=digest("tables"),
     shell:
-        "python -m capacity.tables --study {params.name:q} --title {params.title:q} --jobs {input.jobs:q}"
-        " --output {params.folder:q} > {log:q} 2>&1"
+        "python -m capacity.tables {params.table:q} --config {params.config:q} --output {params.folder:q}"
+        " > {log:q} 2>&1"
 
 
 # The tables of one task of a study, so that a figure of one task trains that task only.
 use rule tabulate as tabulate_task with:
     input:
-        jobs="results/tables/{study}/{task}/jobs.json",
         evaluations=lambda wildcards: PLAN.files_of(f"{wildcards.study}/{wildcards.task}", "evaluation"),
         histories=lambda wildcards: PLAN.files_of(f"{wildcards.study}/{wildcards.task}", "history"),
     output:
@@ -71,8 +54,8 @@ use rule tabulate as tabulate_task with:
     log:
         "results/logs/tables/{study}/{task}.log",
     params:
-        name=lambda wildcards: f"{wildcards.study}/{wildcards.task}",
-        title=lambda wildcards: PLAN.title(wildcards.study),
+        table=lambda wildcards: f"{wildcards.study}/{wildcards.task}",
+        config=lambda wildcards: json.dumps(jobs.config_of(config, wildcards.study)),
         departures=lambda wildcards: PLAN.departures(wildcards.study),
         folder=lambda wildcards, output: str(Path(output.runs).parent),
         code=digest("tables"),
