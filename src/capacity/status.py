@@ -17,7 +17,7 @@ from rich.table import Table
 
 from capacity import configuration, files, jobs
 
-STATES = ("running", "waiting", "evaluating", "done")
+STATES = ("running", "waiting", "trained", "done")
 STALE_SECONDS = 600.0  # a job writes its progress far more often than this
 
 
@@ -47,15 +47,16 @@ def _state(folder: Path, now: float) -> tuple[str, str]:
     if (folder / "evaluation.json").exists():
         return "done", ""
     if (folder / jobs.RECORD).exists():
-        return "evaluating", "trained"
+        return "trained", "not evaluated yet"
     progress = folder / "progress.json"
     if not progress.exists():
         return "waiting", ""
     state = files.read_json(progress)
-    share = state["updates"] / state["updates_in_all"]
-    left = state["seconds_left"]
-    detail = f"{share:.0%}, loss {state['loss']}, {state['updates_per_second']} updates/s"
-    detail += f", {left // 60}:{left % 60:02d} left" if left is not None else ""
+    share, left, loss = state["updates"] / state["updates_in_all"], state["seconds_left"], state["loss"]
+    detail = f"{share:.0%}"
+    if left is not None:
+        detail += f", {left // 60}:{left % 60:02d} left, {state['updates_per_second']:.1f} updates/s"
+    detail += f", loss {loss:.3f}" if loss is not None else ""
     silent = now - progress.stat().st_mtime
     if silent > STALE_SECONDS:
         return "waiting", f"stopped at {share:.0%}, silent for {silent / 60:.0f} minutes"
@@ -65,11 +66,14 @@ def _state(folder: Path, now: float) -> tuple[str, str]:
 def table(found: Sequence[JobStatus], longest: int) -> Table:
     """At most ``longest`` rows, running jobs first, under a line of totals."""
     totals = ", ".join(f"{sum(job.state == state for job in found)} {state}" for state in STATES)
-    sheet = Table("cell", "seeds", "state", "progress", title=totals, title_justify="left")
+    sheet = Table("task", "size", "variant", "seeds", "state", "progress", title=totals, title_justify="left")
+    for column in sheet.columns:
+        column.overflow = "fold"
     for job in found[:longest]:
-        sheet.add_row(job.cell, job.seeds, job.state, job.detail)
+        parts = [part.split("=", 1)[1] for part in job.cell.split("/")]
+        sheet.add_row(*parts, job.seeds, job.state, job.detail)
     if len(found) > longest:
-        sheet.add_row(f"... and {len(found) - longest} more", "", "", "")
+        sheet.add_row(f"and {len(found) - longest} more", "", "", "", "", "")
     return sheet
 
 

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from capacity import devices
+
+
+@pytest.mark.parametrize(("available", "device"), [(False, "cpu"), (True, "cuda")])
+def test_auto_takes_cuda_where_there_is_one(available, device, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    assert devices.resolve("auto") == device
+    assert devices.resolve("cpu") == "cpu"
+
+
+def test_cuda_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(
+        RuntimeError, match="device: cuda was asked for, but torch sees no CUDA device; use device=auto"
+    ):
+        devices.resolve("cuda")
+
+
+def test_the_cpu_is_called_cpu_in_a_record():
+    assert devices.name("cpu") == "cpu"

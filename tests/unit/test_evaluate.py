@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+import copy
+import json
+import math
+
+import jsonschema
+import pytest
+import torch
+import yaml
+from safetensors.torch import save_file
+
+from capacity import corpus, evaluate, files, model, train
+from capacity.cells import make_cell
+from capacity.evaluate import averaged_evaluations, check, load_weights, paper_best
+from capacity.protocol import Size
+from capacity.randomness import initialisation_generator
+from capacity.scoring import Examination
+
+CELL = make_cell("joint", Size(1, 1, 8, 1), facts=3, iterations=600, evaluation_interval=200)
+SEEDS = (0, 7)
+NAMES = [
+    *("seen", "seen_addition", "seen_subtraction", "held_out", "held_out_addition", "held_out_subtraction"),
+    *("addition_910", "subtraction_910", "addition_1000", "subtraction_1000", "combined_910"),
+    *("facts_paper_prompts", "facts_matched_prompts"),
+]
+
+
+@pytest.fixture(scope="module")
+def lines():
+    return corpus.build(CELL)
+
+
+@pytest.fixture(scope="module")
+def totals(lines):
+    return Examination(lines, corpus.vocabulary(lines), CELL.block).totals()
+
+
+@pytest.fixture(scope="module")
+def stack(lines):
+    """Random networks, far enough from their start that they do not all answer alike."""
+    starts = [initialisation_generator(seed) for seed in SEEDS]
+    drawn = model.initialise(CELL.size, len(corpus.vocabulary(lines)), CELL.block, starts)
+    return {name: value if name.endswith("norm") else value * 20 for name, value in drawn.items()}
+
+
+def make_history(totals, evaluations, seeds=SEEDS):
+    """Histories by hand: at evaluation k, k questions of each score are right (or all of them), and the loss is k."""
+    rows = []
+    for seed in seeds:
+        for number in range(evaluations):
+            row = {"seed": seed, "iteration": 200 * number, "learning_rate": 0.01, "training_loss": 1.0}
+            row |= {"stream_loss": float(number)} | {name: min(number, n) / n for name, n in totals.items()}
+            rows.append(row)
+    return rows
+
+
+@pytest.fixture(scope="module")
+def evaluated(lines, stack, totals):
+    """The evaluation of two random networks whose histories have four evaluations."""
+    history = train.history_table(make_history(totals, 4))
+    found = evaluate.evaluate(CELL, lines, SEEDS, stack, history)
+    training = files.provenance("train", CELL.settings(), cell=CELL.name, seeds=list(SEEDS))
+    return found | {"provenance": files.provenance("evaluate", CELL.settings(), seeds=list(SEEDS), training=training)}
+
+
+def test_the_result_fits_the_schema(evaluated):
+    schema = yaml.safe_load(files.EVALUATION_SCHEMA.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    check(evaluated, "evaluation.json")
+    check(json.loads(json.dumps(evaluated, allow_nan=False)), "evaluation.json")
+
+
+def test_there_is_one_run_per_seed_with_every_score_and_its_denominator(evaluated, totals):
+    assert evaluated["cell"] == CELL.name
+    assert [run["seed"] for run in evaluated["runs"]] == [0, 7]
+    assert set(totals) == set(NAMES)
+    for run in evaluated["runs"]:
+        assert run["diverged"] is False
+        for name, score in run["final"]["scores"].items():
+            assert score["total"] == totals[name]
+            assert score["fraction"] == score["correct"] / score["total"]
+
+
+def test_parameters_are_counted_with_and_without_positions(evaluated, stack):
+    counts = {name: value[0].numel() for name, value in stack.items()}
+    assert evaluated["parameters"] == sum(counts.values())
+    assert evaluated["parameters_without_positions"] == sum(counts.values()) - CELL.block * CELL.size.width
+
+
+def test_the_items_add_up_to_the_final_scores(evaluated):
+    for run in evaluated["runs"]:
+        items = run["items"]
+        assert len(items) == 200 + 2 * 3
+        for name, chosen in {
+            "seen": [item for item in items if item["task"] == "arithmetic" and item["split"] == "seen"],
+            "held_out": [item for item in items if item["split"] == "held_out"],
+            "addition_1000": [item for item in items if item["operation"] == "addition"],
+            "facts_matched_prompts": [item for item in items if item["prompts"] == "matched"],
+        }.items():
+            score = run["final"]["scores"][name]
+            assert (score["correct"], score["total"]) == (sum(item["right"] for item in chosen), len(chosen))
+
+
+def test_items_say_what_each_network_answered(evaluated, lines, stack):
+    examination = Examination(lines, corpus.vocabulary(lines), CELL.block)
+    for number, run in enumerate(evaluated["runs"]):
+        alone = {name: value[number : number + 1] for name, value in stack.items()}
+        answers = examination.ask(alone, CELL.size.heads)
+        assert [item["answer"] for item in run["items"]] == answers.continuations[0]
+        assert [item["right"] for item in run["items"]] == answers.right[0].tolist()
+    first, second = ([item["answer"] for item in run["items"]] for run in evaluated["runs"])
+    assert first != second
+
+
+def test_the_final_endpoint_is_the_last_evaluation(evaluated):
+    for run in evaluated["runs"]:
+        final = run["final"]
+        assert (final["first_iteration"], final["last_iteration"], final["evaluations"]) == (600, 600, 1)
+        assert final["stream_loss"] == 3.0
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "averaged"), [(121, 20), (500, 20), (6001, 20), (61, 10), (13, 2), (11, 2), (4, 1), (2, 1), (1, 1)]
+)
+def test_the_time_average_takes_20_evaluations_or_their_share_of_a_shorter_run(evaluations, averaged):
+    assert averaged_evaluations(evaluations) == averaged
+
+
+def test_the_time_average_is_over_the_last_evaluations(lines, stack, totals):
+    history = train.history_table(make_history(totals, 121))
+    for run in evaluate.evaluate(CELL, lines, SEEDS, stack, history)["runs"]:
+        average = run["time_average"]
+        assert (average["first_iteration"], average["last_iteration"]) == (200 * 101, 200 * 120)
+        assert average["evaluations"] == 20
+        assert average["stream_loss"] == pytest.approx(sum(range(101, 121)) / 20)
+        assert average["scores"]["seen"] == {
+            "correct": sum(range(101, 121)),
+            "total": 20 * 196,
+            "fraction": sum(range(101, 121)) / (20 * 196),
+        }
+        assert average["scores"]["held_out"] == {"correct": 80, "total": 80, "fraction": 1.0}
+
+
+def test_the_paper_s_rule_takes_the_earliest_of_the_best():
+    right = [0.1, 0.7, 0.4, 0.7, 0.69]
+    history = [{"iteration": 250 * number, "combined_910": share} for number, share in enumerate(right)]
+    assert paper_best(history) == {"iteration": 250, "combined_910": 0.7}
+    assert paper_best(history[::-1]) == {"iteration": 250, "combined_910": 0.7}
+
+
+def test_the_paper_s_checkpoint_is_chosen_for_each_seed_by_its_own_history(lines, stack, totals):
+    rows = make_history(totals, 5)
+    best = {0: 1, 7: 3}
+    for row in rows:
+        number = row["iteration"] // 200
+        row["combined_910"] = (100 if number >= best[row["seed"]] else 50) / totals["combined_910"]
+    for run in evaluate.evaluate(CELL, lines, SEEDS, stack, train.history_table(rows))["runs"]:
+        number, chosen = best[run["seed"]], run["paper_best"]
+        assert (chosen["first_iteration"], chosen["last_iteration"]) == (200 * number, 200 * number)
+        assert chosen["evaluations"] == 1
+        assert chosen["stream_loss"] == number
+        assert chosen["scores"]["combined_910"]["correct"] == 100
+        assert chosen["scores"]["seen"]["correct"] == number
+        assert run["final"]["last_iteration"] == 800
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_network_that_is_not_finite_has_diverged_and_can_still_be_written(
+    tmp_path, evaluated, lines, stack, totals, value
+):
+    broken = {name: tensor.clone() for name, tensor in stack.items()}
+    for tensor in broken.values():
+        tensor[1] = value
+    rows = make_history(totals, 4)
+    for row in rows:
+        if row["seed"] == 7 and row["iteration"] > 0:
+            row["stream_loss"] = row["training_loss"] = value
+    found = evaluate.evaluate(CELL, lines, SEEDS, broken, train.history_table(rows))
+    files.write_json(tmp_path / "evaluation.json", found | {"provenance": evaluated["provenance"]})
+    written = files.read_json(tmp_path / "evaluation.json")
+    check(written, "evaluation.json")
+    whole, diverged = written["runs"]
+    assert (whole["diverged"], diverged["diverged"]) == (False, True)
+    assert whole["final"] == evaluated["runs"][0]["final"]
+    assert [item["answer"] for item in whole["items"]] == [item["answer"] for item in evaluated["runs"][0]["items"]]
+    assert diverged["final"]["stream_loss"] is None
+    assert {item["log_probability"] for item in diverged["items"]} == {None}
+    assert {item["margin"] for item in diverged["items"]} == {None}
+    assert diverged["final"]["scores"]["seen"]["correct"] < 196 // 10
+
+
+def test_weights_come_back_as_they_were_saved(tmp_path, stack):
+    train.save_weights(tmp_path / "weights.safetensors", stack, CELL, SEEDS)
+    loaded = load_weights(tmp_path / "weights.safetensors", CELL, SEEDS)
+    assert set(loaded) == set(stack)
+    for name, value in stack.items():
+        assert torch.equal(loaded[name], value)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "overwritten", "empty"])
+def test_damaged_weights_are_refused_by_name(tmp_path, stack, damage):
+    path = tmp_path / "weights.safetensors"
+    train.save_weights(path, stack, CELL, SEEDS)
+    whole = path.read_bytes()
+    path.write_bytes({"truncated": whole[:-100], "overwritten": b"\xff" * len(whole), "empty": b""}[damage])
+    with pytest.raises(ValueError, match=r"weights\.safetensors is not a whole safetensors file"):
+        load_weights(path, CELL, SEEDS)
+
+
+@pytest.mark.parametrize(
+    ("cell", "seeds"),
+    [(make_cell("joint", Size(1, 1, 8, 1), facts=4, iterations=600), SEEDS), (CELL, (0,)), (CELL, (0, 8))],
+)
+def test_weights_of_other_runs_are_refused_by_name(tmp_path, stack, cell, seeds):
+    train.save_weights(tmp_path / "weights.safetensors", stack, CELL, SEEDS)
+    with pytest.raises(ValueError, match=r"weights\.safetensors holds .*facts-3.*, not "):
+        load_weights(tmp_path / "weights.safetensors", cell, seeds)
+
+
+def test_weights_that_do_not_say_whose_they_are_are_refused(tmp_path, stack):
+    save_file(stack, tmp_path / "weights.safetensors")
+    with pytest.raises(ValueError, match=r"weights\.safetensors holds \{\}, not "):
+        load_weights(tmp_path / "weights.safetensors", CELL, SEEDS)
+
+
+DELETED = object()
+VIOLATIONS = [
+    ((), "extra", 1),
+    (("cell",), None, "task=facts"),
+    (("parameters",), None, 0),
+    (("parameters",), None, 10.5),
+    (("provenance",), "settings", DELETED),
+    (("provenance",), "training", DELETED),
+    (("runs",), None, []),
+    (("runs", 0), "seed", -1),
+    (("runs", 0), "diverged", "no"),
+    (("runs", 0), "time_average", DELETED),
+    (("runs", 0), "note", "extra"),
+    (("runs", 1, "final"), "evaluations", 0),
+    (("runs", 1, "final"), "stream_loss", -0.5),
+    (("runs", 1, "final"), "stream_loss", "low"),
+    (("runs", 1, "final"), "scores", {}),
+    (("runs", 1, "final", "scores"), "overall", {"correct": 1, "total": 1, "fraction": 1.0}),
+    (("runs", 0, "paper_best", "scores", "seen"), "fraction", 1.01),
+    (("runs", 0, "paper_best", "scores", "seen"), "correct", -1),
+    (("runs", 0, "paper_best", "scores", "seen"), "total", DELETED),
+    (("runs", 0), "items", []),
+    (("runs", 0, "items", 5), "task", "joint"),
+    (("runs", 0, "items", 5), "split", "test"),
+    (("runs", 0, "items", 5), "right", None),
+    (("runs", 0, "items", 5), "log_probability", 0.5),
+    (("runs", 0, "items", 5), "margin", "wide"),
+    (("runs", 0, "items", 5), "prompt", ""),
+    (("runs", 0, "items", 5), "true", DELETED),
+]
+
+
+@pytest.mark.parametrize(("path", "key", "value"), VIOLATIONS)
+def test_what_does_not_fit_the_schema_is_refused_by_file_and_key(evaluated, path, key, value):
+    broken = copy.deepcopy(evaluated)
+    *way, last = path if key is None else (*path, key)
+    place = broken
+    for step in way:
+        place = place[step]
+    if value is DELETED:
+        del place[last]
+    else:
+        place[last] = value
+    named = str(way[-1] if isinstance(last, int) or (value is DELETED and way) else last)
+    with pytest.raises(ValueError, match=rf"^results/evaluation\.json: \$.*{named}"):
+        check(broken, "results/evaluation.json")
+
+
+@pytest.fixture
+def job(tmp_path, lines, stack, totals, monkeypatch):
+    """A folder with what the stage reads, and the command line that names it."""
+    files.write_parquet(tmp_path / "corpus.parquet", corpus.to_table(lines), {})
+    record = files.provenance("train", CELL.settings(), cell=CELL.name, seeds=list(SEEDS))
+    files.write_parquet(tmp_path / "history.parquet", train.history_table(make_history(totals, 4)), record)
+    train.save_weights(tmp_path / "weights.safetensors", stack, CELL, SEEDS)
+    arguments = ["evaluate", CELL.name, "--seeds", "0_7", "--device", "cpu", "--output", f"{tmp_path}/evaluation.json"]
+    for name in ("corpus.parquet", "history.parquet", "weights.safetensors"):
+        arguments += [f"--{name.split('.')[0]}", f"{tmp_path}/{name}"]
+    monkeypatch.setattr("sys.argv", arguments)
+    return tmp_path
+
+
+def test_the_stage_writes_what_was_evaluated_and_how_it_was_trained(job, evaluated):
+    evaluate.main()
+    written = files.read_json(job / "evaluation.json")
+    assert {key: written[key] for key in evaluated if key != "provenance"} == {
+        key: value for key, value in evaluated.items() if key != "provenance"
+    }
+    assert written["provenance"]["training"]["stage"] == "train"
+    assert written["provenance"]["settings"] == CELL.settings()
+    assert written["provenance"]["seeds"] == [0, 7]
+
+
+def test_the_stage_writes_the_same_bytes_again(job):
+    evaluate.main()
+    first = (job / "evaluation.json").read_bytes()
+    evaluate.main()
+    assert (job / "evaluation.json").read_bytes() == first
+
+
+@pytest.mark.parametrize("name", ["corpus.parquet", "history.parquet", "weights.safetensors"])
+def test_the_stage_refuses_a_damaged_file_by_name_and_writes_nothing(job, name):
+    (job / name).write_bytes((job / name).read_bytes()[:-50])
+    with pytest.raises(ValueError, match=name):
+        evaluate.main()
+    assert not (job / "evaluation.json").exists()

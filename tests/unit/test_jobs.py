@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+from capacity import configuration, jobs
+from capacity.cells import format_seeds, make_cell, parse_cell, parse_seeds
+from capacity.protocol import MLT, SIZES
+
+CONFIG = {
+    "budget": "hand",
+    "device": "cpu",
+    "threads": {"default": 1},
+    "sizes": {
+        "n14": {"layers": 1, "heads": 1, "width": 14, "mlp_factor": 1},
+        "n20": {"layers": 1, "heads": 1, "width": 20, "mlp_factor": 1},
+    },
+    "studies": {
+        "base": {"title": "Two tasks", "grids": [{"task": ["facts", "arithmetic"], "size": ["n14"]}]},
+        "more": {
+            "title": "More seeds",
+            "grids": [
+                {"task": ["facts"], "size": ["n14"], "seeds": ["0-5"]},
+                {"task": ["joint"], "size": ["n20"], "facts": [7]},
+            ],
+        },
+    },
+    "budgets": {"hand": {"run": ["base"], "seeds_per_job": 2, "cells": [{"seeds": [1337, "0-2"]}]}},
+}
+FACTS = "task=facts/size=n14/variant=paper"
+ARITHMETIC = "task=arithmetic/size=n14/variant=paper"
+JOINT = "task=joint/size=n20/variant=facts-7"
+
+
+@pytest.fixture
+def config():
+    return copy.deepcopy(CONFIG)
+
+
+def trained(folder, cell, *seeds):
+    """Marks jobs of a cell as trained, as the last file of a training job does."""
+    for text in seeds:
+        record = folder / cell / f"seeds={text}" / jobs.RECORD
+        record.parent.mkdir(parents=True)
+        record.write_text("{}")
+
+
+def evaluation_paths(plan, table):
+    return [job["evaluation"] for job in plan.jobs_of(table)]
+
+
+def test_the_jobs_of_a_cell_hold_each_seed_of_every_study_once(config, tmp_path):
+    plan = jobs.plan(config, tmp_path)
+    assert set(plan.jobs) == {FACTS, ARITHMETIC, JOINT}
+    assert plan.jobs[ARITHMETIC] == [(0, 1), (2, 1337)]
+    assert sorted(seed for seeds in plan.jobs[FACTS] for seed in seeds) == [0, 1, 2, 3, 4, 5, 1337]
+    assert max(len(seeds) for found in plan.jobs.values() for seeds in found) <= 2
+
+
+def test_a_study_names_the_files_of_its_jobs_and_the_seeds_it_wants_of_each(config, tmp_path):
+    plan = jobs.plan(config, tmp_path)
+    found = plan.jobs_of("base/arithmetic")
+    folder = f"results/cells/{ARITHMETIC}"
+    assert found == [
+        {
+            "evaluation": f"{folder}/seeds={seeds}/evaluation.json",
+            "history": f"{folder}/seeds={seeds}/history.parquet",
+            "seeds": seeds,
+        }
+        for seeds in ("0-1", "2_1337")
+    ]
+    assert plan.files_of("base/arithmetic", "history") == [job["history"] for job in found]
+
+
+def test_a_task_s_table_has_the_jobs_of_that_task_only(config, tmp_path):
+    plan = jobs.plan(config, tmp_path)
+    whole, facts, arithmetic = (evaluation_paths(plan, t) for t in ("base", "base/facts", "base/arithmetic"))
+    assert sorted(whole) == sorted(facts + arithmetic)
+    assert {path.split("/")[2] for path in facts} == {"task=facts"}
+
+
+def test_studies_share_jobs_and_take_their_own_seeds_of_them(config, tmp_path):
+    plan = jobs.plan(config, tmp_path)
+    wanted = {"base": {0, 1, 2, 1337}, "more": {0, 1, 2, 3, 4, 5}}
+    for study, seeds in wanted.items():
+        found = plan.jobs_of(f"{study}/facts")
+        assert {seed for job in found for seed in parse_seeds(job["seeds"])} == seeds
+        for job in found:
+            trained_with = parse_seeds(Path(job["evaluation"]).parent.name.removeprefix("seeds="))
+            assert set(parse_seeds(job["seeds"])) <= set(trained_with)
+    shared = set(evaluation_paths(plan, "base/facts")) & set(evaluation_paths(plan, "more/facts"))
+    assert {Path(path).parent.name for path in shared} == {"seeds=0-1", "seeds=2"}
+
+
+def test_asking_for_more_seeds_keeps_the_jobs_that_are_trained(config, tmp_path):
+    trained(tmp_path, ARITHMETIC, "0-1", "2_1337")
+    config["budgets"]["hand"]["cells"][0]["seeds"] = [1337, "0-4"]
+    assert jobs.plan(config, tmp_path).jobs[ARITHMETIC] == [(0, 1), (2, 1337), (3, 4)]
+
+
+def test_a_job_that_was_trained_with_more_seeds_than_are_wanted_is_kept_whole(config, tmp_path):
+    trained(tmp_path, ARITHMETIC, "0-9_1337")
+    plan = jobs.plan(config, tmp_path)
+    assert plan.jobs[ARITHMETIC] == [(*range(10), 1337)]
+    assert [job["seeds"] for job in plan.jobs_of("base/arithmetic")] == ["0-2_1337"]
+
+
+def test_a_trained_job_without_a_wanted_seed_is_left_alone(config, tmp_path):
+    trained(tmp_path, ARITHMETIC, "50-60")
+    assert jobs.plan(config, tmp_path).jobs[ARITHMETIC] == [(0, 1), (2, 1337)]
+
+
+def test_a_folder_without_a_record_is_not_whole_and_counts_for_nothing(config, tmp_path):
+    (tmp_path / ARITHMETIC / "seeds=0-2_1337").mkdir(parents=True)
+    (tmp_path / ARITHMETIC / "seeds=0-2_1337/history.parquet").write_text("")
+    assert jobs.plan(config, tmp_path).jobs[ARITHMETIC] == [(0, 1), (2, 1337)]
+
+
+def test_a_plan_stays_the_same_while_its_jobs_finish(config, tmp_path):
+    before = jobs.plan(config, tmp_path)
+    for cell, found in before.jobs.items():
+        for seeds in found:
+            trained(tmp_path, cell, format_seeds(seeds))
+            assert jobs.plan(config, tmp_path).jobs == before.jobs
+
+
+def test_no_run_is_counted_twice_where_trained_jobs_overlap(config, tmp_path):
+    """As when results that were trained in two places are put together."""
+    trained(tmp_path, ARITHMETIC, "0-2", "2_1337")
+    found = [
+        seed for job in jobs.plan(config, tmp_path).jobs_of("base/arithmetic") for seed in parse_seeds(job["seeds"])
+    ]
+    assert sorted(found) == [0, 1, 2, 1337]
+
+
+def test_the_part_of_a_configuration_for_one_study_makes_the_same_table(config, tmp_path):
+    trained(tmp_path, FACTS, "0-1", "2", "3-4")
+    whole = jobs.plan(config, tmp_path)
+    for cell, found in whole.jobs.items():
+        for seeds in found:
+            if not (tmp_path / cell / f"seeds={format_seeds(seeds)}").exists():
+                trained(tmp_path, cell, format_seeds(seeds))
+    for study in config["studies"]:
+        part = json.loads(json.dumps(jobs.config_of(config, study)))
+        again = jobs.plan(part, tmp_path)
+        assert list(again.studies) == [study]
+        assert again.jobs_of(study) == whole.jobs_of(study)
+        assert again.title(study) == whole.title(study)
+
+
+@pytest.mark.parametrize("table", ["nosuch", "nosuch/facts"])
+def test_an_unknown_study_is_refused_by_name(config, tmp_path, table):
+    with pytest.raises(ValueError, match="'nosuch' is not one of base, more"):
+        jobs.plan(config, tmp_path).jobs_of(table)
+    with pytest.raises(ValueError, match="'nosuch' is not one of base, more"):
+        jobs.config_of(config, "nosuch")
+
+
+def test_a_task_that_a_study_does_not_train_is_refused(config, tmp_path):
+    with pytest.raises(ValueError, match="'base' has no joint cells"):
+        jobs.plan(config, tmp_path).jobs_of("base/joint")
+
+
+def test_departures_are_those_of_each_departing_cell(config, tmp_path):
+    plan = jobs.plan(config, tmp_path)
+    assert plan.departures("base") == []
+    assert plan.departures("more") == ["joint, n20: facts 7 (paper: 50), size not in the paper"]
+    assert plan.departures("nosuch") == []
+
+
+def test_a_budget_s_changes_are_departures(config, tmp_path):
+    config["budgets"]["hand"]["cells"].append({"where": {"task": ["facts"]}, "set": {"iterations": 1200}})
+    assert jobs.plan(config, tmp_path).departures("base") == ["facts, n14: iterations 1200 (paper: 30000)"]
+
+
+def test_the_title_is_the_study_s_and_empty_for_no_study(config, tmp_path):
+    plan = jobs.plan(config, tmp_path)
+    assert plan.title("more") == "More seeds"
+    assert plan.title("nosuch") == ""
+
+
+def test_a_corpus_is_made_from_a_cell_that_reads_it(config, tmp_path):
+    plan = jobs.plan(config, tmp_path)
+    for corpus in ("facts", "arithmetic", "joint_facts-7"):
+        assert parse_cell(plan.corpus_cell(corpus)).corpus_name == corpus
+
+
+def test_the_corpus_of_no_cell_is_refused_by_name(config, tmp_path):
+    with pytest.raises(ValueError, match="'joint_facts-8'"):
+        jobs.plan(config, tmp_path).corpus_cell("joint_facts-8")
+
+
+def test_a_corpus_is_made_alike_whatever_else_is_set(config, tmp_path):
+    """Its rule must not run again, and all that is trained on it with it, when only the schedule of a cell changes."""
+    before = jobs.plan(config, tmp_path).corpus_cell("facts")
+    config["budgets"]["hand"]["cells"].append({"where": {"task": ["facts"]}, "set": {"iterations": 1200}})
+    assert jobs.plan(config, tmp_path).corpus_cell("facts") == before
+
+
+def study(name, *cells):
+    return configuration.Study(
+        name, "A study", {cell.name: cell for cell in cells}, {cell.name: (0,) for cell in cells}
+    )
+
+
+def test_figures_are_the_tradeoff_and_the_curves_of_each_task():
+    base = study("base", *(make_cell(task, size) for size in (MLT, SIZES["n14"]) for task in ("joint", "arithmetic")))
+    assert jobs.figure_paths(base) == [f"results/figures/{name}.pdf" for name in ("tradeoff", "arithmetic", "joint")]
+
+
+def test_figures_of_another_study_lie_in_its_own_folder():
+    found = jobs.figure_paths(study("one-task", make_cell("facts", SIZES["n14"])))
+    assert found == ["results/figures/one-task/tradeoff.pdf", "results/figures/one-task/facts.pdf"]
+
+
+def test_cells_are_parsed_once():
+    assert jobs.cell_of(FACTS) == make_cell("facts", SIZES["n14"])
+    assert jobs.cell_of(FACTS) is jobs.cell_of(FACTS)

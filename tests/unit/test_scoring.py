@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from plain import PlainTransformer, plain_from_stack, random_stack
+from torch import Tensor
+
+from capacity import corpus, model, scoring, tasks
+from capacity.protocol import Size
+from capacity.scoring import Answers, Candidates, Examination, candidates_by_task, is_right, items, score_groups
+from capacity.tasks import Line
+from capacity.vocabulary import Vocabulary
+
+SMALL = Size(1, 1, 10, 1)
+DEEP = Size(2, 2, 8, 2)
+
+
+def exam(task: str, block: int, facts: int = 50) -> tuple[Examination, list[Line], Vocabulary]:
+    lines = tasks.corpus(task, [(5, 7)], facts, 1337)
+    vocabulary = corpus.vocabulary(lines)
+    return Examination(lines, vocabulary, block), lines, vocabulary
+
+
+def slow_continuation(
+    network: PlainTransformer, vocabulary: Vocabulary, prompt: str, block: int, characters: int
+) -> str:
+    text = prompt
+    for _ in range(characters):
+        codes = torch.tensor([vocabulary.encode(text[-block:])])
+        text += vocabulary.characters[int(network(codes)[0, -1].argmax())]
+    return text.removeprefix(prompt)
+
+
+def slow_log_probability(
+    network: PlainTransformer, vocabulary: Vocabulary, prompt: str, said: str, block: int
+) -> float:
+    total = 0.0
+    for number, character in enumerate(said):
+        codes = torch.tensor([vocabulary.encode((prompt + said[:number])[-block:])])
+        total += float(network(codes)[0, -1].log_softmax(0)[vocabulary.encode(character)[0]])
+    return total
+
+
+def first_line(text: str) -> str:
+    """Up to the newline, which is where decoding may end."""
+    return text.split("\n")[0]
+
+
+class KnowsTheText:
+    """Stands for a network: it continues any text as the first place of the corpus where that text stands."""
+
+    def __init__(self, lines: list[Line], vocabulary: Vocabulary) -> None:
+        self.text, self.vocabulary = "".join(line.text for line in lines), vocabulary
+
+    def __call__(self, parameters: model.Parameters, tokens: Tensor, heads: int, last: Tensor) -> Tensor:
+        logits = torch.zeros(*tokens.shape[:2], len(self.vocabulary))
+        for seed, rows in enumerate(tokens.tolist()):
+            for number, row in enumerate(rows):
+                known = self.vocabulary.decode(row[: int(last[seed, number]) + 1])
+                place = self.text.find(known)
+                following = self.text[place + len(known) :][:1] if place >= 0 else ""
+                logits[seed, number, self.vocabulary.encode(following or "\n")[0]] = 50.0
+        return logits
+
+
+@pytest.fixture
+def no_grad():
+    with torch.no_grad():
+        yield
+
+
+@pytest.mark.parametrize(
+    ("line", "continuation", "right"),
+    [
+        (tasks.arithmetic_line(1, "addition", 2), "3> \n", True),
+        (tasks.arithmetic_line(1, "addition", 2), "3", True),
+        (tasks.arithmetic_line(1, "addition", 2), "3+1=", True),
+        (tasks.arithmetic_line(1, "addition", 2), "30> ", False),
+        (tasks.arithmetic_line(1, "addition", 2), "-3>\n", False),
+        (tasks.arithmetic_line(1, "addition", 2), " 3> ", False),
+        (tasks.arithmetic_line(1, "addition", 2), "=3> ", False),
+        (tasks.arithmetic_line(1, "addition", 2), "> \n3", False),
+        (tasks.arithmetic_line(1, "addition", 2), "", False),
+        (tasks.arithmetic_line(5, "addition", 7), "12>\n", True),
+        (tasks.arithmetic_line(5, "addition", 7), "1> \n", False),
+        (tasks.arithmetic_line(5, "addition", 7), "123>", False),
+        (tasks.arithmetic_line(5, "subtraction", 7), "-2>\n", True),
+        (tasks.arithmetic_line(5, "subtraction", 7), "2> \n", False),
+        (tasks.arithmetic_line(5, "subtraction", 7), "->\n<", False),
+        (tasks.arithmetic_line(5, "subtraction", 7), "--2>", False),
+        (tasks.arithmetic_line(4, "subtraction", 4), "0> \n", True),
+        (tasks.fact_line("France", "Paris"), "Paris \nCapital of Ja", True),
+        (tasks.fact_line("France", "Paris"), "Paris\n", True),
+        (tasks.fact_line("France", "Paris"), "  pARIS  ", True),
+        (tasks.fact_line("France", "Paris"), "Paris is ", False),
+        (tasks.fact_line("France", "Paris"), "\nParis \n", False),
+        (tasks.fact_line("France", "Paris"), "Pari\n", False),
+        (tasks.fact_line("India", "New Delhi"), "New Delhi \n", True),
+        (tasks.fact_line("India", "New Delhi"), "NewDelhi \n", False),
+        (tasks.fact_line("Mexico", "Mexico City"), "Mexico \n", False),
+    ],
+)
+def test_right_and_wrong_continuations(line, continuation, right):
+    assert is_right(line, continuation) is right
+
+
+ARITHMETIC_TOTALS = {
+    "seen": 196,
+    "seen_addition": 98,
+    "seen_subtraction": 98,
+    "held_out": 4,
+    "held_out_addition": 2,
+    "held_out_subtraction": 2,
+    "addition_910": 91,
+    "subtraction_910": 91,
+    "addition_1000": 100,
+    "subtraction_1000": 100,
+}
+
+
+@pytest.mark.parametrize(
+    ("task", "totals"),
+    [
+        ("arithmetic", {**ARITHMETIC_TOTALS, "combined_910": 182}),
+        ("facts", {"facts_paper_prompts": 50, "facts_matched_prompts": 50, "combined_910": 50}),
+        (
+            "joint",
+            {**ARITHMETIC_TOTALS, "facts_paper_prompts": 50, "facts_matched_prompts": 50, "combined_910": 232},
+        ),
+    ],
+)
+def test_the_denominators_are_the_papers(task, totals):
+    assert exam(task, 24)[0].totals() == totals
+
+
+def test_the_910_style_leaves_out_nonzero_minus_or_plus_zero():
+    questions = items(tasks.lines("arithmetic", [(5, 7)], 50))
+    groups = score_groups(questions)
+    for operation, sign in (("addition", "+"), ("subtraction", "-")):
+        left_out = set(groups[f"{operation}_1000"]) - set(groups[f"{operation}_910"])
+        assert {questions[number].prompt for number in left_out} == {f"<{a}{sign}0=" for a in range(1, 10)}
+
+
+def test_each_fact_is_asked_with_the_papers_prompt_and_with_the_matched_one():
+    asked = {(item.prompts, item.prompt) for item in items(tasks.lines("facts", [], 50))}
+    assert ("paper", "Capital of USA is ") in asked
+    assert ("matched", "Capital of the USA is ") in asked
+    assert ("paper", "Capital of France is ") in asked
+    assert ("matched", "Capital of France is ") in asked
+    assert len(asked) == 100
+
+
+def test_all_seen_and_none_held_out_is_890_of_910_and_980_of_1000():
+    examination, _, _ = exam("arithmetic", 9)
+    right = torch.tensor([[item.line.split == "seen" for item in examination.items], [True] * 200, [False] * 200])
+    scores = examination.scores(Answers([[]], right))
+    assert scores["addition_910"].tolist() == [89, 91, 0]
+    assert scores["subtraction_1000"].tolist() == [98, 100, 0]
+    assert scores["seen"].tolist() == [196, 196, 0]
+    assert scores["held_out"].tolist() == [0, 4, 0]
+    assert round(890 / 910, 3) == 0.978
+
+
+@pytest.mark.usefixtures("no_grad")
+@pytest.mark.parametrize(
+    ("task", "size", "block", "facts"),
+    [
+        ("arithmetic", SMALL, 9, 50),
+        ("arithmetic", DEEP, 6, 50),
+        ("facts", SMALL, 24, 16),
+        ("facts", DEEP, 40, 4),
+        ("joint", SMALL, 24, 3),
+    ],
+)
+def test_batched_decoding_says_what_one_prompt_at_a_time_says(task, size, block, facts):
+    examination, _, vocabulary = exam(task, block, facts)
+    parameters = random_stack(size, len(vocabulary), block, 3, deviation=0.7)
+    parameters["token_embedding"][:, vocabulary.encode("\n")] *= 3  # so that some answers end early
+    answers = examination.ask(parameters, size.heads)
+    ended = set()
+    for seed in range(3):
+        network = plain_from_stack(parameters, seed, size)
+        for number in range(seed, len(examination.items), 4 if examination.items[0].line.task == "arithmetic" else 1):
+            item = examination.items[number]
+            characters = 4 if item.line.task == "arithmetic" else 20
+            slow = slow_continuation(network, vocabulary, item.prompt, block, characters)
+            assert first_line(answers.continuations[seed][number]) == first_line(slow)
+            assert bool(answers.right[seed, number]) == is_right(item.line, slow)
+            ended.add("\n" in slow)
+    assert ended == {False, True}
+
+
+def test_some_prompts_are_longer_than_the_papers_block():
+    assert max(len(item.prompt) for item in items(tasks.lines("facts", [], 16))) > 24
+
+
+@pytest.mark.usefixtures("no_grad")
+def test_answers_do_not_depend_on_how_many_rows_are_computed_at_once(monkeypatch):
+    examination, _, vocabulary = exam("joint", 24, 20)
+    parameters = random_stack(DEEP, len(vocabulary), 24, 2, deviation=0.7)
+    whole = examination.ask(parameters, DEEP.heads)
+    monkeypatch.setattr(scoring, "ROWS_AT_ONCE", 7)
+    pieces = examination.ask(parameters, DEEP.heads)
+    assert whole.continuations == pieces.continuations
+    assert torch.equal(whole.right, pieces.right)
+
+
+@pytest.mark.usefixtures("no_grad")
+@pytest.mark.parametrize(("task", "block", "facts", "size"), [("facts", 24, 15, SMALL), ("joint", 24, 3, DEEP)])
+def test_log_probabilities_are_those_of_one_character_at_a_time(task, block, facts, size):
+    examination, _, vocabulary = exam(task, block, facts)
+    every = [item for item in examination.items if item.line.task == ("facts" if task == "facts" else "arithmetic")]
+    chosen = [number for number, item in enumerate(every) if item.line.split == "held_out" or number in (1, 14, 22)]
+    parameters = random_stack(size, len(vocabulary), block, 2)
+    candidates = Candidates(every, vocabulary, block, chosen)
+    found = candidates.log_probabilities(parameters, size.heads)
+    assert found.shape == (2, len(chosen), len(candidates.answers))
+    for seed in range(2):
+        network = plain_from_stack(parameters, seed, size)
+        for row, number in enumerate(chosen):
+            item = every[number]
+            for column, answer in enumerate(candidates.answers):
+                said = answer + item.line.terminator
+                expected = slow_log_probability(network, vocabulary, item.prompt, said, block)
+                assert float(found[seed, row, column]) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.usefixtures("no_grad")
+def test_chosen_questions_are_a_part_of_all_questions():
+    examination, _, vocabulary = exam("arithmetic", 9)
+    parameters = random_stack(SMALL, len(vocabulary), 9, 2)
+    every = Candidates(examination.items, vocabulary, 9)
+    part = Candidates(examination.items, vocabulary, 9, [196, 3, 199])
+    assert sorted(map(int, every.answers)) == list(range(-9, 19))
+    assert part.answers == every.answers
+    table = every.log_probabilities(parameters, 1)
+    torch.testing.assert_close(part.log_probabilities(parameters, 1), table[:, [196, 3, 199]], rtol=0, atol=1e-12)
+    for found, expected in zip(
+        part.margins(table[:, [196, 3, 199]]), (each[:, [196, 3, 199]] for each in every.margins(table)), strict=True
+    ):
+        assert torch.equal(found, expected)
+
+
+@pytest.mark.usefixtures("no_grad")
+@pytest.mark.parametrize("task", ["arithmetic", "facts"])
+def test_the_probabilities_of_the_candidates_of_a_question_add_up_to_at_most_one(task):
+    examination, _, vocabulary = exam(task, 24, 15)
+    parameters = random_stack(SMALL, len(vocabulary), 24, 2)
+    candidates = Candidates(examination.items, vocabulary, 24)
+    assert float(candidates.log_probabilities(parameters, 1).exp().sum(-1).max()) <= 1 + 1e-9
+
+
+def three_facts() -> Candidates:
+    lines = tasks.lines("facts", [], 3)
+    return Candidates([item for item in items(lines) if item.prompts == "matched"], corpus.vocabulary(lines), 24)
+
+
+def test_margins_by_pencil():
+    candidates = three_facts()
+    assert candidates.answers == ["Paris", "Washington DC", "Tokyo"]
+    table = torch.tensor([[[-1.0, -2.0, -5.0], [-1.0, -2.5, -4.0], [-9.0, -3.0, -3.0]]])
+    true, margin = candidates.margins(table)
+    assert true.tolist() == [[-1.0, -2.5, -3.0]]
+    assert margin.tolist() == [[1.0, -1.5, 0.0]]
+
+
+def test_margins_of_networks_that_are_sure():
+    sure = torch.full((3, 3), -50.0).fill_diagonal_(0.0)
+    true, margin = three_facts().margins(torch.stack([sure, sure.roll(1, 0)]))
+    assert true.tolist() == [[0.0] * 3, [-50.0] * 3]
+    assert margin.tolist() == [[50.0] * 3, [-50.0] * 3]
+
+
+@pytest.mark.parametrize(("task", "block"), [("arithmetic", 9), ("facts", 24), ("joint", 24)])
+def test_who_knows_the_text_scores_everything_but_the_prompts_that_do_not_match_it(task, block, monkeypatch):
+    examination, lines, vocabulary = exam(task, block, 18)
+    monkeypatch.setattr(model, "forward", KnowsTheText(lines, vocabulary))
+    stand_in = {"token_embedding": torch.zeros(1, len(vocabulary), 1)}
+    answers = examination.ask(stand_in, 1)
+    totals = examination.totals()
+    wrong = {name: totals[name] - int(count) for name, count in examination.scores(answers).items()}
+    missed = 0 if task == "arithmetic" else 2
+    assert {name: number for name, number in wrong.items() if number} == (
+        {"facts_paper_prompts": missed, "combined_910": missed} if missed else {}
+    )
+    for numbers, candidates in candidates_by_task(examination.items, vocabulary, block).values():
+        _, margins = candidates.margins(candidates.log_probabilities(stand_in, 1))
+        right = answers.right[:, numbers]
+        assert bool((margins[right] > 40).all())
+
+
+@pytest.mark.parametrize("task", ["arithmetic", "facts", "joint"])
+def test_every_question_is_in_the_table_of_its_task(task):
+    examination, _, vocabulary = exam(task, 24, 15)
+    found = candidates_by_task(examination.items, vocabulary, 24)
+    assert list(found) == (["arithmetic", "facts"] if task == "joint" else [task])
+    assert sorted(number for numbers, _ in found.values() for number in numbers) == list(range(len(examination.items)))
+    for name, (numbers, candidates) in found.items():
+        asked = {examination.items[number].line for number in numbers}
+        assert {line.task for line in asked} == {name}
+        assert set(candidates.answers) == {line.answer for line in asked}

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import math
+
+import numpy
+import pytest
+
+from capacity.statistics import Interval, bootstrap_mean, clopper_pearson, wilson
+
+Z = 1.959963984540054
+
+
+def closed_form(count: int, total: int) -> tuple[float, float]:
+    """Wilson's interval, as in his paper of 1927: the two roots of a quadratic."""
+    share = count / total
+    centre = share + Z**2 / (2 * total)
+    half = Z * math.sqrt(share * (1 - share) / total + Z**2 / (4 * total**2))
+    return (centre - half) / (1 + Z**2 / total), (centre + half) / (1 + Z**2 / total)
+
+
+# Newcombe, Statistics in Medicine 17 (1998), table I.
+@pytest.mark.parametrize(
+    ("count", "total", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_is_the_published_interval(count, total, low, high):
+    assert wilson(count, total) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "low", "high"),
+    [(81, 263, 0.2527, 0.3676), (15, 148, 0.0578, 0.1617), (0, 20, 0.0, 0.1684), (1, 29, 0.0009, 0.1776)],
+)
+def test_clopper_pearson_is_the_published_interval(count, total, low, high):
+    assert clopper_pearson(count, total) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize(("total", "low"), [(4, 0.398), (5, 0.478), (10, 0.692), (20, 0.832)])
+def test_clopper_pearson_of_all_has_a_closed_form(total, low):
+    """All of n: (0.025)^(1/n), the value at which n successes in a row have a chance of 2.5 %."""
+    found = clopper_pearson(total, total)
+    assert found.low == pytest.approx(low, abs=5e-4)
+    assert found.low == pytest.approx(0.025 ** (1 / total), rel=1e-9)
+    assert found.high == 1.0
+
+
+@pytest.mark.parametrize(("count", "total"), [(0, 1), (1, 4), (3, 5), (9, 10), (20, 20), (196, 200)])
+def test_wilson_is_its_closed_form(count, total):
+    assert wilson(count, total) == pytest.approx(closed_form(count, total), abs=1e-9)
+
+
+@pytest.mark.parametrize("interval", [wilson, clopper_pearson])
+def test_failures_mirror_successes(interval):
+    for total in (1, 4, 20):
+        for count in range(total + 1):
+            found, mirrored = interval(count, total), interval(total - count, total)
+            assert found.low == pytest.approx(1 - mirrored.high, abs=1e-9)
+            assert 0 <= found.low <= count / total <= found.high <= 1
+
+
+@pytest.mark.parametrize("interval", [wilson, clopper_pearson])
+@pytest.mark.parametrize(("count", "total"), [(-1, 5), (6, 5), (0, 0), (1, 0), (0, -1)])
+def test_a_count_that_is_no_proportion_is_refused(interval, count, total):
+    with pytest.raises(ValueError, match=f"{count} of {total}"):
+        interval(count, total)
+
+
+@pytest.mark.parametrize("values", [[], [0.25]])
+def test_fewer_than_two_values_have_no_interval(values):
+    assert bootstrap_mean(values, numpy.random.default_rng(0)) is None
+
+
+def test_the_bootstrap_covers_the_true_mean_about_as_often_as_it_says():
+    rng = numpy.random.default_rng(20260101)
+    trials, size = 200, 30
+    intervals = [bootstrap_mean(rng.normal(3.0, 2.0, size).tolist(), rng) for _ in range(trials)]
+    covered = sum(low <= 3.0 <= high for low, high in intervals) / trials
+    assert 0.89 <= covered <= 0.98  # 95 % less what the percentile method loses at 30, within three deviations
+
+
+def test_the_bootstrap_has_the_width_of_the_normal_interval():
+    values = numpy.random.default_rng(3).normal(0.0, 1.0, 400)
+    low, high = bootstrap_mean(values.tolist(), numpy.random.default_rng(0))
+    half = Z * values.std() / math.sqrt(len(values))
+    assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.05 * half)
+
+
+def test_values_that_agree_have_an_interval_of_no_width():
+    assert bootstrap_mean([0.75] * 5, numpy.random.default_rng(0)) == Interval(0.75, 0.75)
+
+
+def test_one_generator_gives_one_interval():
+    values = [0.0, 0.25, 0.25, 1.0]
+    first, again = (bootstrap_mean(values, numpy.random.default_rng(7)) for _ in range(2))
+    assert first == again
+    assert 0.0 <= first.low < 0.375 < first.high <= 1.0

@@ -1,0 +1,464 @@
+from __future__ import annotations
+
+import io
+import json
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+from plain import PlainTransformer, plain_from_seed
+from safetensors import safe_open
+from torch import Tensor
+from torch.nn import functional
+
+from capacity import corpus, files, model, protocol, randomness, train
+from capacity.cells import Cell, make_cell, parse_cell
+from capacity.protocol import MLT, SIZES, STREAMS, Size
+from capacity.streams import Stream
+from capacity.tasks import Line
+
+TINY = Size(1, 1, 8, 1)
+DEEP = Size(2, 2, 8, 2)
+SHORT = {"iterations": 10, "warmup_iterations": 3, "decay_iterations": 8, "evaluation_interval": 4, "batch": 20}
+
+
+def nothing(done: int, losses: Tensor) -> None:
+    pass
+
+
+def short_cell(size: Size = TINY, task: str = "facts", **more) -> Cell:
+    return make_cell(task, size, **{**SHORT, "facts": 4, **more})
+
+
+def plain_rate(cell: Cell, iteration: int) -> float:
+    """nanoGPT's schedule, written again."""
+    if iteration < cell.warmup_iterations:
+        return cell.learning_rate * (iteration + 1) / (cell.warmup_iterations + 1)
+    if iteration > cell.decay_iterations:
+        return cell.final_learning_rate
+    part = (iteration - cell.warmup_iterations) / (cell.decay_iterations - cell.warmup_iterations)
+    low, high = cell.final_learning_rate, cell.learning_rate
+    return low + 0.5 * (1 + math.cos(math.pi * part)) * (high - low)
+
+
+def plain_adam(network: PlainTransformer, cell: Cell) -> torch.optim.Optimizer:
+    """One network's tensors as they are, each on its own: not stacked, not fused, not batched."""
+    groups = [
+        {"params": [value for value in network.parameters() if value.dim() >= 2], "weight_decay": cell.weight_decay},
+        {"params": [value for value in network.parameters() if value.dim() < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=1.0, betas=(0.9, 0.99), foreach=False, fused=False)
+
+
+def slow_training(cell: Cell, lines: list[Line], seed: int, clip: float) -> tuple[PlainTransformer, list[float]]:
+    """A training run in the manner of nanoGPT: one network, every window of a batch, one step after the other."""
+    vocabulary = corpus.vocabulary(lines)
+    text = torch.tensor(vocabulary.encode("".join(line.text for line in corpus.stream_lines(lines))))
+    network = plain_from_seed(cell.size, len(vocabulary), cell.block, seed)
+    optimizer = plain_adam(network, cell)
+    draws, masks = randomness.generator(seed, "data"), randomness.generator(seed, "dropout")
+    keep = 1 - cell.dropout
+
+    def drop(x: Tensor) -> Tensor:
+        return x if keep == 1 else x * torch.empty(x.shape).bernoulli_(keep, generator=masks) / keep
+
+    losses = []
+    for iteration in range(cell.iterations):
+        offsets = torch.randint(len(text) - cell.block, (cell.batch,), generator=draws).tolist()
+        inputs = torch.stack([text[offset : offset + cell.block] for offset in offsets])
+        targets = torch.stack([text[offset + 1 : offset + cell.block + 1] for offset in offsets])
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(network(inputs, drop).flatten(0, 1), targets.flatten())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
+        for group in optimizer.param_groups:
+            group["lr"] = plain_rate(cell, iteration)
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    return network, losses
+
+
+@pytest.mark.parametrize(
+    ("size", "iteration", "rate"),
+    [
+        (SIZES["n14"], 0, 1e-2 / 2001),
+        (SIZES["n14"], 999, 1e-2 * 1000 / 2001),
+        (SIZES["n14"], 1999, 1e-2 * 2000 / 2001),
+        (SIZES["n14"], 2000, 1e-2),
+        (SIZES["n14"], 13_500, (1e-2 + 1e-4) / 2),
+        (SIZES["n14"], 25_000, 1e-4),
+        (SIZES["n14"], 30_000, 1e-4),
+        (MLT, 0, 1e-5 / 2001),
+        (MLT, 2000, 1e-5),
+        (MLT, 13_500, 5.5e-6),
+        (MLT, 25_000, 1e-6),
+        (MLT, 29_999, 1e-6),
+    ],
+)
+def test_the_learning_rate_by_pencil(size, iteration, rate):
+    assert train.learning_rate(make_cell("arithmetic", size), iteration) == pytest.approx(rate, rel=1e-12)
+
+
+@pytest.mark.parametrize("iterations", [30_000, 3_000, 10, 1])
+def test_the_learning_rate_rises_to_the_peak_and_falls_without_a_jump(iterations):
+    cell = make_cell("facts", SIZES["n28"], iterations=iterations)
+    rates = [train.learning_rate(cell, iteration) for iteration in range(iterations + 1)]
+    assert rates == pytest.approx([plain_rate(cell, iteration) for iteration in range(iterations + 1)], rel=1e-12)
+    peak = rates.index(max(rates))
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert 0 < min(rates) <= max(rates) <= cell.learning_rate
+
+
+@pytest.mark.parametrize(
+    ("size", "chosen", "total", "digits"),
+    [
+        (SIZES["n14"], {}, 126.7, 1),
+        (SIZES["n28"], {}, 126.7, 1),
+        (SIZES["n56"], {}, 126.7, 1),
+        (MLT, {}, 0.1415, 4),
+        (MLT, {"learning_rate": 1e-6, "iterations": 1_500_000, "warmup_iterations": 2000}, 1.474, 3),
+    ],
+)
+def test_the_learning_rates_of_a_run_add_up_to_the_papers_sum(size, chosen, total, digits):
+    long_decay = {"decay_iterations": 10_000_000} if chosen else {}
+    cell = make_cell("arithmetic", size, **chosen, **long_decay)
+    step = max(1, cell.iterations // 30_000)
+    rates = [train.learning_rate(cell, iteration) for iteration in range(0, cell.iterations, step)]
+    assert round(step * math.fsum(rates), digits) == total
+
+
+def test_the_papers_run_is_evaluated_121_times():
+    cell = make_cell("arithmetic", SIZES["n14"])
+    assert train.evaluations(cell) == 121
+    looks = [iteration for iteration in range(30_001) if train.is_evaluated(cell, iteration)]
+    assert looks == list(range(0, 30_001, 250))
+
+
+def test_the_last_iteration_is_evaluated_even_off_the_interval():
+    cell = short_cell()
+    assert [iteration for iteration in range(11) if train.is_evaluated(cell, iteration)] == [0, 4, 8, 10]
+    assert train.evaluations(cell) == 4
+
+
+@pytest.mark.parametrize("largest", [0.1, 1.0, 1e3])
+def test_clipping_a_stack_clips_each_seed_as_torch_clips_one_network(largest):
+    generator = torch.Generator().manual_seed(1)
+    scales = torch.tensor([1e-3, 0.0, 0.3, 40.0])
+    stack = [
+        torch.randn(4, *shape, generator=generator) * scales.view(-1, *[1] * len(shape))
+        for shape in [(5, 3), (3,), (7, 2)]
+    ]
+    expected = []
+    for seed in range(4):
+        alone = [torch.nn.Parameter(torch.zeros_like(gradient[seed])) for gradient in stack]
+        for value, gradient in zip(alone, stack, strict=True):
+            value.grad = gradient[seed].clone()
+        torch.nn.utils.clip_grad_norm_(alone, largest)
+        expected.append([value.grad for value in alone])
+    train.clip_per_seed(stack, largest)
+    for seed in range(4):
+        for gradient, value in zip(stack, expected[seed], strict=True):
+            torch.testing.assert_close(gradient[seed], value, rtol=1e-6, atol=1e-9)
+
+
+def test_weighted_loss_is_the_mean_over_what_counts():
+    generator = torch.Generator().manual_seed(2)
+    logits = torch.randn(2, 3, 4, 5, generator=generator, dtype=torch.float64)
+    targets = torch.randint(5, (2, 3, 4), generator=generator)
+    weights = torch.randint(3, (2, 3, 4), generator=generator).double()
+    found = train.weighted_loss(logits, targets, weights)
+    for seed in range(2):
+        repeated = [
+            -logits[seed, row, place].log_softmax(0)[targets[seed, row, place]].item()
+            for row in range(3)
+            for place in range(4)
+            for _ in range(int(weights[seed, row, place]))
+        ]
+        assert float(found[seed]) == pytest.approx(sum(repeated) / len(repeated), rel=1e-12)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_updates_of_a_stack_are_those_of_plain_adamw_on_each_network(decay):
+    cell = short_cell(DEEP, weight_decay=decay)
+    seeds = (3, 4)
+    starts = [randomness.initialisation_generator(seed) for seed in seeds]
+    stack = {name: value.requires_grad_() for name, value in model.initialise(DEEP, 17, 9, starts).items()}
+    optimizer = train.make_optimizer(stack, cell)
+    networks = [plain_from_seed(DEEP, 17, 9, seed) for seed in seeds]
+    plain = [plain_adam(network, cell) for network in networks]
+    generator = torch.Generator().manual_seed(9)
+    for rate in (1e-2, 3e-3, 2e-2):
+        for each in (optimizer, *plain):
+            for group in each.param_groups:
+                group["lr"] = rate
+        for name, value in stack.items():
+            value.grad = torch.randn(value.shape, generator=generator)
+            for number, network in enumerate(networks):
+                network.get_parameter(f"{name}.weight").grad = value.grad[number].clone()
+        for each in (optimizer, *plain):
+            each.step()
+    for number, network in enumerate(networks):
+        for name, value in network.named_parameters():
+            torch.testing.assert_close(stack[name.removesuffix(".weight")][number], value, rtol=1e-6, atol=1e-7)
+
+
+def test_weight_decay_shrinks_matrices_and_embeddings_and_no_norm():
+    cell = short_cell(DEEP, weight_decay=0.5, learning_rate=0.1)
+    stack = model.initialise(DEEP, 17, 9, [randomness.initialisation_generator(0)])
+    before = {name: value.clone() for name, value in stack.items()}
+    optimizer = train.make_optimizer(stack, cell)
+    for value in stack.values():
+        value.grad = torch.zeros_like(value)
+    optimizer.step()
+    for name, value in stack.items():
+        factor = 1.0 if name.endswith("norm") else 1 - 0.1 * 0.5
+        torch.testing.assert_close(value, before[name] * factor, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("clip", [1.0, 0.05])
+@pytest.mark.parametrize(
+    ("size", "task", "more"),
+    [
+        (TINY, "facts", {}),
+        (DEEP, "facts", {"weight_decay": 0.1}),
+        (SIZES["n14"], "arithmetic", {"weight_decay": 0.1}),
+        (DEEP, "joint", {"dropout": 0.2}),
+    ],
+    ids=["tiny", "deep with decay", "n14 with decay", "deep with dropout"],
+)
+def test_training_is_a_plain_training_loop_made_fast(size, task, more, clip, monkeypatch):
+    """Against torch.nn modules and an AdamW that is neither fused nor stacked: the fused one of torch 2.13 misreads
+    gradients that are transposed views, so this would fail if it were given any."""
+    monkeypatch.setattr(protocol, "GRADIENT_CLIP", clip)
+    cell = short_cell(size, task, **more)
+    lines = corpus.build(cell)
+    trained = train.train_stack(cell, lines, [21], "cpu", nothing)
+    network, losses = slow_training(cell, lines, 21, clip)
+    moved = plain_from_seed(size, len(corpus.vocabulary(lines)), cell.block, 21)
+    for name, value in network.named_parameters():
+        found = trained.parameters[name.removesuffix(".weight")][0]
+        torch.testing.assert_close(found, value.detach(), rtol=0, atol=2e-5)
+        assert (value - moved.get_parameter(name)).abs().max() > 1e-3
+    means = [sum(losses[first:end]) / (end - first) for first, end in ((0, 4), (4, 8), (8, 10))]
+    assert [row["training_loss"] for row in trained.history[1:]] == pytest.approx(means, abs=1e-5)
+
+
+def test_the_layout_of_gradients_does_not_matter(monkeypatch):
+    cell = short_cell(DEEP, dropout=0.1, weight_decay=0.1, evaluation_interval=10)
+    lines = corpus.build(cell)
+    expected = train.train_stack(cell, lines, [1, 2], "cpu", nothing).parameters
+    gradients = torch.autograd.grad
+
+    def transposed(*arguments, **options):
+        found = gradients(*arguments, **options)
+        return [each.transpose(-1, -2).contiguous().transpose(-1, -2) for each in found]
+
+    monkeypatch.setattr(torch.autograd, "grad", transposed)
+    found = train.train_stack(cell, lines, [1, 2], "cpu", nothing).parameters
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize("more", [{}, {"dropout": 0.2}, {"stream": "reshuffled"}], ids=str)
+def test_on_a_cpu_a_seed_trained_with_others_is_the_seed_trained_alone(more):
+    cell = short_cell(DEEP, evaluation_interval=5, **more)
+    lines = corpus.build(cell)
+    together = train.train(cell, lines, [5, 1337], "cpu", nothing)
+    for number, seed in enumerate([5, 1337]):
+        alone = train.train(cell, lines, [seed], "cpu", nothing)
+        for name, value in alone.parameters.items():
+            assert torch.equal(together.parameters[name][number], value[0])
+        assert [row for row in together.history if row["seed"] == seed] == alone.history
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_a_seed_of_a_stack_comes_out_as_the_seed_alone(stream, dropout):
+    cell = short_cell(DEEP, stream=stream, dropout=dropout, weight_decay=0.1, evaluation_interval=10)
+    lines = corpus.build(cell)
+    stack = train.train_stack(cell, lines, [8, 1337], "cpu", nothing)
+    for number, seed in enumerate([8, 1337]):
+        alone = train.train_stack(cell, lines, [seed], "cpu", nothing)
+        for name, value in alone.parameters.items():
+            torch.testing.assert_close(stack.parameters[name][number], value[0], rtol=0, atol=2e-5)
+        losses = [row["stream_loss"] for row in stack.history if row["seed"] == seed]
+        assert losses == pytest.approx([row["stream_loss"] for row in alone.history], abs=1e-4)
+
+
+@pytest.mark.parametrize(("task", "dropout"), [("arithmetic", 0.0), ("facts", 0.2), ("joint", 0.0), ("joint", 0.2)])
+@pytest.mark.parametrize("stream", STREAMS)
+def test_every_stream_trains_and_lowers_the_loss(task, stream, dropout):
+    schedule = {"iterations": 40, "evaluation_interval": 40, "batch": 32, "learning_rate": 0.02}
+    cell = make_cell(task, TINY, stream=stream, dropout=dropout, facts=3, **schedule)
+    history = train.train(cell, corpus.build(cell), [0], "cpu", nothing).history
+    assert history[-1]["stream_loss"] < history[0]["stream_loss"] - 0.2
+    assert all(math.isfinite(row["stream_loss"]) for row in history)
+
+
+def test_a_history_has_one_row_for_each_seed_and_evaluation():
+    cell = short_cell(task="joint")
+    history = train.train(cell, corpus.build(cell), [3, 9], "cpu", nothing).history
+    assert [(row["seed"], row["iteration"]) for row in history] == [(s, i) for s in (3, 9) for i in (0, 4, 8, 10)]
+    stacked = train.train_stack(cell, corpus.build(cell), [3, 9], "cpu", nothing).history
+    assert [(row["seed"], row["iteration"]) for row in stacked] == [(s, i) for i in (0, 4, 8, 10) for s in (3, 9)]
+    for row in history:
+        assert row["learning_rate"] == train.learning_rate(cell, row["iteration"])
+        assert (row["training_loss"] is None) == (row["iteration"] == 0)
+        for name in ("seen", "held_out", "addition_910", "combined_910", "facts_paper_prompts"):
+            assert 0 <= row[name] <= 1
+        assert row["held_out_smallest_margin"] <= row["held_out_margin"]
+
+
+def test_a_history_is_a_table_of_numbers():
+    cell = short_cell()
+    history = train.train(cell, corpus.build(cell), [3], "cpu", nothing).history
+    table = train.history_table(history)
+    assert table.to_pylist() == history
+    types = {str(field.type) for field in table.schema if field.name not in ("seed", "iteration")}
+    assert types == {"double"}
+    assert {str(table.schema.field(name).type) for name in ("seed", "iteration")} == {"int64"}
+
+
+def test_nothing_held_out_leaves_no_margin_of_held_out_items():
+    cell = short_cell(task="facts")
+    history = train.train(cell, corpus.build(cell), [3], "cpu", nothing).history
+    assert not any("held_out" in name for name in history[0])
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_the_exact_loss_is_the_mean_over_every_counted_character(stream, monkeypatch):
+    cell = short_cell(DEEP, "joint", stream=stream)
+    lines = corpus.build(cell)
+    vocabulary = corpus.vocabulary(lines)
+    rows = Stream(corpus.stream_lines(lines), vocabulary, stream, cell.block)
+    starts = [randomness.initialisation_generator(seed) for seed in (1, 2)]
+    parameters = model.initialise(DEEP, len(vocabulary), cell.block, starts)
+    with torch.no_grad():
+        found = train.Examiner(lines, rows, cell).exact_loss(parameters, DEEP.heads)
+        monkeypatch.setattr(train, "ROWS_AT_ONCE", 100)
+        in_pieces = train.Examiner(lines, rows, cell).exact_loss(parameters, DEEP.heads)
+        for number, seed in enumerate((1, 2)):
+            logits = plain_from_seed(DEEP, len(vocabulary), cell.block, seed)(rows.rows.inputs)
+            each = functional.cross_entropy(logits.flatten(0, 1), rows.rows.targets.flatten(), reduction="none")
+            expected = float(each[rows.rows.counted.flatten() == 1].double().mean())
+            assert float(found[number]) == pytest.approx(expected, abs=1e-5)
+            assert float(in_pieces[number]) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_dropout_mask_does_not_depend_on_the_neighbours():
+    def generators(*seeds: int) -> list[torch.Generator]:
+        return [randomness.generator(seed, "dropout") for seed in seeds]
+
+    x = torch.ones(3, 50, 20)
+    together = train.dropout(0.3, generators(7, 1, 4))
+    alone = train.dropout(0.3, generators(1))
+    for _ in range(3):
+        masks = together(x)
+        assert torch.equal(masks[1], alone(x[:1])[0])
+        assert not torch.equal(masks[0], masks[1])
+
+
+def test_dropout_drops_its_share_and_keeps_the_mean():
+    generators = [randomness.generator(seed, "dropout") for seed in (0, 1)]
+    dropped = train.dropout(0.2, generators)(torch.ones(2, 100_000))
+    assert dropped.unique().tolist() == pytest.approx([0.0, 1.25])
+    assert (dropped == 0).float().mean(1).tolist() == pytest.approx([0.2, 0.2], abs=0.01)
+    assert train.dropout(0.0, generators) is None
+
+
+def test_every_seed_has_a_generator_of_its_own_for_each_purpose():
+    first = {
+        (seed, purpose): torch.rand(4, generator=randomness.generator(seed, purpose)).tolist()
+        for seed in (0, 1, 1337, 2**32 - 1)
+        for purpose in randomness.PURPOSES
+    }
+    starts = [torch.rand(4, generator=randomness.initialisation_generator(seed)).tolist() for seed in (0, 1, 1337)]
+    assert len({tuple(values) for values in [*first.values(), *starts]}) == 11
+    assert torch.rand(4, generator=randomness.generator(1, "data")).tolist() == first[1, "data"]
+    torch.testing.assert_close(
+        torch.rand(4, generator=randomness.initialisation_generator(1337)),
+        torch.rand(4, generator=torch.Generator().manual_seed(1337)),
+    )
+
+
+def test_training_neither_reads_nor_moves_the_global_generator():
+    cell = short_cell(dropout=0.2, stream="reshuffled", evaluation_interval=10)
+    lines = corpus.build(cell)
+    results = []
+    with torch.random.fork_rng(devices=[]):
+        for seed in (1, 2):
+            torch.manual_seed(seed)
+            before = torch.get_rng_state()
+            results.append(train.train(cell, lines, [3], "cpu", nothing).parameters)
+            assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(results[0][name], results[1][name]) for name in results[0])
+
+
+def test_reports_count_the_updates_of_all_seeds():
+    cell = short_cell(iterations=5, evaluation_interval=5)
+    said: list[tuple[int, float]] = []
+    train.train(cell, corpus.build(cell), [1, 2], "cpu", lambda done, losses: said.append((done, float(losses.mean()))))
+    counts = [done for done, _ in said]
+    assert (counts[0], counts[-1]) == (0, 10)
+    assert counts == sorted(counts)
+    assert all(math.isfinite(loss) for done, loss in said if done % 5)
+
+
+def test_progress_is_written_to_its_file_and_its_log(tmp_path, monkeypatch):
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(train, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    cell, log, path = short_cell(), io.StringIO(), tmp_path / "job" / "progress.json"
+    progress = train.Progress(cell, [1, 2, 3], path, log)
+
+    progress(0, torch.tensor([math.nan]))
+    expected = {"cell": cell.name, "seeds": "1-3", "updates_in_all": 30, "updates": 0, "loss": None}
+    assert json.loads(path.read_text()) == expected | {"updates_per_second": 0.0, "seconds_left": None}
+
+    clock.now = 105.0
+    progress(5, torch.tensor([2.0]))
+    assert json.loads(path.read_text())["updates"] == 0
+    clock.now = 110.0
+    progress(10, torch.tensor([2.0, 4.0]))
+    expected |= {"updates": 10, "loss": 3.0}
+    assert json.loads(path.read_text()) == expected | {"updates_per_second": 1.0, "seconds_left": 20}
+    clock.now = 111.0
+    progress(30, torch.tensor([1.0]))
+    assert json.loads(path.read_text())["updates"] == 30
+
+    lines = log.getvalue().splitlines()
+    assert len(lines) == 3
+    assert lines[1].startswith("update 10 of 30, loss 3.0000, 1.0 updates/s, time left 0:20")
+
+
+def run_command(cell: Cell, folder, monkeypatch) -> None:
+    files.write_parquet(folder / "corpus.parquet", corpus.to_table(corpus.build(cell)), {})
+    arguments = ["--seeds", "3-4", "--corpus", str(folder / "corpus.parquet"), "--device", "cpu"]
+    monkeypatch.setattr("sys.argv", ["train", cell.name, *arguments, "--output", str(folder / "job")])
+    train.main()
+
+
+def test_the_command_leaves_weights_history_and_record_with_the_same_contents_every_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "git_commit", lambda: "abc")
+    cell = short_cell(task="joint", evaluation_interval=6)
+    for name in ("a", "b"):
+        run_command(cell, tmp_path / name, monkeypatch)
+    first, second = tmp_path / "a" / "job", tmp_path / "b" / "job"
+    produced = {path.name for path in first.iterdir()}
+    assert produced == {"weights.safetensors", "history.parquet", "run.json", "timing.json"}
+    for name in ("history.parquet", "run.json"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    trained = train.train(cell, corpus.build(cell), [3, 4], "cpu", nothing)
+    for folder in (first, second):
+        with safe_open(folder / "weights.safetensors", framework="pt") as stored:
+            assert stored.metadata() == {"cell": cell.name, "seeds": "3-4"}
+            weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        assert set(weights) == set(trained.parameters)
+        assert all(torch.equal(weights[name], value) for name, value in trained.parameters.items())
+    table = files.read_parquet(first / "history.parquet")
+    assert table.to_pylist() == trained.history
+    record = files.read_json(first / "run.json")
+    assert files.provenance_of(table) == record
+    assert (record["stage"], record["seeds"], record["device"], record["threads"]) == ("train", [3, 4], "cpu", 1)
+    assert parse_cell(record["cell"]) == cell
+    assert record["settings"] == json.loads(json.dumps(cell.settings()))

@@ -1,0 +1,146 @@
+"""What the documents tell a reader to type can be typed, and what they link to is there."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+DOCUMENTS = ["README.md", *sorted(f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md"))]
+FENCED = re.compile(r"^```([a-z]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
+PROGRAMS = ("snakemake", "make", "python")
+ELSEWHERE = ("http://", "https://", "mailto:", "#")
+# Options that do something else than making targets, and those that need what a test machine may not have.
+ACTIONS = {"--unlock", "--lint", "--help", "--version"}
+LEFT_OUT = {"--report", "--sdm", "--software-deployment-method", "--workflow-profile", "--profile"}
+
+
+@cache
+def text_of(document):
+    return (REPOSITORY / document).read_text(encoding="utf-8")
+
+
+def commands_of(document):
+    """Every command of the three programs, in code blocks and in running text, as its arguments."""
+    text = text_of(document)
+    blocks = [body for language, body in FENCED.findall(text) if language in ("", "sh", "bash", "console", "shell")]
+    lines = [line for body in blocks for line in body.replace("\\\n", " ").splitlines()]
+    lines += INLINE.findall(FENCED.sub("", text))
+    found = []
+    for line in lines:
+        if not re.match(r"(\$ )?[\w./=-]*(snakemake|make|python)\b", line):
+            continue
+        for part in re.split(r"&&|;|\|", line.removeprefix("$ ")):
+            words = shlex.split(part, comments=True)
+            while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+                words = words[1:]
+            if words and Path(words[0]).name in PROGRAMS:
+                found.append((Path(words[0]).name, *words[1:]))
+    return list(dict.fromkeys(found))
+
+
+def commands(program):
+    return [(document, words[1:]) for document in DOCUMENTS for words in commands_of(document) if words[0] == program]
+
+
+def settings_of(document):
+    """The configuration that a document's examples add up to."""
+    merged = {}
+    for language, body in FENCED.findall(text_of(document)):
+        example = yaml.safe_load(body) if language == "yaml" else None
+        for key, value in (example or {}).items():
+            merged[key] = merged.get(key, {}) | value if isinstance(value, dict) else value
+    return merged
+
+
+def without(words, options):
+    """Arguments without some options and their one value each."""
+    kept = list(words)
+    for option in options & set(kept):
+        place = kept.index(option)
+        del kept[place : place + 2]
+    return kept
+
+
+def test_the_readme_is_there():
+    assert "README.md" in DOCUMENTS
+    assert len(text_of("README.md")) > 1000
+
+
+def test_the_readme_says_how_to_run_and_how_to_test():
+    said = commands_of("README.md")
+    assert ("make",) in said
+    assert ("make", "test") in said
+    assert any(words[0] == "snakemake" for words in said)
+
+
+def test_every_make_target_exists():
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z][\w-]*):", makefile, re.MULTILINE))
+    phony = set(re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split())
+    asked = {word for _, words in commands("make") for word in words if "=" not in word and not word.startswith("-")}
+    assert phony <= targets
+    assert asked <= targets
+
+
+def test_every_snakemake_command_can_be_planned(clone):
+    planned = set()
+    for document in DOCUMENTS:
+        example = clone.configure(f"{Path(document).stem}.yaml", settings_of(document))
+        for words in (words[1:] for words in commands_of(document) if words[0] == "snakemake"):
+            arguments = tuple(without(words, LEFT_OUT))
+            if ACTIONS.intersection(arguments) or (document, arguments) in planned:
+                continue
+            planned.add((document, arguments))
+            clone.snakemake("--dry-run", *arguments, "--configfile", example)
+    assert planned
+
+
+def test_every_profile_that_is_named_exists():
+    for document, words in commands("snakemake"):
+        for option, value in pairwise(words):
+            if option in ("--workflow-profile", "--profile"):
+                folder = REPOSITORY / value if "/" in value else REPOSITORY / "profiles" / value
+                assert (folder / "config.yaml").is_file(), f"{document}: {option} {value}"
+
+
+def test_every_module_that_is_run_has_a_main():
+    modules = {words[1] for _, words in commands("python") if words[:1] == ("-m",)}
+    for name in modules:
+        package, _, module = name.partition(".")
+        if package != "capacity":
+            continue
+        tree = ast.parse((REPOSITORY / f"src/capacity/{module}.py").read_text(encoding="utf-8"))
+        assert "main" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, name
+        assert any(isinstance(node, ast.If) for node in tree.body), name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_relative_link_leads_to_a_file(document):
+    folder = (REPOSITORY / document).parent
+    links = [first or second for first, second in LINK.findall(text_of(document))]
+    inside = [link.split("#")[0] for link in links if not link.startswith(ELSEWHERE)]
+    assert [link for link in inside if not (folder / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_source_file_that_is_named_exists(document):
+    known = {
+        path.name for folder in ("src", "tests", "workflow", "benchmarks") for path in (REPOSITORY / folder).rglob("*")
+    }
+    named = set(re.findall(r"\b[a-z_]+\.(?:py|smk)\b", text_of(document)))
+    assert named - known == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_nothing_is_left_to_be_filled_in(document):
+    assert re.findall(r"\b(?:TODO|FIXME|XXX|[A-Z]+_PLACEHOLDER|PLACEHOLDER)\b", text_of(document)) == []

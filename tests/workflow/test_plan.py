@@ -1,0 +1,175 @@
+"""What dry runs plan: the jobs of each budget and of single targets, and what is refused before any job starts."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import pytest
+import yaml
+
+from capacity import configuration
+
+SIZES = ("n14", "n28", "n56", "mlt")
+TASKS = ("arithmetic", "facts", "joint")
+
+
+@pytest.fixture(scope="module")
+def settings(clone):
+    return yaml.safe_load((clone.folder / "config.yaml").read_text(encoding="utf-8"))
+
+
+def jobs_in_all(settings, budget, study, tasks=TASKS):
+    """Training jobs of a study before anything was trained: each cell's seeds, in parts."""
+    found = configuration.studies(settings | {"budget": budget})[study]
+    part = settings["budgets"][budget]["seeds_per_job"]
+    return sum(math.ceil(len(found.seeds[name]) / part) for name, cell in found.cells.items() if cell.task in tasks)
+
+
+def cells_trained(jobs):
+    """The cells that training jobs are planned for, as (task, size)."""
+    parts = [job.outputs[0].split("/") for job in jobs if job.rule == "train"]
+    return {(task.removeprefix("task="), size.removeprefix("size=")) for _, _, task, size, *_ in parts}
+
+
+def counts(jobs):
+    return Counter(job.rule for job in jobs)
+
+
+def test_a_plain_run_makes_every_figure_and_table_of_the_laptop_budget(clone, settings):
+    planned = clone.planned()
+    trained = jobs_in_all(settings, "laptop", "base")
+    assert counts(planned) == Counter(corpus=3, train=trained, evaluate=trained, tabulate=1, tabulate_task=3, draw=4)
+    assert cells_trained(planned) == {(task, size) for task in TASKS for size in SIZES}
+    made = {output for job in planned for output in job.outputs}
+    assert {f"results/figures/{name}.pdf" for name in ("tradeoff", *TASKS)} <= made
+    assert {f"results/tables/base/summary.{kind}" for kind in ("md", "csv", "parquet")} <= made
+
+
+def test_the_paper_s_budget_trains_its_24_cells(clone):
+    planned = clone.planned("--config", "budget=paper")
+    assert counts(planned) == Counter(
+        corpus=3, train=24, evaluate=24, tabulate=2, tabulate_task=6, draw=4, draw_study=4
+    )
+    cells = {job.outputs[0].split("/seeds=")[0] for job in planned if job.rule == "train"}
+    assert len(cells) == 24
+    assert {cell.rsplit("variant=", 1)[1] for cell in cells} == {"paper", "weight_decay-0.1", "dropout-0"}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_curves_of_a_task_train_that_task_only(clone, settings, task):
+    planned = clone.planned(f"results/figures/{task}.pdf")
+    trained = jobs_in_all(settings, "laptop", "base", [task])
+    assert counts(planned) == Counter(corpus=1, train=trained, evaluate=trained, tabulate_task=1, draw=1)
+    assert cells_trained(planned) == {(task, size) for size in SIZES}
+
+
+def test_the_tradeoff_needs_every_cell_and_draws_one_figure(clone):
+    planned = clone.planned("results/figures/tradeoff.pdf")
+    assert cells_trained(planned) == {(task, size) for task in TASKS for size in SIZES}
+    assert counts(planned)["draw"] == 1
+
+
+def test_the_figures_of_a_study_train_that_study_only(clone):
+    planned = clone.planned("results/figures/grokking/arithmetic.pdf")
+    assert counts(planned) == Counter(corpus=1, train=1, evaluate=1, tabulate_task=1, draw_study=1)
+    assert cells_trained(planned) == {("arithmetic", "mlt")}
+
+
+def test_one_cell_can_be_asked_for_by_its_path(clone):
+    cell = "results/cells/task=facts/size=n14/variant=iterations-300/seeds=7"
+    planned = clone.planned(f"{cell}/evaluation.json")
+    assert counts(planned) == Counter(corpus=1, train=1, evaluate=1)
+
+
+def test_named_targets_make_a_part_of_everything(clone):
+    tables, figures = clone.counts("tables"), clone.counts("figures")
+    assert tables["draw"] == 0
+    assert tables["tabulate"] == 1
+    assert figures["draw"] == 4
+
+
+def test_another_size_and_another_study_need_no_code(clone):
+    name = clone.configure(
+        "ladder.yaml",
+        {
+            "sizes": {"wide": {"layers": 1, "heads": 3, "width": 30, "mlp_factor": 2}},
+            "studies": {
+                "ladder": {
+                    "title": "A ladder",
+                    "grids": [{"task": ["facts"], "size": ["wide", "n14"], "facts": [5, 10], "seeds": ["0-3"]}],
+                }
+            },
+        },
+    )
+    planned = clone.planned("results/figures/ladder/tradeoff.pdf", "--configfile", name)
+    assert counts(planned) == Counter(corpus=2, train=16, evaluate=16, tabulate=1, draw_study=1)
+    assert cells_trained(planned) == {("facts", "l1h3d30m2"), ("facts", "n14")}
+
+
+def test_a_budget_can_run_a_study_of_one_s_own(clone):
+    name = clone.configure(
+        "own.yaml",
+        {
+            "studies": {"own": {"title": "My own", "grids": [{"task": ["joint"], "size": ["n14"], "seeds": [3]}]}},
+            "budgets": {"laptop": {"run": ["own"]}},
+        },
+    )
+    planned = clone.planned("--configfile", name)
+    assert counts(planned) == Counter(corpus=1, train=1, evaluate=1, tabulate=1, tabulate_task=1, draw_study=2)
+
+
+BAD = {
+    "budget": ({"budget": "papr"}, ("budget:", "'papr'", "did you mean 'paper'")),
+    "unknown key": ({"thread": 3}, ("thread:", "unknown key", "3")),
+    "value": ({"device": "gpu"}, ("device:", "'gpu'", "auto")),
+    "size": (
+        {"sizes": {"odd": {"layers": 1, "heads": 4, "width": 30, "mlp_factor": 1}}},
+        ("sizes.odd.heads:", "4 heads", "30"),
+    ),
+    "grid": (
+        {"studies": {"own": {"title": "My own", "grids": [{"task": ["joint"], "size": ["n15"], "seeds": [3]}]}}},
+        ("studies.own.grids[0].size:", "'n15'"),
+    ),
+    "text for a number": (
+        {"budgets": {"laptop": {"cells": [{"set": {"learning_rate": "1e-5"}, "seeds": [0]}]}}},
+        ("budgets.laptop.cells[0].set.learning_rate:", "'1e-5'", "1.0e-5"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_configuration_is_refused_with_one_message_before_any_job(clone, name):
+    config, words = BAD[name]
+    said = clone.snakemake("--dry-run", "--configfile", clone.configure("bad.yaml", config), succeeds=False)
+    assert said.count("cannot be run") == 1
+    assert [word for word in words if word not in said] == []
+    assert "Traceback" not in said
+    assert "Job stats" not in said
+
+
+def test_a_bad_value_on_the_command_line_is_refused_alike(clone):
+    said = clone.snakemake("--dry-run", "--config", "budget=papr", succeeds=False)
+    assert "budget: 'papr' is not known; it must be one of laptop, paper" in said
+    assert "Job stats" not in said
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("results/figures/nosuch/tradeoff.pdf", ("'nosuch' is not one of", "base")),
+        ("results/tables/nosuch/summary.csv", ("'nosuch' is not one of", "base")),
+        ("results/figures/grokking/facts.pdf", ("'grokking' has no facts cells",)),
+        ("results/corpora/joint_facts-7.parquet", ("joint_facts-7",)),
+        ("results/cells/task=joint/size=n14/variant=iterations-30000/seeds=0/run.json", ("is not canonical",)),
+        ("results/figures/nosuch.pdf", ("results/figures/nosuch.pdf",)),
+    ],
+)
+def test_a_target_that_cannot_be_made_is_refused_by_name(clone, target, words):
+    said = clone.snakemake("--dry-run", target, succeeds=False)
+    assert [word for word in words if word not in said] == []
+    assert "Job stats" not in said
+
+
+def test_the_linter_of_snakemake_has_nothing_to_say(clone):
+    assert "Lints for" not in clone.snakemake("--lint")

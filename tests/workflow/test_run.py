@@ -1,0 +1,257 @@
+"""One small run from nothing to figures, and what is done again after a change: exactly what depends on it."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import json
+import platform
+import shutil
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from safetensors import safe_open
+
+TASKS = ("arithmetic", "facts", "joint")
+VARIANT = "variant=batch-8_evaluation_interval-3_iterations-6"
+CELLS = [f"task={task}/size=n14/{VARIANT}" for task in TASKS] + [f"task=facts/size=l2h2d8m2/{VARIANT}"]
+FOLDERS = [f"results/cells/{cell}/seeds=0_1337" for cell in CELLS]
+FIGURES = ("tradeoff", *TASKS)
+NOTHING = Counter()
+DRAWN = Counter(draw=4)
+TABULATED = DRAWN + Counter(tabulate=1, tabulate_task=3)
+
+
+@pytest.fixture(scope="module")
+def trained(make_clone, tiny):
+    """A clone in which everything was made."""
+    clone = make_clone("trained clone")
+    clone.configure("tiny.yaml", tiny)
+    clone.snakemake("--configfile", "tiny.yaml")
+    return clone
+
+
+@pytest.fixture(scope="module")
+def asked_again(trained):
+    """The jobs of a second, dry run, of what options and further configuration are given."""
+
+    def ask(*more):
+        return trained.planned("--configfile", "tiny.yaml", *more)
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def counted_again(asked_again):
+    def count(*more):
+        return Counter(job.rule for job in asked_again(*more))
+
+    return count
+
+
+@contextmanager
+def edited(path):
+    """A source file with a comment at its end, for a while."""
+    before = path.read_bytes()
+    path.write_bytes(before + b"# A comment.\n")
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
+
+
+def trained_folders(jobs):
+    return {Path(job.outputs[0]).parent.as_posix() for job in jobs if job.rule == "train"}
+
+
+def costly(jobs):
+    """How many jobs there are of the rules that come before the tables."""
+    return Counter(job.rule for job in jobs if job.rule in ("corpus", "train", "evaluate"))
+
+
+def cells_of(configuration, **changes):
+    """The tiny configuration with another entry after those of the budget."""
+    changed = copy.deepcopy(configuration)
+    changed["budgets"]["laptop"]["cells"].append(changes)
+    return changed
+
+
+def test_every_promised_file_is_there(trained):
+    stages = ("weights.safetensors", "history.parquet", "run.json", "timing.json", "evaluation.json")
+    tables = ("runs.parquet", "history.parquet", "summary.parquet", "summary.csv", "summary.md")
+    wanted = [f"results/corpora/{task}.parquet" for task in TASKS]
+    wanted += [f"{folder}/{name}" for folder in FOLDERS for name in stages]
+    wanted += [f"results/tables/base/{name}" for name in tables]
+    wanted += [f"results/figures/{figure}.{kind}" for figure in FIGURES for kind in ("pdf", "png")]
+    missing = [path for path in wanted if not (trained.folder / path).is_file()]
+    assert missing == []
+
+
+def test_nothing_else_is_left_among_the_results(trained):
+    found = {path.parent.relative_to(trained.folder).as_posix() for path in trained.folder.glob("results/cells/**/*.*")}
+    left = [path.name for path in trained.folder.glob("results/**/*") if path.name.startswith(".")]
+    assert found == set(FOLDERS)
+    assert left == []
+    assert list(trained.folder.glob("results/**/progress.json")) == []
+
+
+def test_a_second_run_has_nothing_to_do(counted_again):
+    assert counted_again() == NOTHING
+
+
+def test_touching_the_source_does_nothing(trained, counted_again):
+    for path in (trained.folder / "src/capacity").glob("*.py"):
+        path.touch()
+    assert counted_again() == NOTHING
+
+
+def test_an_edit_to_the_figures_draws_again_and_nothing_else(trained, counted_again):
+    with edited(trained.folder / "src/capacity/figures.py"):
+        assert counted_again() == DRAWN
+
+
+def test_an_edit_to_the_tables_trains_and_evaluates_nothing(trained, counted_again):
+    with edited(trained.folder / "src/capacity/tables.py"):
+        assert counted_again() == TABULATED
+
+
+def test_an_edit_to_the_model_trains_everything_again(trained, counted_again):
+    with edited(trained.folder / "src/capacity/model.py"):
+        assert counted_again() == Counter(train=4, evaluate=4) + TABULATED
+
+
+def test_an_edit_to_the_schema_of_an_evaluation_trains_nothing(trained, counted_again):
+    with edited(trained.folder / "workflow/schemas/evaluation.schema.yaml"):
+        assert counted_again() == Counter(evaluate=4) + TABULATED
+
+
+def test_an_edit_to_the_status_table_does_nothing(trained, counted_again):
+    with edited(trained.folder / "src/capacity/status.py"):
+        assert counted_again() == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("task", "size", "shape"), [("facts", "n14", "n14"), ("facts", "tiny", "l2h2d8m2"), ("joint", "n14", "n14")]
+)
+def test_other_iterations_train_just_the_cells_they_apply_to(trained, asked_again, tiny, task, size, shape):
+    changed = cells_of(tiny, where={"task": [task], "size": [size]}, set={"iterations": 9})
+    jobs = asked_again(trained.configure(f"{task}-{size}.yaml", changed))
+    cell = f"results/cells/task={task}/size={shape}/variant=batch-8_evaluation_interval-3_iterations-9"
+    assert trained_folders(jobs) == {f"{cell}/seeds=0_1337"}
+    assert costly(jobs) == Counter(train=1, evaluate=1)
+
+
+def test_one_more_seed_trains_just_that_seed(trained, asked_again, tiny):
+    jobs = asked_again(trained.configure("seeds.yaml", cells_of(tiny, seeds=[1337, 0, 5])))
+    assert trained_folders(jobs) == {f"results/cells/{cell}/seeds=5" for cell in CELLS}
+    assert Counter(job.rule for job in jobs) == Counter(train=4, evaluate=4) + TABULATED
+
+
+def test_fewer_seeds_train_nothing(trained, counted_again, tiny):
+    assert counted_again(trained.configure("fewer.yaml", cells_of(tiny, seeds=[0]))) == TABULATED
+
+
+def test_another_study_with_the_same_cells_trains_nothing(trained, counted_again, tiny):
+    again = copy.deepcopy(tiny)
+    again["studies"]["again"] = {"title": "The same", "grids": [{"task": ["joint"], "size": ["n14"]}]}
+    settings = trained.configure("again.yaml", again)
+    expected = Counter(tabulate_task=1, draw_study=1)
+    assert counted_again(settings, "--", "results/figures/again/joint.pdf") == expected
+
+
+def test_another_seeds_per_job_keeps_what_is_trained(trained, counted_again, tiny):
+    narrower = copy.deepcopy(tiny)
+    narrower["budgets"]["laptop"]["seeds_per_job"] = 1
+    assert counted_again(trained.configure("narrower.yaml", narrower)) == NOTHING
+
+
+def test_more_cores_change_nothing(counted_again):
+    assert counted_again("--cores", "7") == NOTHING
+
+
+def test_a_clone_may_move(trained, tiny):
+    elsewhere = trained.folder.parent / "moved to another place"
+    shutil.move(trained.folder, elsewhere)
+    try:
+        assert replace(trained, folder=elsewhere).counts("--configfile", "tiny.yaml") == NOTHING
+    finally:
+        shutil.move(elsewhere, trained.folder)
+
+
+def test_jobs_run_under_the_python_of_snakemake(trained):
+    """The path leads to a ``python`` that fails, so that they ran at all shows that they took another."""
+    versions = [json.loads((trained.folder / folder / "run.json").read_text())["versions"] for folder in FOLDERS]
+    assert {found["python"] for found in versions} == {platform.python_version()}
+
+
+def test_a_lost_figure_comes_back_byte_for_byte(trained):
+    paths = [trained.folder / f"results/figures/tradeoff.{kind}" for kind in ("pdf", "png")]
+    before = [path.read_bytes() for path in paths]
+    for path in paths:
+        path.unlink()
+    trained.snakemake("results/figures/tradeoff.pdf", "--configfile", "tiny.yaml")
+    assert [path.read_bytes() for path in paths] == before
+
+
+def test_the_report_holds_every_figure_with_its_caption(trained):
+    trained.snakemake("--report", "report.html", "--configfile", "tiny.yaml")
+    report = (trained.folder / "report.html").read_text(encoding="utf-8")
+    assert [figure for figure in FIGURES if f"{figure}.pdf" not in report] == []
+    for words in (
+        "Four cells, in seconds",
+        "Against the number of parameters, on a logarithmic axis",
+        "Over the updates of training, one panel per size",
+        "iterations 6 (paper: 30000)",
+        "summary, all endpoints (CSV)",
+        "made under the budget",
+    ):
+        assert words in report.replace("\\n", " ").replace("\n", " ")
+
+
+def test_parquet_files_say_where_they_come_from(trained):
+    paths = [*trained.folder.glob("results/**/*.parquet")]
+    assert len(paths) == 3 + len(FOLDERS) + 3 * (1 + len(TASKS))
+    for path in paths:
+        provenance = json.loads(pq.read_schema(path).metadata[b"provenance"])
+        assert {"stage", "settings", "versions", "git_commit", "source_digest", "platform"} <= set(provenance), path
+        assert len(provenance["source_digest"]) == 64
+
+
+def test_a_run_is_recorded_with_its_settings_and_seeds(trained):
+    for cell in CELLS:
+        record = json.loads((trained.folder / f"results/cells/{cell}/seeds=0_1337/run.json").read_text())
+        assert record["cell"] == cell
+        assert record["seeds"] == [0, 1337]
+        assert record["settings"]["iterations"] == 6
+        assert record["device"] == "cpu"
+
+
+def test_weights_load_and_say_whose_they_are(trained):
+    for folder in FOLDERS:
+        cell, seeds = folder.removeprefix("results/cells/").rsplit("/seeds=", 1)
+        with safe_open(trained.folder / folder / "weights.safetensors", framework="numpy") as stored:
+            assert stored.metadata() == {"cell": cell, "seeds": seeds}
+            assert {stored.get_tensor(name).shape[0] for name in stored.keys()} == {2}  # noqa: SIM118
+
+
+def test_evaluations_fit_the_schema(trained):
+    schema = yaml.safe_load((trained.folder / "workflow/schemas/evaluation.schema.yaml").read_text())
+    for folder in FOLDERS:
+        evaluation = json.loads((trained.folder / folder / "evaluation.json").read_text())
+        jsonschema.Draft202012Validator(schema).validate(evaluation)
+        assert [run["seed"] for run in evaluation["runs"]] == [0, 1337]
+
+
+def test_the_summary_has_one_row_per_cell_and_the_runs_one_per_seed(trained):
+    with (trained.folder / "results/tables/base/summary.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(row["cell"] for row in rows) == sorted(CELLS)
+    assert {row["n"] for row in rows} == {"2"}
+    runs = pq.read_table(trained.folder / "results/tables/base/runs.parquet", columns=["cell", "seed"]).to_pylist()
+    assert sorted((run["cell"], run["seed"]) for run in runs) == sorted((c, s) for c in CELLS for s in (0, 1337))
