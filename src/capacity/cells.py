@@ -130,6 +130,12 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
     )
 
 
+def corpus_cell(corpus: str) -> Cell:
+    """A cell that reads a corpus, from its ``corpus_name``. Raises ValueError for any other name."""
+    task, _, settings = corpus.partition("_")
+    return parse_cell(f"task={task}/size=n14/variant={settings or 'paper'}")
+
+
 def parse_cell(name: str) -> Cell:
     """The cell of a canonical name. Raises ValueError if the name is not canonical."""
     match = re.fullmatch(r"task=([a-z]+)/size=([a-z0-9]+)/variant=([a-z0-9_.+-]+)", name)
@@ -179,6 +185,11 @@ def format_seeds(seeds: Iterable[int]) -> str:
         else:
             runs.append([seed])
     return "_".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+
+
+def runs_name(cell: Cell, seeds: Iterable[int]) -> str:
+    """What weights are marked with, so that they are not taken for those of other runs."""
+    return f"{cell.name}/seeds={format_seeds(seeds)}"
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,20 @@ LONGEST_NAME = 200  # a file system takes 255 bytes for one part of a path; some
 SHAPE_AXES = ("layers", "heads", "width", "mlp_factor")
 
 Config = Mapping[str, Any]
+
+
+_Validator = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            # JSON takes 20.0 for an integer and YAML knows .nan: neither is what a setting is meant to be.
+            "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
+            "number": lambda _, value: (
+                isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            ),
+        }
+    ),
+)
 
 
 class ConfigurationError(ValueError):
@@ -56,9 +71,7 @@ def read_yaml(path: Path) -> Any:
 
 def validate(config: Config, schema: Mapping[str, Any]) -> None:
     """Check a configuration against the schema, then across its fields. Raises ConfigurationError."""
-    errors = sorted(
-        jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path))
-    )
+    errors = sorted(_Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
     if errors:
         raise ConfigurationError(_explain(errors[0]))
     for name, shape in config["sizes"].items():
@@ -200,6 +213,10 @@ def _check_cell(cell: Cell, key: str) -> None:
         raise ConfigurationError(
             f"{key}.warmup_iterations: {cell.warmup_iterations} is not less than "
             f"decay_iterations, {cell.decay_iterations}"
+        )
+    if cell.warmup_iterations > cell.iterations:
+        raise ConfigurationError(
+            f"{key}.warmup_iterations: {cell.warmup_iterations} is above iterations, {cell.iterations}"
         )
     if cell.final_learning_rate > cell.learning_rate:
         raise ConfigurationError(

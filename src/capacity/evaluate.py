@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from capacity import corpus, devices, files, model
-from capacity.cells import Cell, format_seeds, parse_cell, parse_seeds
+from capacity.cells import Cell, parse_cell, parse_seeds, runs_name
 from capacity.scoring import Examination, candidates_by_task
 from capacity.tasks import Line
 
@@ -140,9 +140,8 @@ def load_weights(path: str | Path, cell: Cell, seeds: Sequence[int]) -> model.Pa
             parameters = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
-    expected = {"cell": cell.name, "seeds": format_seeds(seeds)}
-    if metadata != expected:
-        raise ValueError(f"{path} holds {metadata}, not {expected}")
+    if metadata.get("runs") != runs_name(cell, seeds):
+        raise ValueError(f"{path} holds {metadata.get('runs')}, not {runs_name(cell, seeds)}")
     return parameters
 
 

@@ -82,7 +82,7 @@ def tradeoff(runs: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
     if not summary["published"].all():
         label = "hollow: not the paper's protocol"
         handles.append(Line2D([], [], color="black", marker="o", markerfacecolor="white", linestyle="", label=label))
-    figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False, title=title)
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(panels) + 1, frameon=False, title=title)
     _footnote(figure, summary)
     return figure
 
@@ -100,6 +100,7 @@ def curves(task: str, runs: pd.DataFrame, history: pd.DataFrame, summary: pd.Dat
     history = history[history["task"] == task]
     wanted = (SEEN_ADDITION, SEEN_SUBTRACTION, HELD_OUT, FACTS)
     quantities = [each for each in wanted if each.score in history and history[each.score].notna().any()]
+    history = history.replace([numpy.inf, -numpy.inf], numpy.nan)  # what a diverged run leaves
     largest_loss = float(history["stream_loss"].max())
     for axis in axes.flat[len(cells) :]:
         axis.set_visible(False)
@@ -113,7 +114,7 @@ def curves(task: str, runs: pd.DataFrame, history: pd.DataFrame, summary: pd.Dat
         if number % columns == 0:
             axis.set_ylabel("share right")
     handles = [_handle(quantity, marks=False) for quantity in (*quantities, LOSS)]
-    figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False, title=title)
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns + 1, frameon=False, title=title)
     _footnote(figure, cells)
     return figure
 

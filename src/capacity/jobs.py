@@ -36,8 +36,10 @@ class Plan:
         for name, wanted in self.studies[study].seeds.items():
             if task not in ("", self.studies[study].cells[name].task):
                 continue
+            left = set(wanted)
             for seeds in self.jobs[name]:
-                if both := set(seeds).intersection(wanted):
+                if both := left.intersection(seeds):
+                    left -= both
                     folder = f"results/cells/{name}/seeds={format_seeds(seeds)}"
                     paths = {"evaluation": f"{folder}/evaluation.json", "history": f"{folder}/history.parquet"}
                     found.append(paths | {"seeds": format_seeds(both)})
@@ -58,14 +60,6 @@ class Plan:
         cells = self.studies[study].cells.values() if study in self.studies else ()
         found = {f"{cell.task}, {cell.size.name}: {describe_departures(cell)}": cell for cell in cells}
         return [text for text, cell in found.items() if cell.departures_from_published()]
-
-    def corpus_cell(self, corpus: str) -> str:
-        """A cell that reads a corpus. Raises ValueError if none does."""
-        for study in self.studies.values():
-            for name, cell in study.cells.items():
-                if cell.corpus_name == corpus:
-                    return name
-        raise ValueError(f"no study of the configuration has a cell that reads the corpus {corpus!r}")
 
 
 @functools.cache
@@ -89,16 +83,24 @@ def plan(config: Mapping[str, Any], folder: Path) -> Plan:
     return Plan(studies, jobs)
 
 
-def config_of(config: Mapping[str, Any], study: str) -> dict[str, Any]:
-    """The part of a configuration that decides the runs of one study, itself a configuration for :func:`plan`."""
+def config_of(config: Mapping[str, Any], table: str) -> dict[str, Any]:
+    """The part of a configuration that decides the runs of one table, itself a configuration for :func:`plan`.
+
+    For use once everything is trained: jobs that exist are taken as they are, so ``seeds_per_job`` has no say.
+    """
+    study, _, task = table.partition("/")
     if study not in config["studies"]:
         raise ValueError(f"study {study!r} is not one of {', '.join(config['studies'])}")
-    budget = config["budgets"][config["budget"]]
+    settings = config["studies"][study]
+    grids = [grid | {"task": [each for each in grid["task"] if task in ("", each)]} for grid in settings["grids"]]
+    entries = config["budgets"][config["budget"]]["cells"]
+    if task:
+        entries = [entry for entry in entries if task in entry.get("where", {}).get("task", [task])]
     return {
         "budget": config["budget"],
         "sizes": config["sizes"],
-        "studies": {study: config["studies"][study]},
-        "budgets": {config["budget"]: {"seeds_per_job": budget["seeds_per_job"], "cells": budget["cells"]}},
+        "studies": {study: settings | {"grids": [grid for grid in grids if grid["task"]]}},
+        "budgets": {config["budget"]: {"seeds_per_job": 1, "cells": entries}},
     }
 
 

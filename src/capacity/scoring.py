@@ -86,7 +86,7 @@ class Answers:
     """Answers of S networks to K questions.
 
     Attributes:
-        continuations: S lists of K texts, each cut after its line's terminator where it has one.
+        continuations: S lists of K texts, each cut after its first newline.
         right: (S, K), whether each is right.
     """
 
@@ -157,9 +157,14 @@ class Examination:
             produced += 1
         codes, starts = text.tolist(), lengths.tolist()
         return [
-            [self._vocabulary.decode(row[first : first + produced]) for row, first in zip(rows, starts, strict=True)]
+            [self._until(stop, row[first : first + produced]) for row, first in zip(rows, starts, strict=True)]
             for rows in codes
         ]
+
+    def _until(self, stop: str, codes: Sequence[int]) -> str:
+        """The text, cut after the first ``stop``: how long others in the stack went on leaves no trace."""
+        text, found, _ = self._vocabulary.decode(codes).partition(stop)
+        return text + found
 
 
 class Candidates:

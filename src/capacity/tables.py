@@ -35,10 +35,14 @@ SCORES = (
     "facts_paper_prompts",
     "facts_matched_prompts",
 )
-OUTCOMES = ("fits_arithmetic", "fits_facts", "generalizes")
-"""Yes-or-no outcomes of a run at its final iterate; see :func:`run_rows`."""
+OUTCOMES = {
+    "fits_arithmetic": ("seen", 0.99),
+    "fits_facts": ("facts_matched_prompts", 1.0),
+    "generalizes": ("held_out", 1.0),
+}
+"""Yes-or-no outcomes of a run: whether a score of the final iterate is at least a bound. ``generalizes`` is G_full, the
+primary endpoint."""
 
-FITTED_ARITHMETIC = 0.99
 BOOTSTRAP_SEED = 0
 
 
@@ -65,9 +69,7 @@ def cell_columns(cell: Cell) -> dict[str, Any]:
 def run_rows(evaluation: Mapping[str, Any], wanted: Iterable[int]) -> list[dict[str, Any]]:
     """One row for each wanted run of an evaluation.
 
-    ``fits_arithmetic``: at least 99 % of the seen expressions right at the final iterate. ``fits_facts``: all facts
-    right, on the matched prompts. ``generalizes``: every held-out expression right (G_full, the primary endpoint).
-    Each is None where the task does not ask for it. A diverged run counts as a failure of all.
+    A score or outcome that the task does not ask for is None. A diverged run counts as a failure of every outcome.
     """
     cell = parse_cell(evaluation["cell"])
     rows = []
@@ -86,9 +88,9 @@ def run_rows(evaluation: Mapping[str, Any], wanted: Iterable[int]) -> list[dict[
             for score in SCORES:
                 found = measured["scores"].get(score)
                 row[f"{endpoint}_{score}"] = None if found is None else found["fraction"]
-        row["fits_arithmetic"] = _at_least(row["final_seen"], FITTED_ARITHMETIC)
-        row["fits_facts"] = _at_least(row["final_facts_matched_prompts"], 1.0)
-        row["generalizes"] = _at_least(row["final_held_out"], 1.0)
+        for outcome, (score, bound) in OUTCOMES.items():
+            value = row[f"final_{score}"]
+            row[outcome] = None if value is None else value >= bound and not run["diverged"]
         rows.append(row)
     return rows
 
@@ -182,10 +184,6 @@ def history_frame(history: pa.Table, cell: Cell, wanted: Iterable[int]) -> pd.Da
     ):
         frame.insert(position, name, value)
     return frame
-
-
-def _at_least(value: float | None, bound: float) -> bool | None:
-    return None if value is None else value >= bound
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from capacity import corpus, devices, files, model, protocol
-from capacity.cells import Cell, format_seeds, parse_cell, parse_seeds
+from capacity.cells import Cell, format_seeds, parse_cell, parse_seeds, runs_name
 from capacity.randomness import generator, initialisation_generator
 from capacity.scoring import Candidates, Examination
 from capacity.streams import Stream
@@ -244,7 +244,8 @@ class Progress:
         files.write_json(self._path, self._identity | state | {"seconds_left": None if left is None else round(left)})
         line = f"update {done} of {self._total}"
         if left is not None:
-            line += f", loss {loss:.4f}, {rate:.1f} updates/s, time left {int(left) // 60}:{int(left) % 60:02d}"
+            line += f", loss {loss:.4f}" if math.isfinite(loss) else ""
+            line += f", {rate:.1f} updates/s, time left {int(left) // 60}:{int(left) % 60:02d}"
         print(line, file=self._log, flush=True)
 
 
@@ -293,8 +294,9 @@ def main() -> None:
 
 def save_weights(path: Path, parameters: model.Parameters, cell: Cell, seeds: Sequence[int]) -> None:
     """Parameters as safetensors, the cell and its seeds in the metadata."""
+    # One key: safetensors writes several in no fixed order, and the same weights are to be the same bytes.
     with files.atomic(path) as temporary:
-        save_file(parameters, temporary, metadata={"cell": cell.name, "seeds": format_seeds(seeds)})
+        save_file(parameters, temporary, metadata={"runs": runs_name(cell, seeds)})
 
 
 if __name__ == "__main__":

@@ -220,7 +220,7 @@ def test_weights_of_other_runs_are_refused_by_name(tmp_path, stack, cell, seeds)
 
 def test_weights_that_do_not_say_whose_they_are_are_refused(tmp_path, stack):
     save_file(stack, tmp_path / "weights.safetensors")
-    with pytest.raises(ValueError, match=r"weights\.safetensors holds \{\}, not "):
+    with pytest.raises(ValueError, match=r"weights\.safetensors holds None, not "):
         load_weights(tmp_path / "weights.safetensors", CELL, SEEDS)
 
 

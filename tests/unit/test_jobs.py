@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from capacity import configuration, jobs
-from capacity.cells import format_seeds, make_cell, parse_cell, parse_seeds
+from capacity.cells import corpus_cell, format_seeds, make_cell, parse_seeds
 from capacity.protocol import MLT, SIZES
 
 CONFIG = {
@@ -182,22 +182,34 @@ def test_the_title_is_the_study_s_and_empty_for_no_study(config, tmp_path):
     assert plan.title("nosuch") == ""
 
 
-def test_a_corpus_is_made_from_a_cell_that_reads_it(config, tmp_path):
-    plan = jobs.plan(config, tmp_path)
-    for corpus in ("facts", "arithmetic", "joint_facts-7"):
-        assert parse_cell(plan.corpus_cell(corpus)).corpus_name == corpus
-
-
-def test_the_corpus_of_no_cell_is_refused_by_name(config, tmp_path):
-    with pytest.raises(ValueError, match="'joint_facts-8'"):
-        jobs.plan(config, tmp_path).corpus_cell("joint_facts-8")
-
-
-def test_a_corpus_is_made_alike_whatever_else_is_set(config, tmp_path):
+def test_a_corpus_is_made_from_its_name_alone():
     """Its rule must not run again, and all that is trained on it with it, when only the schedule of a cell changes."""
-    before = jobs.plan(config, tmp_path).corpus_cell("facts")
+    for corpus in ("facts", "arithmetic", "joint_facts-7", "arithmetic_held_out-34.57"):
+        cell = corpus_cell(corpus)
+        assert cell.corpus_name == corpus
+        assert cell.departures().keys() <= {"held_out", "facts", "corpus_seed"}
+
+
+@pytest.mark.parametrize("corpus", ["arithmetic_held_out-57", "facts_iterations-9_facts-7", "history"])
+def test_what_is_not_the_name_of_a_corpus_is_refused_by_name(corpus):
+    with pytest.raises(ValueError, match=f"task={corpus.partition('_')[0]}|{corpus}"):
+        corpus_cell(corpus)
+
+
+def test_a_table_is_decided_by_its_own_part_of_the_configuration(config):
+    before = jobs.config_of(config, "base/arithmetic")
+    config["budgets"]["hand"]["seeds_per_job"] += 1
     config["budgets"]["hand"]["cells"].append({"where": {"task": ["facts"]}, "set": {"iterations": 1200}})
-    assert jobs.plan(config, tmp_path).corpus_cell("facts") == before
+    config["studies"]["another"] = config["studies"]["base"]
+    assert jobs.config_of(config, "base/arithmetic") == before
+    config["budgets"]["hand"]["cells"].append({"where": {"task": ["arithmetic"]}, "set": {"iterations": 1200}})
+    assert jobs.config_of(config, "base/arithmetic") != before
+
+
+def test_the_part_of_a_table_gives_the_jobs_that_the_whole_gives(config, tmp_path):
+    trained(tmp_path, ARITHMETIC, "0-1", "2_1337")
+    whole = jobs.plan(config, tmp_path).jobs_of("base/arithmetic")
+    assert jobs.plan(jobs.config_of(config, "base/arithmetic"), tmp_path).jobs_of("base/arithmetic") == whole
 
 
 def study(name, *cells):

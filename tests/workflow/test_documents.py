@@ -21,7 +21,7 @@ PROGRAMS = ("snakemake", "make", "python")
 ELSEWHERE = ("http://", "https://", "mailto:", "#")
 # Options that do something else than making targets, and those that need what a test machine may not have.
 ACTIONS = {"--unlock", "--lint", "--help", "--version"}
-LEFT_OUT = {"--report", "--sdm", "--software-deployment-method", "--workflow-profile", "--profile"}
+LEFT_OUT = {"--report", "--cores", "--sdm", "--software-deployment-method", "--workflow-profile", "--profile"}
 
 
 @cache
@@ -97,7 +97,7 @@ def test_every_snakemake_command_can_be_planned(clone):
     for document in DOCUMENTS:
         example = clone.configure(f"{Path(document).stem}.yaml", settings_of(document))
         for words in (words[1:] for words in commands_of(document) if words[0] == "snakemake"):
-            arguments = tuple(without(words, LEFT_OUT))
+            arguments = tuple(word for word in without(words, LEFT_OUT) if word not in ("-n", "--dry-run"))
             if ACTIONS.intersection(arguments) or (document, arguments) in planned:
                 continue
             planned.add((document, arguments))

@@ -204,9 +204,9 @@ def test_the_report_holds_every_figure_with_its_caption(trained):
     report = (trained.folder / "report.html").read_text(encoding="utf-8")
     assert [figure for figure in FIGURES if f"{figure}.pdf" not in report] == []
     for words in (
-        "Four cells, in seconds",
-        "Against the number of parameters, on a logarithmic axis",
-        "Over the updates of training, one panel per size",
+        "Four cells, in seconds. Against the number of parameters, on a logarithmic axis",
+        "Four cells, in seconds. Over the updates of training, one panel per size",
+        "Four cells, in seconds: one row per cell",
         "iterations 6 (paper: 30000)",
         "summary, all endpoints (CSV)",
         "made under the budget",
@@ -236,7 +236,7 @@ def test_weights_load_and_say_whose_they_are(trained):
     for folder in FOLDERS:
         cell, seeds = folder.removeprefix("results/cells/").rsplit("/seeds=", 1)
         with safe_open(trained.folder / folder / "weights.safetensors", framework="numpy") as stored:
-            assert stored.metadata() == {"cell": cell, "seeds": seeds}
+            assert stored.metadata() == {"runs": f"{cell}/seeds={seeds}"}
             assert {stored.get_tensor(name).shape[0] for name in stored.keys()} == {2}  # noqa: SIM118
 
 

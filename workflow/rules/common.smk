@@ -11,7 +11,7 @@ from snakemake.exceptions import WorkflowError
 ROOT = Path(workflow.current_basedir).parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from capacity import configuration, files, jobs  # noqa: E402
+from capacity import cells, configuration, files, jobs  # noqa: E402
 
 CONFIG_SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
 

@@ -9,7 +9,7 @@ rule corpus:
         mem_mb=1000,
         runtime=5,
     params:
-        cell=lambda wildcards: PLAN.corpus_cell(wildcards.corpus),
+        cell=lambda wildcards: cells.corpus_cell(wildcards.corpus).name,
         code=digest("corpus"),
     shell:
         "python -m capacity.corpus {params.cell:q} --output {output:q} > {log:q} 2>&1"

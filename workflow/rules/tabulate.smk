@@ -55,7 +55,7 @@ use rule tabulate as tabulate_task with:
         "results/logs/tables/{study}/{task}.log",
     params:
         table=lambda wildcards: f"{wildcards.study}/{wildcards.task}",
-        config=lambda wildcards: json.dumps(jobs.config_of(config, wildcards.study)),
+        config=lambda wildcards: json.dumps(jobs.config_of(config, f"{wildcards.study}/{wildcards.task}")),
         departures=lambda wildcards: PLAN.departures(wildcards.study),
         folder=lambda wildcards, output: str(Path(output.runs).parent),
         code=digest("tables"),
