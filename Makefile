@@ -1,4 +1,4 @@
-# `make` sets up and runs the main job, `make test` sets up and tests, `make check` is what both of CI's halves run.
+# `make` sets up and runs the main job, `make test` sets up and runs linters and tests.
 
 PYTHON ?= python3
 # The rest is relative, so that a clone may lie in a folder with spaces in its name.

@@ -133,7 +133,10 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
 def corpus_cell(corpus: str) -> Cell:
     """A cell that reads a corpus, from its ``corpus_name``. Raises ValueError for any other name."""
     task, _, settings = corpus.partition("_")
-    return parse_cell(f"task={task}/size=n14/variant={settings or 'paper'}")
+    cell = parse_cell(f"task={task}/size=n14/variant={settings or 'paper'}")
+    if cell.corpus_name != corpus:
+        raise ValueError(f"corpus {corpus!r} is not the name of one: it would be {cell.corpus_name!r}")
+    return cell
 
 
 def parse_cell(name: str) -> Cell:

@@ -52,6 +52,8 @@ def evaluate(
     runs = []
     for number, seed in enumerate(seeds):
         evaluations = [row for row in rows if row["seed"] == seed]
+        if not evaluations:
+            raise ValueError(f"the history of {cell.name} has no rows of seed {seed}")
         last = evaluations[-1]
         final = {name: _score(int(count[number]), totals[name]) for name, count in scores.items()}
         items = [
@@ -170,6 +172,8 @@ def main() -> None:
     device = devices.resolve(arguments.device)
     parameters = {name: value.to(device) for name, value in load_weights(arguments.weights, cell, seeds).items()}
     history = files.read_parquet(arguments.history)
+    if (trained := files.provenance_of(history)["cell"]) != cell.name:
+        raise ValueError(f"{arguments.history} is the history of {trained}, not of {cell.name}")
     evaluation = evaluate(cell, corpus.read(arguments.corpus), seeds, parameters, history)
     evaluation["provenance"] = files.provenance(
         "evaluate",

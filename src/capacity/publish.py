@@ -46,6 +46,8 @@ def main() -> None:
     parser.add_argument("--root", type=Path, default=Path(), help="folder that holds config.yaml and results")
     arguments = parser.parse_args()
     studies = jobs.plan(main_configuration(arguments.root, arguments.budget), arguments.root / "results/cells").studies
+    if arguments.study not in studies:
+        parser.error(f"study {arguments.study!r} is not one of {', '.join(studies)}")
     for path in publish(studies[arguments.study], arguments.root, arguments.target):
         print(path)
 

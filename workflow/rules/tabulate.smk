@@ -32,6 +32,7 @@ rule tabulate:
     params:
         table=lambda wildcards: wildcards.study,
         config=lambda wildcards: json.dumps(jobs.config_of(config, wildcards.study)),
+        title=lambda wildcards: PLAN.title(wildcards.study),
         departures=lambda wildcards: PLAN.departures(wildcards.study),
         folder=lambda wildcards, output: str(Path(output.runs).parent),
         code=digest("tables"),
@@ -56,6 +57,7 @@ use rule tabulate as tabulate_task with:
     params:
         table=lambda wildcards: f"{wildcards.study}/{wildcards.task}",
         config=lambda wildcards: json.dumps(jobs.config_of(config, f"{wildcards.study}/{wildcards.task}")),
+        title=lambda wildcards: PLAN.title(wildcards.study),
         departures=lambda wildcards: PLAN.departures(wildcards.study),
         folder=lambda wildcards, output: str(Path(output.runs).parent),
         code=digest("tables"),
