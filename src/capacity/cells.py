@@ -191,7 +191,7 @@ def format_seeds(seeds: Iterable[int]) -> str:
 
 
 def runs_name(cell: Cell, seeds: Iterable[int]) -> str:
-    """What weights are marked with, so that they are not taken for those of other runs."""
+    """The runs of one job: their folder among the cells, and what their weights are marked with."""
     return f"{cell.name}/seeds={format_seeds(seeds)}"
 
 

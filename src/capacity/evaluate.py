@@ -172,8 +172,9 @@ def main() -> None:
     device = devices.resolve(arguments.device)
     parameters = {name: value.to(device) for name, value in load_weights(arguments.weights, cell, seeds).items()}
     history = files.read_parquet(arguments.history)
-    if (trained := files.provenance_of(history)["cell"]) != cell.name:
-        raise ValueError(f"{arguments.history} is the history of {trained}, not of {cell.name}")
+    training = files.provenance_of(history)
+    if training["cell"] != cell.name:
+        raise ValueError(f"{arguments.history} is the history of {training['cell']}, not of {cell.name}")
     evaluation = evaluate(cell, corpus.read(arguments.corpus), seeds, parameters, history)
     evaluation["provenance"] = files.provenance(
         "evaluate",
@@ -181,7 +182,7 @@ def main() -> None:
         seeds=list(seeds),
         device=devices.name(device),
         threads=arguments.threads,
-        training=files.provenance_of(history),
+        training=training,
     )
     check(evaluation, arguments.output)
     files.write_json(arguments.output, evaluation)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from capacity import configuration, protocol
-from capacity.cells import Cell, describe_departures, format_seeds, parse_cell, parse_seeds
+from capacity.cells import Cell, describe_departures, format_seeds, parse_cell, parse_seeds, runs_name
 from capacity.configuration import Study
 
 MAIN_STUDY = "base"
@@ -34,13 +34,14 @@ class Plan:
             raise ValueError(f"study {study!r} is not one of {', '.join(self.studies)}")
         found = []
         for name, wanted in self.studies[study].seeds.items():
-            if task not in ("", self.studies[study].cells[name].task):
+            cell = self.studies[study].cells[name]
+            if task not in ("", cell.task):
                 continue
             left = set(wanted)
             for seeds in self.jobs[name]:
                 if both := left.intersection(seeds):
                     left -= both
-                    folder = f"results/cells/{name}/seeds={format_seeds(seeds)}"
+                    folder = f"results/cells/{runs_name(cell, seeds)}"
                     paths = {"evaluation": f"{folder}/evaluation.json", "history": f"{folder}/history.parquet"}
                     found.append(paths | {"seeds": format_seeds(both)})
         if not found:
