@@ -77,8 +77,9 @@ def validate(config: Config, schema: Mapping[str, Any]) -> None:
     for name, shape in config["sizes"].items():
         _check_size(name, Size(**shape))
     _check_name("budget", config["budget"], config["budgets"])
-    for name in config["threads"].get("sizes", {}):
-        _check_name("threads.sizes", name, config["sizes"])
+    for key in ("threads", "precision"):
+        for name in config[key].get("sizes", {}):
+            _check_name(f"{key}.sizes", name, config["sizes"])
     for budget, settings in config["budgets"].items():
         for study in settings["run"]:
             _check_name(f"budgets.{budget}.run", study, config["studies"])
@@ -139,9 +140,20 @@ def assign_jobs(
 
 def threads(config: Config, size: Size) -> int:
     """CPU threads of a job that trains a size."""
-    by_name = config["threads"].get("sizes", {})
-    by_shape = {Size(**config["sizes"][name]): number for name, number in by_name.items()}
-    return int(by_shape.get(size, config["threads"]["default"]))
+    return int(_by_size("threads", config, size))
+
+
+def execution_options(config: Config, size: Size) -> str:
+    """The options of ``capacity.train`` that say how updates of a size are carried out."""
+    options = ["--precision", str(_by_size("precision", config, size))]
+    options += ["--compile"] * config["compile"] + ["--cuda-graph"] * config["cuda_graph"]
+    return " ".join(options)
+
+
+def _by_size(key: str, config: Config, size: Size) -> Any:
+    by_name = config[key].get("sizes", {})
+    by_shape = {Size(**config["sizes"][name]): value for name, value in by_name.items()}
+    return by_shape.get(size, config[key]["default"])
 
 
 def _study(name: str, settings: Mapping[str, Any], config: Config) -> Study:

@@ -69,6 +69,12 @@ def cell_of(name: str) -> Cell:
     return parse_cell(name)
 
 
+def work(cell: Cell, seeds: tuple[int, ...]) -> int:
+    """Roughly the floating-point operations of a training job, in billions: the longest jobs are to start first."""
+    weights = cell.size.layers * (4 + 2 * cell.size.mlp_factor) * cell.size.width**2
+    return 6 * weights * cell.batch * cell.block * cell.iterations * len(seeds) // 10**9
+
+
 def plan(config: Mapping[str, Any], folder: Path) -> Plan:
     """The plan of a configuration, given what is trained already in ``folder``."""
     studies = configuration.studies(config)

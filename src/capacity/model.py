@@ -4,18 +4,23 @@ Decoder-only, layer norm before each sublayer, GELU, learned positions, tied inp
 (paper, section 3.2; the architecture of nanoGPT). Every parameter has a leading axis of length S, one slice per seed,
 and every matrix product is batched over it, so S small networks cost hardly more than one on a GPU.
 
-Axes in the comments: S seeds, N rows, T positions, d width, H heads, V vocabulary, m MLP factor.
+States are columns: (S, d, C), features before the C states of a batch, as in W x. Sums over the few features of a
+small network then run along long rows of memory, which is several times faster than across them.
+
+Axes in the comments: S seeds, N rows, T positions, d width, H heads, f features of a head, V vocabulary, m MLP factor.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from capacity.prefixes import Prefixes
 from capacity.protocol import Size
 
 Parameters = dict[str, Tensor]
@@ -83,61 +88,118 @@ def forward(
     tokens: Tensor,
     heads: int,
     dropout: Dropout | None = None,
-    last: Tensor | None = None,
+    places: Tensor | None = None,
 ) -> Tensor:
-    """Logits of the next character.
+    """Logits of the next character, every position of every row computed by itself.
 
     Args:
         parameters: of S networks, as :func:`initialise` makes them.
         tokens: (S, N, T), character numbers, T at most the block.
         heads: attention heads.
         dropout: applied where nanoGPT does: to the embeddings, the attention weights and each sublayer's output.
-        last: (S, N), for each row the one position whose logits are wanted.
+        places: (S, P), the positions whose logits are wanted, as numbers into the N T of all rows; all if None.
 
     Returns:
-        (S, N, T, V), or (S, N, V) where ``last`` is given.
+        (S, V, N T), or (S, V, P) where ``places`` are given.
     """
     seeds, rows, length = tokens.shape
     drop = dropout or _identity
-    embedding = parameters["token_embedding"]  # (S, V, d)
-    layers = sum(name.endswith(".mlp_in") for name in parameters)
 
+    def drop_columns(x: Tensor) -> Tensor:
+        return drop(x.transpose(1, 2)).transpose(1, 2)  # masks are drawn state by state, as nanoGPT draws them
+
+    embedding = parameters["token_embedding"]  # (S, V, d)
     # One flat table for the whole stack: seed s reads its own V rows.
     first = torch.arange(seeds, device=tokens.device) * embedding.shape[1]
     x = functional.embedding(tokens + first[:, None, None], embedding.flatten(0, 1))  # (S, N, T, d)
     x = x + parameters["position_embedding"][:, None, :length]
-    x = drop(x).flatten(1, 2)  # (S, N T, d)
+    x = drop(x).flatten(1, 2).transpose(1, 2).contiguous()  # (S, d, N T)
 
-    for layer in range(layers):
-        block = {name: parameters[f"blocks.{layer}.{name}"] for name in _BLOCK}
-        projections = _scaled(block["attention_in"], block["attention_norm"])
-        mixed = _attention(_normalise(x), projections, rows, length, heads, drop)
-        x = x + drop(_linear(mixed, block["attention_out"]))
-        hidden = functional.gelu(_linear(_normalise(x), _scaled(block["mlp_in"], block["mlp_norm"])))
-        x = x + drop(_linear(hidden, block["mlp_out"]))
+    for block in _blocks(parameters):
+        at_rows = (each.transpose(1, 2).reshape(seeds, rows, length, -1) for each in _projections(block, x))
+        query, key, value = (_by_head(each, heads) for each in at_rows)
+        weights = drop(_attention_weights(query, key).view(seeds, rows, heads, length, length)).flatten(0, 2)
+        mixed = _mix(weights, value, rows, heads)
+        x = x + drop_columns(torch.bmm(block["attention_out"], mixed.transpose(1, 2)))
+        x = x + drop_columns(_mlp(block, x))
 
-    if last is not None:
-        place = torch.arange(rows, device=last.device) * length + last  # (S, N), into the N T positions
-        x = x.gather(1, place[..., None].expand(-1, -1, x.shape[-1]))
-    logits = _linear(_normalise(x), _scaled(embedding, parameters["final_norm"]))
-    return logits if last is not None else logits.view(seeds, rows, length, -1)
+    if places is not None:
+        x = x.gather(2, places[:, None].expand(-1, x.shape[1], -1))
+    return _head(parameters, x)
+
+
+def forward_prefixes(parameters: Parameters, prefixes: Prefixes, heads: int) -> Tensor:
+    """Logits after each distinct prefix of a batch of rows: the numbers of :func:`forward`, each computed once.
+
+    A state depends on nothing but the characters up to it, so positions with equal beginnings share their states, and
+    before the first attention all positions with the same character and place do. Not for training with dropout,
+    which makes equal positions unequal.
+
+    Args:
+        parameters: of S networks.
+        prefixes: of the rows, which are the same for all S networks.
+        heads: attention heads.
+
+    Returns:
+        (S, V, P), for the P prefixes.
+    """
+    rows, length = prefixes.rows.shape
+    embedded = _pick(parameters["token_embedding"], prefixes.tokens)
+    x = (embedded + _pick(parameters["position_embedding"], prefixes.places)).transpose(1, 2)  # (S, d, Q)
+    states = prefixes.row_inputs
+
+    for block in _blocks(parameters):
+        query, key, value = (each.transpose(1, 2).contiguous() for each in _projections(block, x))
+        if heads == 1:  # a sum of projected values is the projection of the sum, and there are fewer values
+            value = torch.bmm(value, block["attention_out"].transpose(1, 2))
+        if states is prefixes.row_inputs and query.shape[1] ** 2 <= rows * length**2:
+            weights = _attention_weights_of_inputs(query, key, prefixes, heads)
+        else:
+            weights = _attention_weights(*(_by_head(_pick(each, states), heads) for each in (query, key)))
+        mixed = _pick(_mix(weights, _by_head(_pick(value, states), heads), rows, heads), prefixes.found)
+        if states is prefixes.row_inputs:
+            x = _pick(x.transpose(1, 2).contiguous(), prefixes.last_inputs).transpose(1, 2)
+            states = prefixes.rows
+        mixed = mixed.transpose(1, 2)
+        x = x + (mixed if heads == 1 else torch.bmm(block["attention_out"], mixed))
+        x = x + _mlp(block, x)
+    return _head(parameters, x)
 
 
 _BLOCK = ("attention_norm", "attention_in", "attention_out", "mlp_norm", "mlp_in", "mlp_out")
+
+
+def _blocks(parameters: Parameters) -> list[Parameters]:
+    layers = sum(name.endswith(".mlp_in") for name in parameters)
+    return [{name: parameters[f"blocks.{layer}.{name}"] for name in _BLOCK} for layer in range(layers)]
 
 
 def _identity(x: Tensor) -> Tensor:
     return x
 
 
-def _linear(x: Tensor, weight: Tensor) -> Tensor:
-    """(S, M, in) by (S, out, in) to (S, M, out)."""
-    return torch.bmm(x, weight.transpose(1, 2))
+class _Normalise(torch.autograd.Function):
+    """Layer norm over the features of (S, d, C), without its weight."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        centred = x - x.mean(1, keepdim=True)
+        scale = torch.rsqrt((centred * centred).mean(1, keepdim=True) + LAYER_NORM_EPSILON)
+        normalised = centred.mul_(scale)
+        ctx.save_for_backward(normalised, scale)
+        return normalised
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        normalised, scale = ctx.saved_tensors
+        along = (gradient * normalised).mean(1, keepdim=True)
+        rest = torch.addcmul(gradient - gradient.mean(1, keepdim=True), normalised, along, value=-1)
+        return rest.mul_(scale)
 
 
 def _normalise(x: Tensor) -> Tensor:
-    """Layer norm over the last axis, without its weight."""
-    return functional.layer_norm(x, x.shape[-1:], eps=LAYER_NORM_EPSILON)
+    normalised: Tensor = _Normalise.apply(x)  # type: ignore[no-untyped-call]
+    return normalised
 
 
 def _scaled(weight: Tensor, norm: Tensor) -> Tensor:
@@ -146,18 +208,65 @@ def _scaled(weight: Tensor, norm: Tensor) -> Tensor:
     return weight * norm[:, None]
 
 
-def _attention(x: Tensor, projections: Tensor, rows: int, length: int, heads: int, drop: Dropout) -> Tensor:
-    """Causal self-attention: (S, N T, d) by (S, 3 d, d), for queries, keys and values, to (S, N T, d)."""
-    seeds, _, width = x.shape
-    features = width // heads
+def _projections(block: Parameters, x: Tensor) -> list[Tensor]:
+    """Queries, keys and values, each (S, d, C), of states (S, d, C)."""
+    weights = _scaled(block["attention_in"], block["attention_norm"]).chunk(3, dim=1)
+    normalised = _normalise(x)
+    return [torch.bmm(weight, normalised) for weight in weights]
 
-    def heads_first(projection: Tensor) -> Tensor:
-        split = _linear(x, projection).view(seeds, rows, length, heads, features)
-        return split.transpose(2, 3).reshape(-1, length, features)  # (S N H, T, d / H)
 
-    query, key, value = (heads_first(projection) for projection in projections.chunk(3, dim=1))
-    future = torch.full((length, length), -math.inf, device=x.device, dtype=x.dtype).triu(1)
-    scores = torch.baddbmm(future, query, key.transpose(1, 2), alpha=1 / math.sqrt(features))  # (S N H, T, T)
-    weights = torch.softmax(scores, dim=-1).view(seeds, rows, heads, length, length)
-    mixed = drop(weights).view(-1, length, length) @ value
-    return mixed.view(seeds, rows, heads, length, features).transpose(2, 3).reshape(seeds, -1, width)
+def _mlp(block: Parameters, x: Tensor) -> Tensor:
+    """(S, d, C) to (S, d, C)."""
+    hidden = torch.bmm(_scaled(block["mlp_in"], block["mlp_norm"]), _normalise(x))
+    return torch.bmm(block["mlp_out"], functional.gelu(hidden))
+
+
+def _head(parameters: Parameters, x: Tensor) -> Tensor:
+    """Logits (S, V, C) of states (S, d, C)."""
+    return torch.bmm(_scaled(parameters["token_embedding"], parameters["final_norm"]), _normalise(x))
+
+
+def _pick(table: Tensor, index: Tensor) -> Tensor:
+    """Rows of each network's table, (S, C, k), by numbers of any shape: (S, ..., k)."""
+    seeds, count, features = table.shape
+    chosen = index.flatten()
+    if seeds > 1:
+        chosen = (chosen + count * torch.arange(seeds, device=index.device)[:, None]).flatten()
+    return table.reshape(-1, features).index_select(0, chosen).view(seeds, *index.shape, features)
+
+
+def _by_head(x: Tensor, heads: int) -> Tensor:
+    """(S, N, T, d) to (S N H, T, f)."""
+    seeds, rows, length, width = x.shape
+    return x.view(seeds, rows, length, heads, -1).transpose(2, 3).reshape(-1, length, width // heads)
+
+
+def _attention_weights(query: Tensor, key: Tensor) -> Tensor:
+    """Causal attention weights of (S N H, T, f) queries and keys: (S N H, T queries, T keys).
+
+    In memory keys come before queries: a softmax over the last of so few positions would be several times slower.
+    """
+    length, features = query.shape[1:]
+    future = torch.full((length, length), -math.inf, device=query.device, dtype=query.dtype).tril(-1)
+    scores = torch.baddbmm(future, key, query.transpose(1, 2), alpha=1 / math.sqrt(features))
+    return torch.softmax(scores, dim=1).transpose(1, 2)
+
+
+def _attention_weights_of_inputs(query: Tensor, key: Tensor, prefixes: Prefixes, heads: int) -> Tensor:
+    """The same from the queries and keys of the distinct inputs, (S, Q, d): each pair is multiplied once."""
+    (seeds, count, width), (rows, length) = query.shape, prefixes.row_inputs.shape
+    query, key = (_by_head(each[:, None], heads) for each in (query / math.sqrt(width // heads), key))
+    future = prefixes.places[:, None] > prefixes.places
+    table = torch.bmm(key, query.transpose(1, 2)).masked_fill(future, -math.inf).flatten(1)  # (S H, Q keys x Q queries)
+    pairs = prefixes.row_inputs.T[:, :, None] * count + prefixes.row_inputs  # (T keys, N, T queries)
+    scores = table.index_select(1, pairs.flatten()).view(-1, length, rows * length)
+    weights = torch.softmax(scores, dim=1).view(seeds, heads, length, rows, length)
+    return weights.permute(0, 3, 1, 4, 2).reshape(-1, length, length)
+
+
+def _mix(weights: Tensor, value: Tensor, rows: int, heads: int) -> Tensor:
+    """Sums of (S N H, T, f) values with (S N H, T queries, T keys) weights: (S, N T, d)."""
+    mixed = torch.bmm(weights, value)
+    _, length, features = mixed.shape
+    by_row = mixed.view(-1, rows, heads, length, features).transpose(2, 3)
+    return by_row.reshape(-1, rows * length, heads * features)

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from capacity import model
+from capacity.prefixes import Prefixes, prefixes_of
 from capacity.tasks import Line
 from capacity.vocabulary import Vocabulary
 
@@ -108,6 +110,11 @@ class Examination:
         self.groups = score_groups(self.items)
         self._vocabulary = vocabulary
         self._block = block
+        self._prompts = {
+            task: list(dict.fromkeys(item.prompt for item in self.items if item.line.task == task))
+            for task in NEW_CHARACTERS
+        }
+        self._encoded = {task: _padded(prompts, vocabulary) for task, prompts in self._prompts.items() if prompts}
 
     def totals(self) -> dict[str, int]:
         """The denominator of each score."""
@@ -117,13 +124,12 @@ class Examination:
         """Every question, answered greedily by every network of the stack."""
         seeds = len(parameters["token_embedding"])
         continuations: list[dict[tuple[str, str], str]] = [{} for _ in range(seeds)]
-        for task, characters in NEW_CHARACTERS.items():
-            prompts = list(dict.fromkeys(item.prompt for item in self.items if item.line.task == task))
-            if prompts:
-                decoded = self._decode(parameters, heads, prompts, characters, stop="\n")
-                for seed in range(seeds):
-                    continuations[seed] |= {(task, p): c for p, c in zip(prompts, decoded[seed], strict=True)}
-        texts = [[found[item.line.task, item.prompt] for item in self.items] for found in continuations]
+        for task in self._encoded:
+            decoded = self._decode(parameters, heads, task, stop="\n")
+            for seed in range(seeds):
+                found = zip(self._prompts[task], decoded[seed], strict=True)
+                continuations[seed] |= {(task, prompt): text for prompt, text in found}
+        texts = [[known[item.line.task, item.prompt] for item in self.items] for known in continuations]
         right = [[is_right(item.line, text) for item, text in zip(self.items, row, strict=True)] for row in texts]
         return Answers(texts, torch.tensor(right))
 
@@ -131,16 +137,13 @@ class Examination:
         """For each score, (S,), the number of questions answered right."""
         return {name: answers.right[:, numbers].sum(1) for name, numbers in self.groups.items()}
 
-    def _decode(
-        self, parameters: model.Parameters, heads: int, prompts: Sequence[str], characters: int, stop: str
-    ) -> list[list[str]]:
+    def _decode(self, parameters: model.Parameters, heads: int, task: str, stop: str) -> list[list[str]]:
         """Greedy continuations, for S seeds and P prompts; they end once all have reached ``stop``."""
         device = parameters["token_embedding"].device
         seeds = len(parameters["token_embedding"])
-        lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
-        text = torch.zeros(seeds, len(prompts), int(lengths.max()) + characters, dtype=torch.long, device=device)
-        for number, prompt in enumerate(prompts):
-            text[:, number, : len(prompt)] = torch.tensor(self._vocabulary.encode(prompt), device=device)
+        characters = NEW_CHARACTERS[task]
+        prompts, lengths = (each.to(device) for each in self._encoded[task])
+        text = functional.pad(prompts, (0, characters)).repeat(seeds, 1, 1)  # (S, P, longest prompt + characters)
         stop_code = self._vocabulary.encode(stop)[0]
         stopped = torch.zeros(seeds, len(prompts), dtype=torch.bool, device=device)
         produced = 0
@@ -149,9 +152,9 @@ class Examination:
             window = min(self._block, int(known.max()))
             start = (known - window).clamp(min=0)
             columns = (start[:, None] + torch.arange(window, device=device)).expand(seeds, -1, -1)
-            last = (known - start - 1).expand(seeds, -1)
-            logits = _forward_in_pieces(parameters, text.gather(2, columns), last, heads)
-            following = logits.argmax(-1)
+            ends = window * torch.arange(len(prompts), device=device) + known - start - 1
+            logits = model.forward(parameters, text.gather(2, columns), heads, places=ends.expand(seeds, -1))
+            following = logits.argmax(1)
             text.scatter_(2, known.expand(seeds, -1)[..., None], following[..., None])
             stopped |= following == stop_code
             produced += 1
@@ -171,7 +174,7 @@ class Candidates:
     """Log-probabilities of every candidate answer to every question of one task, teacher-forced.
 
     The candidates are the distinct answers to ``every`` question of the task, each with its terminator; ``chosen``
-    picks the questions to ask (all of them if it is None). Contexts that several candidates share are computed once.
+    picks the questions to ask (all of them if it is None). What candidates have in common is computed once.
     """
 
     def __init__(
@@ -190,25 +193,22 @@ class Candidates:
                     context = (item.prompt + candidate[:number])[-block:]
                     pairs.append((contexts.setdefault(context, len(contexts)), vocabulary.encode(character)[0]))
                 steps.append(pairs)
-        longest = max(len(context) for context in contexts)
-        self._tokens = torch.zeros(len(contexts), longest, dtype=torch.long)
-        for context, number in contexts.items():
-            self._tokens[number, : len(context)] = torch.tensor(vocabulary.encode(context))
-        self._last = torch.tensor([len(context) - 1 for context in contexts])
         depth = max(len(pairs) for pairs in steps)
         padded = [pairs + [(0, -1)] * (depth - len(pairs)) for pairs in steps]
         self._steps = torch.tensor(padded).view(len(questions), len(self.answers), depth, 2)
         self._true = torch.tensor([self.answers.index(item.line.answer) for item in questions])
+        self._pieces, self._order = _read(list(contexts), vocabulary)
 
     def log_probabilities(self, parameters: model.Parameters, heads: int) -> Tensor:
         """(S, K, C), natural logarithms: question k answered by candidate c and its terminator."""
-        device = parameters["token_embedding"].device
-        seeds = len(parameters["token_embedding"])
-        tokens = self._tokens.to(device).expand(seeds, -1, -1)
-        last = self._last.to(device).expand(seeds, -1)
-        table = _forward_in_pieces(parameters, tokens, last, heads).log_softmax(-1)  # (S, contexts, V)
+        device = str(parameters["token_embedding"].device)
+        pieces = []
+        for prefixes, ends in self._pieces:
+            logits = model.forward_prefixes(parameters, prefixes.to(device), heads)
+            pieces.append(logits[:, :, ends.to(device)].log_softmax(1))
+        table = torch.cat(pieces, 2)[:, :, self._order.to(device)]  # (S, V, contexts)
         context, character = self._steps.to(device).unbind(-1)
-        picked = table[:, context, character.clamp(min=0)]
+        picked = table[:, character.clamp(min=0), context]
         return torch.where(character < 0, 0.0, picked).sum(-1)
 
     def margins(self, log_probabilities: Tensor) -> tuple[Tensor, Tensor]:
@@ -231,6 +231,35 @@ def candidates_by_task(
     return found
 
 
-def _forward_in_pieces(parameters: model.Parameters, tokens: Tensor, last: Tensor, heads: int) -> Tensor:
-    pieces = zip(torch.split(tokens, ROWS_AT_ONCE, 1), torch.split(last, ROWS_AT_ONCE, 1), strict=True)
-    return torch.cat([model.forward(parameters, piece, heads, last=ends) for piece, ends in pieces], 1)
+def _read(contexts: Sequence[str], vocabulary: Vocabulary) -> tuple[list[tuple[Prefixes, Tensor]], Tensor]:
+    """Contexts as rows to read, without rows of their own for those that others begin with.
+
+    Returns:
+        Pieces, each the prefixes of some rows and the numbers of the contexts among them; and for each context in the
+        given order, its place in the concatenation of the pieces.
+    """
+    rows: list[str] = []
+    row_of: dict[str, int] = {}
+    for context in sorted(contexts, reverse=True):  # in this order a context comes right after those it begins
+        if not rows or not rows[-1].startswith(context):
+            rows.append(context)
+        row_of[context] = len(rows) - 1
+    tokens, _ = _padded(rows, vocabulary)
+    pieces = []
+    read = list(row_of)
+    numbers = torch.tensor(list(row_of.values()))
+    lengths = torch.tensor([len(context) for context in read])
+    for first in range(0, len(rows), ROWS_AT_ONCE):
+        prefixes = prefixes_of(tokens[first : first + ROWS_AT_ONCE])
+        here = (numbers >= first) & (numbers < first + ROWS_AT_ONCE)
+        pieces.append((prefixes, prefixes.rows[numbers[here] - first, lengths[here] - 1]))
+    place = {context: number for number, context in enumerate(read)}
+    return pieces, torch.tensor([place[context] for context in contexts])
+
+
+def _padded(texts: Sequence[str], vocabulary: Vocabulary) -> tuple[Tensor, Tensor]:
+    """Texts as rows of character numbers with zeros behind, (P, longest), and their lengths, (P,)."""
+    tokens = torch.zeros(len(texts), max(map(len, texts)), dtype=torch.long)
+    for number, text in enumerate(texts):
+        tokens[number, : len(text)] = torch.tensor(vocabulary.encode(text))
+    return tokens, torch.tensor([len(text) for text in texts])

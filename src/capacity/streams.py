@@ -35,6 +35,10 @@ class Rows:
     def __getitem__(self, index: Tensor) -> Rows:
         return Rows(self.inputs[index], self.targets[index], self.counted[index])
 
+    def to(self, device: str) -> Rows:
+        """The same on another device."""
+        return Rows(self.inputs.to(device), self.targets.to(device), self.counted.to(device))
+
 
 class Stream:
     """All training rows of a corpus under one arm of the stream axis, and how a batch of them is drawn.
@@ -50,7 +54,8 @@ class Stream:
 
     def __init__(self, lines: Sequence[Line], vocabulary: Vocabulary, stream: str, block: int) -> None:
         self.block = block
-        self.kind = stream
+        self.characters = len(vocabulary)
+        self.is_reshuffled = stream == "reshuffled"
         encoded = [torch.tensor(vocabulary.encode(line.text)) for line in lines]
         if stream in ("fixed", "reshuffled"):
             self._text = torch.cat(encoded)
@@ -66,19 +71,11 @@ class Stream:
     def __len__(self) -> int:
         return len(self.rows.inputs)
 
-    def draw(self, batch: int, generator: torch.Generator, distinct: bool) -> tuple[Rows, Tensor]:
-        """A batch of uniformly random rows, drawn with replacement, and the count of each, a float tensor.
-
-        With ``distinct``, each row that was drawn stands there once with its count: the same gradient as repeating
-        it, for less work. Without, there are ``batch`` rows with a count of one.
-        """
+    def draw(self, batch: int, generator: torch.Generator) -> Rows:
+        """A batch of uniformly random rows, drawn with replacement."""
         drawn = torch.randint(len(self), (batch,), generator=generator)
-        rows = self.rows if self.kind != "reshuffled" else self.reshuffle(generator)
-        if not distinct:
-            return rows[drawn], torch.ones(batch)
-        counts = torch.bincount(drawn, minlength=len(self))
-        found = counts.nonzero().squeeze(1)
-        return rows[found], counts[found].float()
+        rows = self.reshuffle(generator) if self.is_reshuffled else self.rows
+        return rows[drawn]
 
     def reshuffle(self, generator: torch.Generator) -> Rows:
         """All windows of the stream with its lines permuted, arithmetic and facts each among themselves."""

@@ -19,6 +19,7 @@ import pyarrow as pa
 from capacity import evaluate, files, jobs, statistics
 from capacity.cells import Cell, describe_departures, parse_cell, parse_seeds
 
+ORIGIN = ("git_commit", "source_digest", "device", "threads", "precision", "compile", "graph")
 ENDPOINTS = ("final", "time_average", "paper_best")
 SCORES = (
     "seen",
@@ -242,7 +243,7 @@ def main() -> None:
 
 
 def _origin(training: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: training[name] for name in ("git_commit", "source_digest", "device", "threads")}
+    return {name: training[name] for name in ORIGIN}
 
 
 def write_frame(path: Path, frame: pd.DataFrame, record: files.Provenance) -> None:

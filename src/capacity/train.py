@@ -22,16 +22,21 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
+from torch.optim.adamw import adamw
 
 from capacity import corpus, devices, files, model, protocol
+from capacity.batches import Batches, target_counts
 from capacity.cells import Cell, format_seeds, parse_cell, parse_seeds, runs_name
+from capacity.execution import PRECISIONS, Execution, Replay, Update
+from capacity.prefixes import prefixes_of
 from capacity.randomness import generator, initialisation_generator
-from capacity.scoring import Candidates, Examination
-from capacity.streams import Stream
+from capacity.scoring import ROWS_AT_ONCE, Candidates, Examination
+from capacity.streams import Rows, Stream
 from capacity.tasks import Line
 
-ROWS_AT_ONCE = 1024  # rows of one forward pass when the exact loss is taken; bounds memory only
 SECONDS_BETWEEN_LINES = 10.0
+ADAM_EPSILON = 1e-8
+PLAIN = Execution()
 
 Report = Callable[[int, Tensor], None]
 """Called before the first and after each update, with the updates done by all seeds, and the latest (S,) losses."""
@@ -87,22 +92,129 @@ def clip_per_seed(gradients: Sequence[Tensor], largest: float) -> None:
         gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
 
 
-def weighted_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """(S,), the mean negative log-likelihood of (S, N, T) targets in nats, weighted by (S, N, T) ``weights``."""
-    each = functional.cross_entropy(logits.flatten(0, 2), targets.flatten(), reduction="none").view_as(weights)
-    return (each * weights).sum((1, 2)) / weights.sum((1, 2))
+def row_losses(logits: Tensor, rows: Rows) -> Tensor:
+    """(S,), mean negative log-likelihoods in nats of the targets of (S, N, T) rows, from logits (S, V, N T)."""
+    each = functional.cross_entropy(logits, rows.targets.flatten(1), reduction="none")
+    weights = rows.counted.flatten(1)
+    return (each * weights).sum(1) / weights.sum(1)
 
 
-def make_optimizer(parameters: model.Parameters, cell: Cell) -> torch.optim.Optimizer:
-    """AdamW; weight decay on matrices, embeddings included, and not on the norms (which are (S, d) here)."""
-    matrices = [value for value in parameters.values() if value.dim() >= 3]
-    norms = [value for value in parameters.values() if value.dim() < 3]
-    groups = [{"params": matrices, "weight_decay": cell.weight_decay}, {"params": norms, "weight_decay": 0.0}]
-    betas = (protocol.ADAM_BETA1, protocol.ADAM_BETA2)
-    return torch.optim.AdamW(groups, lr=cell.learning_rate, betas=betas, fused=True)
+def prefix_losses(logits: Tensor, counts: Tensor) -> Tensor:
+    """(S,), the same from logits after each prefix, (S, V, P), and how often each target follows it, (V, P)."""
+    return -(logits.log_softmax(1) * counts).sum((1, 2)) / counts.sum()
 
 
-def train(cell: Cell, lines: Sequence[Line], seeds: Sequence[int], device: str, report: Report) -> Trained:
+class AdamW:
+    """AdamW over a stack, fused; weight decay on matrices, embeddings included, not on the norms (paper, section 3.3).
+
+    torch's function in place of its class: the state is plain tensors, and a job starts in half the time, because the
+    class loads torch's compiler.
+    """
+
+    def __init__(self, parameters: Sequence[Tensor], weight_decay: float) -> None:
+        self._parameters = list(parameters)
+        self._first = [torch.zeros_like(value) for value in parameters]
+        self._second = [torch.zeros_like(value) for value in parameters]
+        self._steps = [torch.zeros((), device=value.device) for value in parameters]
+        # In a stack matrices have three axes, and norms two.
+        matrices = [number for number, value in enumerate(parameters) if value.dim() >= 3]
+        norms = [number for number, value in enumerate(parameters) if value.dim() < 3]
+        self._groups = [(matrices, weight_decay), (norms, 0.0)]
+
+    def step(self, gradients: Sequence[Tensor], rate: float | Tensor) -> None:
+        """One step; a learning rate in a tensor is read when a captured step is replayed."""
+        with torch.no_grad():
+            for numbers, weight_decay in self._groups:
+                adamw(
+                    [self._parameters[number] for number in numbers],
+                    # The fused kernel of torch 2.13 reads a gradient as if it were laid out like its parameter.
+                    [gradients[number].contiguous() for number in numbers],
+                    [self._first[number] for number in numbers],
+                    [self._second[number] for number in numbers],
+                    [],
+                    [self._steps[number] for number in numbers],
+                    fused=True,
+                    amsgrad=False,
+                    beta1=protocol.ADAM_BETA1,
+                    beta2=protocol.ADAM_BETA2,
+                    lr=rate,
+                    weight_decay=weight_decay,
+                    eps=ADAM_EPSILON,
+                    maximize=False,
+                )
+
+
+class Training:
+    """A stack of networks in training: all seeds in each update.
+
+    A single network without dropout on a CPU computes each distinct prefix of a batch once. Everything else computes
+    every position of every row: a stack and a GPU need batches of one shape, and dropout makes equal rows unequal.
+    """
+
+    def __init__(
+        self, cell: Cell, lines: Sequence[Line], seeds: Sequence[int], device: str, execution: Execution = PLAIN
+    ) -> None:
+        execution.check(device)
+        vocabulary = corpus.vocabulary(lines)
+        stream = Stream(corpus.stream_lines(lines), vocabulary, cell.stream, cell.block)
+        starts = [initialisation_generator(seed) for seed in seeds]
+        self.parameters = {
+            name: value.to(device).requires_grad_()
+            for name, value in model.initialise(cell.size, len(vocabulary), cell.block, starts).items()
+        }
+        self._cell = cell
+        self._device = device
+        self._precision = execution.precision
+        self._shares = device == "cpu" and len(seeds) == 1 and cell.dropout == 0.0
+        self._batches = Batches(stream, cell.batch, seeds, device)
+        self._examiner = Examiner(lines, stream, cell, device)
+        generators = [generator(seed, "dropout", device) for seed in seeds]
+        self._dropout = dropout(cell.dropout, generators)
+        self._optimizer = AdamW(list(self.parameters.values()), cell.weight_decay)
+        self._rate = torch.zeros((), device=device)
+        self._losses = torch.compile(self._losses_of) if execution.compile else self._losses_of
+        self._step: Update = self._descend
+        if execution.graph and device == "cuda":
+            self._step = Replay(self._descend, generators if self._dropout else [])
+
+    def update(self, iteration: int) -> Tensor:
+        """One update of every network; returns their losses before it, (S,), on the device."""
+        self._rate.fill_(learning_rate(self._cell, iteration))
+        if self._shares:
+            return self._step(*self._batches.prefixes())
+        rows = self._batches.rows()
+        return self._step(rows.inputs, rows.targets, rows.counted)
+
+    def examine(self) -> dict[str, list[float]]:
+        """Each measure of :class:`Examiner`, with one value per seed."""
+        return self._examiner.examine(self.parameters, self._cell.size.heads)
+
+    def _descend(self, *batch: Any) -> Tensor:
+        with torch.autocast(self._device, torch.bfloat16, enabled=self._precision == "bfloat16"):
+            losses = self._losses(*batch)
+        tensors = list(self.parameters.values())
+        gradients = torch.autograd.grad(losses.sum(), tensors)
+        clip_per_seed(gradients, protocol.GRADIENT_CLIP)
+        self._optimizer.step(gradients, self._rate)
+        return losses.detach()
+
+    def _losses_of(self, *batch: Any) -> Tensor:
+        heads = self._cell.size.heads
+        if self._shares:
+            prefixes, counts = batch
+            return prefix_losses(model.forward_prefixes(self.parameters, prefixes, heads), counts)
+        rows = Rows(*batch)
+        return row_losses(model.forward(self.parameters, rows.inputs, heads, self._dropout), rows)
+
+
+def train(
+    cell: Cell,
+    lines: Sequence[Line],
+    seeds: Sequence[int],
+    device: str,
+    report: Report,
+    execution: Execution = PLAIN,
+) -> Trained:
     """Train the seeds of a cell on a corpus, on ``cpu`` or ``cuda``."""
     stacks = [[seed] for seed in seeds] if device == "cpu" else [list(seeds)]
     parts = []
@@ -112,38 +224,32 @@ def train(cell: Cell, lines: Sequence[Line], seeds: Sequence[int], device: str, 
         def report_all(done: int, losses: Tensor, before: int = before, width: int = len(stack)) -> None:
             report(before + done * width, losses)
 
-        parts.append(train_stack(cell, lines, stack, device, report_all))
+        parts.append(train_stack(cell, lines, stack, device, report_all, execution))
     names = parts[0].parameters
     parameters = {name: torch.cat([part.parameters[name] for part in parts]) for name in names}
     return Trained(parameters, [row for part in parts for row in part.history])
 
 
-def train_stack(cell: Cell, lines: Sequence[Line], seeds: Sequence[int], device: str, report: Report) -> Trained:
+def train_stack(
+    cell: Cell,
+    lines: Sequence[Line],
+    seeds: Sequence[int],
+    device: str,
+    report: Report,
+    execution: Execution = PLAIN,
+) -> Trained:
     """Train one stack of networks, all seeds in each update."""
-    vocabulary = corpus.vocabulary(lines)
-    stream = Stream(corpus.stream_lines(lines), vocabulary, cell.stream, cell.block)
-    heads = cell.size.heads
-    starts = [initialisation_generator(seed) for seed in seeds]
-    parameters = {
-        name: value.to(device).requires_grad_()
-        for name, value in model.initialise(cell.size, len(vocabulary), cell.block, starts).items()
-    }
-    tensors = list(parameters.values())
-    optimizer = make_optimizer(parameters, cell)
-    drop = dropout(cell.dropout, [generator(seed, "dropout", device) for seed in seeds])
-    draws = [generator(seed, "data") for seed in seeds]
-    examiner = Examiner(lines, stream, cell)
-
+    training = Training(cell, lines, seeds, device, execution)
     history: list[dict[str, Any]] = []
     running = torch.zeros(len(seeds), device=device)
     losses = torch.full((len(seeds),), math.nan, device=device)
     since = 0
     for iteration in range(cell.iterations + 1):
         report(iteration, losses)
-        rate = learning_rate(cell, iteration)
         if is_evaluated(cell, iteration):
             means = (running / since).tolist() if since else [None] * len(seeds)
-            found = examiner.examine(parameters, heads)
+            found = training.examine()
+            rate = learning_rate(cell, iteration)
             for number, seed in enumerate(seeds):
                 row = {"seed": seed, "iteration": iteration, "learning_rate": rate, "training_loss": means[number]}
                 history.append(row | {name: values[number] for name, values in found.items()})
@@ -151,43 +257,24 @@ def train_stack(cell: Cell, lines: Sequence[Line], seeds: Sequence[int], device:
             since = 0
         if iteration == cell.iterations:
             break
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        inputs, targets, weights = draw_batches(stream, cell, draws)
-        logits = model.forward(parameters, inputs.to(device), heads, drop)
-        objective = weighted_loss(logits, targets.to(device), weights.to(device))
-        for tensor, gradient in zip(tensors, torch.autograd.grad(objective.sum(), tensors), strict=True):
-            # The fused AdamW of torch 2.13 reads a gradient as if it were laid out like its parameter.
-            tensor.grad = gradient.contiguous()
-        clip_per_seed([tensor.grad for tensor in tensors if tensor.grad is not None], protocol.GRADIENT_CLIP)
-        optimizer.step()
-        losses = objective.detach()
+        losses = training.update(iteration)
         running += losses
         since += 1
-    return Trained({name: value.detach().cpu() for name, value in parameters.items()}, history)
-
-
-def draw_batches(stream: Stream, cell: Cell, generators: Sequence[torch.Generator]) -> tuple[Tensor, Tensor, Tensor]:
-    """One batch for each seed: inputs, targets and weights, each (S, N, T).
-
-    A single network without dropout computes each distinct row once, weighted by how often it was drawn; a stack
-    needs rows of one number, and dropout needs a mask for every draw.
-    """
-    distinct = len(generators) == 1 and cell.dropout == 0.0
-    batches = [stream.draw(cell.batch, each, distinct) for each in generators]
-    inputs = torch.stack([rows.inputs for rows, _ in batches])
-    targets = torch.stack([rows.targets for rows, _ in batches])
-    weights = torch.stack([rows.counted * counts[:, None] for rows, counts in batches])
-    return inputs, targets, weights
+    return Trained({name: value.detach().cpu() for name, value in training.parameters.items()}, history)
 
 
 class Examiner:
     """What is measured at every evaluation: the exact loss over all rows of the stream, every score, and the margins
     of the held-out expressions (margins of all items are taken once, at the end, by the evaluation stage)."""
 
-    def __init__(self, lines: Sequence[Line], stream: Stream, cell: Cell) -> None:
+    def __init__(self, lines: Sequence[Line], stream: Stream, cell: Cell, device: str) -> None:
         vocabulary = corpus.vocabulary(lines)
-        self._rows = stream.rows
+        self._pieces = []
+        for numbers in torch.split(torch.arange(len(stream)), ROWS_AT_ONCE):
+            rows = stream.rows[numbers]
+            prefixes = prefixes_of(rows.inputs)
+            counts = target_counts(prefixes, rows, torch.ones(len(numbers)), len(vocabulary))
+            self._pieces.append((prefixes.to(device), counts.to(device)))
         self._examination = Examination(lines, vocabulary, cell.block)
         every = [item for item in self._examination.items if item.line.task == "arithmetic"]
         held_out = [number for number, item in enumerate(every) if item.line.split == "held_out"]
@@ -208,17 +295,11 @@ class Examiner:
 
     def exact_loss(self, parameters: model.Parameters, heads: int) -> Tensor:
         """(S,), nats per counted character over every row, not a sample of them."""
-        device = parameters["token_embedding"].device
-        seeds = len(parameters["token_embedding"])
-        total = torch.zeros(seeds, dtype=torch.float64, device=device)
-        for first in range(0, len(self._rows.inputs), ROWS_AT_ONCE):
-            piece = self._rows[torch.arange(first, min(first + ROWS_AT_ONCE, len(self._rows.inputs)))]
-            inputs, targets = piece.inputs.to(device), piece.targets.to(device)
-            weights = piece.counted.to(device).expand(seeds, -1, -1)
-            logits = model.forward(parameters, inputs.expand(seeds, -1, -1), heads)
-            loss = weighted_loss(logits, targets.expand(seeds, -1, -1), weights)
-            total += loss.double() * weights.sum((1, 2))
-        return total / float(self._rows.counted.double().sum())
+        totals = []
+        for prefixes, counts in self._pieces:
+            losses = prefix_losses(model.forward_prefixes(parameters, prefixes, heads), counts)
+            totals.append(losses.double() * counts.sum())
+        return torch.stack(totals).sum(0) / sum(counts.sum() for _, counts in self._pieces)
 
 
 class Progress:
@@ -264,16 +345,19 @@ def main() -> None:
     parser.add_argument("--output", required=True, type=Path, help="folder for weights, history and record")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    parser.add_argument("--precision", default="float32", choices=PRECISIONS, help="of matrix products")
+    parser.add_argument("--compile", action="store_true", help="fuse the operations of an update with torch.compile")
+    parser.add_argument("--cuda-graph", action="store_true", help="replay updates as one CUDA graph, on a GPU")
     arguments = parser.parse_args()
 
     cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)
     torch.set_num_threads(arguments.threads)
     device = devices.resolve(arguments.device)
+    execution = Execution(arguments.precision, arguments.compile, arguments.cuda_graph)
     progress_file = arguments.output / "progress.json"
     start = time.monotonic()
-    trained = train(
-        cell, corpus.read(arguments.corpus), seeds, device, Progress(cell, seeds, progress_file, sys.stdout)
-    )
+    progress = Progress(cell, seeds, progress_file, sys.stdout)
+    trained = train(cell, corpus.read(arguments.corpus), seeds, device, progress, execution)
     seconds = time.monotonic() - start
 
     record = files.provenance(
@@ -283,6 +367,7 @@ def main() -> None:
         seeds=list(seeds),
         device=devices.name(device),
         threads=arguments.threads,
+        **execution.record(device),
     )
     save_weights(arguments.output / "weights.safetensors", trained.parameters, cell, seeds)
     files.write_parquet(arguments.output / "history.parquet", history_table(trained.history), record)

@@ -87,6 +87,11 @@ def plain_from_stack(parameters: Parameters, number: int, size: Size) -> PlainTr
     return network
 
 
+def by_position(logits: Tensor, rows: int) -> Tensor:
+    """Logits of a stack as a plain network lays them out: (S, V, N T) to (S, N, T, V)."""
+    return logits.unflatten(2, (rows, -1)).permute(0, 2, 3, 1)
+
+
 def random_stack(
     size: Size, vocabulary: int, block: int, seeds: int, deviation: float = 0.3, dtype: torch.dtype = torch.float64
 ) -> Parameters:

@@ -21,6 +21,9 @@ BASE: dict[str, Any] = {
     "budget": "small",
     "device": "cpu",
     "threads": {"default": 1, "sizes": {"wide": 3}},
+    "precision": {"default": "float32", "sizes": {"wide": "bfloat16"}},
+    "compile": False,
+    "cuda_graph": False,
     "sizes": {
         "n14": {"layers": 1, "heads": 1, "width": 14, "mlp_factor": 1},
         "wide": {"layers": 2, "heads": 2, "width": 12, "mlp_factor": 3},
@@ -191,12 +194,23 @@ def test_threads_are_those_of_the_size_or_else_the_default():
     assert configuration.threads(changed("threads", {"default": 4}), Size(2, 2, 12, 3)) == 4
 
 
+def test_updates_are_carried_out_as_the_size_and_the_switches_say():
+    assert configuration.execution_options(BASE, SIZES["n14"]) == "--precision float32"
+    assert configuration.execution_options(BASE, Size(2, 2, 12, 3)) == "--precision bfloat16"
+    switched = changed("cuda_graph", True)
+    assert configuration.execution_options(switched, SIZES["n14"]) == "--precision float32 --cuda-graph"
+    switched["compile"] = True
+    assert configuration.execution_options(switched, SIZES["n14"]) == "--precision float32 --compile --cuda-graph"
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
         ("device", "cpu"),
         ("device", "cuda"),
         ("threads", {"default": 2}),
+        ("precision", {"default": "bfloat16"}),
+        ("compile", True),
         (f"{GRID}.seeds", [0, "1-3", 4294967295]),
         (f"{GRID}.dropout", [0, 0.999]),
         (f"{GRID}.block", [1763]),
@@ -259,6 +273,12 @@ BAD = [
     # out of range
     ("threads.default", 0, "threads.default", "0"),
     ("threads.sizes.wide", -1, "threads.sizes.wide", "-1"),
+    ("precision.default", "float16", "precision.default", "float16"),
+    ("precision.sizes.wide", 32, "precision.sizes.wide", "32"),
+    ("precision.sizes.wid", "float32", "precision.sizes", "wid"),
+    ("compile", "yes", "compile", "yes"),
+    ("cuda_graph", 1, "cuda_graph", "1"),
+    ("cuda_graph", DELETED, "cuda_graph", "is missing"),
     ("sizes.wide.layers", 0, "sizes.wide.layers", "0"),
     ("sizes.wide.width", 20_000, "sizes.wide.width", "20000"),
     ("budgets.small.seeds_per_job", 0, "budgets.small.seeds_per_job", "0"),

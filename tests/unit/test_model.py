@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from plain import PlainTransformer, plain_from_seed, plain_from_stack, random_stack
+from plain import PlainTransformer, by_position, plain_from_seed, plain_from_stack, random_stack
 from torch.nn import functional
 
 from capacity import corpus, model
@@ -63,8 +63,8 @@ def loss_before_training(size: Size, task: str, corpus_seed: int = 1337, every: 
     total = 0.0
     with torch.no_grad():
         for piece in windows.split(256):
-            logits = model.forward(parameters, piece[None, :, :-1], size.heads)[0]
-            total += float(functional.cross_entropy(logits.flatten(0, 1), piece[:, 1:].flatten(), reduction="sum"))
+            logits = model.forward(parameters, piece[None, :, :-1], size.heads)
+            total += float(functional.cross_entropy(logits, piece[None, :, 1:].flatten(1), reduction="sum"))
     return total / windows[:, 1:].numel()
 
 
@@ -130,7 +130,7 @@ def test_logits_and_gradients_are_those_of_a_plain_network(size, task, deviation
     for value in parameters.values():
         value.requires_grad_()
     inputs, targets = random_tokens(seeds, 4, block, vocabulary), random_tokens(seeds, 4, block, vocabulary).flip(2)
-    logits = model.forward(parameters, inputs, size.heads)
+    logits = by_position(model.forward(parameters, inputs, size.heads), rows=4)
     functional.cross_entropy(logits.flatten(0, 2), targets.flatten(), reduction="sum").backward()
     for seed in range(seeds):
         plain = plain_from_stack(parameters, seed, size)
@@ -148,7 +148,8 @@ def test_single_precision_agrees_with_a_plain_network_to_1e_5(size):
     inputs = random_tokens(1, 4, 9, 17)
     with torch.no_grad():
         expected = plain_from_stack(parameters, 0, size)(inputs[0])
-        torch.testing.assert_close(model.forward(parameters, inputs, size.heads)[0], expected, rtol=0, atol=1e-5)
+        found = by_position(model.forward(parameters, inputs, size.heads), rows=4)[0]
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [SIZES["n14"], DEEP], ids=lambda size: size.name)
@@ -156,7 +157,7 @@ def test_dropout_acts_where_nanogpt_has_it(size):
     """A smooth function in place of dropout, the same in both: it must be met at the same places."""
     parameters = random_stack(size, 17, 9, 2)
     inputs = random_tokens(2, 3, 9, 17)
-    logits = model.forward(parameters, inputs, size.heads, torch.sin)
+    logits = by_position(model.forward(parameters, inputs, size.heads, torch.sin), rows=3)
     for seed in range(2):
         expected = plain_from_stack(parameters, seed, size)(inputs[seed], torch.sin)
         torch.testing.assert_close(logits[seed], expected, rtol=0, atol=1e-9)
@@ -182,7 +183,7 @@ def test_no_logit_sees_a_later_character(size, position):
     tokens = random_tokens(2, 5, 9, 17)
     changed = tokens.clone()
     changed[..., position + 1 :] = (changed[..., position + 1 :] + 1) % 17
-    before, after = (model.forward(parameters, each, size.heads) for each in (tokens, changed))
+    before, after = (by_position(model.forward(parameters, each, size.heads), rows=5) for each in (tokens, changed))
     assert torch.equal(before[:, :, : position + 1], after[:, :, : position + 1])
     assert not torch.isclose(before[:, :, position + 1], after[:, :, position + 1]).all(-1).any()
 
@@ -190,13 +191,13 @@ def test_no_logit_sees_a_later_character(size, position):
 def test_every_earlier_character_and_its_place_matter():
     parameters = random_stack(DEEP, 17, 9, 1)
     tokens = torch.tensor([[[1, 2, 3, 4, 5, 6, 7, 8, 9]]])
-    last = model.forward(parameters, tokens, DEEP.heads)[0, 0, -1]
+    last = model.forward(parameters, tokens, DEEP.heads)[0, :, -1]
     for position in range(8):
         changed = tokens.clone()
         changed[..., position] = 0
-        assert not torch.allclose(model.forward(parameters, changed, DEEP.heads)[0, 0, -1], last)
+        assert not torch.allclose(model.forward(parameters, changed, DEEP.heads)[0, :, -1], last)
     swapped = torch.tensor([[[2, 1, 3, 4, 5, 6, 7, 8, 9]]])
-    assert not torch.allclose(model.forward(parameters, swapped, DEEP.heads)[0, 0, -1], last)
+    assert not torch.allclose(model.forward(parameters, swapped, DEEP.heads)[0, :, -1], last)
 
 
 @pytest.mark.parametrize("size", [SIZES["n14"], DEEP], ids=lambda size: size.name)
@@ -221,23 +222,40 @@ def test_a_network_of_a_stack_does_not_feel_the_others():
 
 
 @pytest.mark.parametrize("size", [SIZES["n14"], DEEP], ids=lambda size: size.name)
-def test_last_picks_one_position_of_each_row(size):
+def test_places_pick_positions_of_any_row_in_any_order_each_seed_its_own(size):
     parameters = random_stack(size, 17, 9, 2)
     tokens = random_tokens(2, 6, 9, 17)
-    last = random_tokens(2, 6, 1, 9).squeeze(2)
+    places = random_tokens(2, 1, 70, 6 * 9).squeeze(1)
     every = model.forward(parameters, tokens, size.heads)
-    picked = model.forward(parameters, tokens, size.heads, last=last)
-    assert picked.shape == (2, 6, 17)
+    picked = model.forward(parameters, tokens, size.heads, places=places)
+    assert picked.shape == (2, 17, 70)
+    assert not torch.equal(places[0], places[1])
     for seed in range(2):
-        for row in range(6):
-            torch.testing.assert_close(picked[seed, row], every[seed, row, last[seed, row]], rtol=0, atol=1e-12)
+        torch.testing.assert_close(picked[seed], every[seed, :, places[seed]], rtol=0, atol=1e-12)
 
 
 def test_a_short_row_is_the_start_of_a_long_one():
     parameters = random_stack(DEEP, 17, 9, 2)
     tokens = random_tokens(2, 4, 9, 17)
-    short = model.forward(parameters, tokens[..., :5], DEEP.heads)
-    torch.testing.assert_close(short, model.forward(parameters, tokens, DEEP.heads)[:, :, :5], rtol=0, atol=1e-12)
+    long, short = (by_position(model.forward(parameters, each, DEEP.heads), 4) for each in (tokens, tokens[..., :5]))
+    torch.testing.assert_close(short, long[:, :, :5], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_normalising_is_layer_norm_over_the_features_with_its_gradient(dtype):
+    generator = torch.Generator().manual_seed(5)
+    x = 3 * torch.randn(2, 14, 40, generator=generator, dtype=dtype) + 1
+    x[0, :, 0] = 1e-3 * torch.randn(14, generator=generator)  # a variance below the epsilon
+    upstream = torch.randn(x.shape, generator=generator, dtype=dtype)
+    found, expected = x.clone().requires_grad_(), x.clone().requires_grad_()
+    ours = model._normalise(found)
+    theirs = functional.layer_norm(expected.transpose(1, 2), (14,), eps=model.LAYER_NORM_EPSILON).transpose(1, 2)
+    tolerance = {torch.float32: 2e-5, torch.float64: 1e-12}[dtype]
+    torch.testing.assert_close(ours, theirs, rtol=tolerance, atol=tolerance)
+    for each in (ours, theirs):
+        each.backward(upstream)
+    torch.testing.assert_close(found.grad, expected.grad, rtol=tolerance, atol=tolerance)
+    assert torch.equal(found, x)
 
 
 def test_initialisation_has_the_papers_deviations():

@@ -6,6 +6,7 @@ from plain import PlainTransformer, plain_from_stack, random_stack
 from torch import Tensor
 
 from capacity import corpus, model, scoring, tasks
+from capacity.prefixes import Prefixes
 from capacity.protocol import Size
 from capacity.scoring import Answers, Candidates, Examination, candidates_by_task, is_right, items, score_groups
 from capacity.tasks import Line
@@ -52,14 +53,21 @@ class KnowsTheText:
     def __init__(self, lines: list[Line], vocabulary: Vocabulary) -> None:
         self.text, self.vocabulary = "".join(line.text for line in lines), vocabulary
 
-    def __call__(self, parameters: model.Parameters, tokens: Tensor, heads: int, last: Tensor) -> Tensor:
-        logits = torch.zeros(*tokens.shape[:2], len(self.vocabulary))
-        for seed, rows in enumerate(tokens.tolist()):
-            for number, row in enumerate(rows):
-                known = self.vocabulary.decode(row[: int(last[seed, number]) + 1])
-                place = self.text.find(known)
-                following = self.text[place + len(known) :][:1] if place >= 0 else ""
-                logits[seed, number, self.vocabulary.encode(following or "\n")[0]] = 50.0
+    def forward(self, parameters: model.Parameters, tokens: Tensor, heads: int, places: Tensor) -> Tensor:
+        return torch.stack([self._after(rows, ends) for rows, ends in zip(tokens, places, strict=True)])
+
+    def forward_prefixes(self, parameters: model.Parameters, prefixes: Prefixes, heads: int) -> Tensor:
+        return self._after(prefixes.tokens[prefixes.row_inputs], prefixes.found)[None]
+
+    def _after(self, rows: Tensor, ends: Tensor) -> Tensor:
+        """(V, P), logits after the P places of some rows."""
+        logits = torch.zeros(len(self.vocabulary), len(ends))
+        for number, end in enumerate(ends.tolist()):
+            row, last = divmod(end, rows.shape[1])
+            known = self.vocabulary.decode(rows[row, : last + 1].tolist())
+            place = self.text.find(known)
+            following = self.text[place + len(known) :][:1] if place >= 0 else ""
+            logits[self.vocabulary.encode(following or "\n")[0], number] = 50.0
         return logits
 
 
@@ -195,19 +203,27 @@ def test_some_prompts_are_longer_than_the_papers_block():
 
 
 @pytest.mark.usefixtures("no_grad")
-def test_answers_do_not_depend_on_how_many_rows_are_computed_at_once(monkeypatch):
-    examination, _, vocabulary = exam("joint", 24, 20)
+def test_answers_do_not_depend_on_what_else_is_asked_nor_on_the_other_networks():
+    examination, lines, vocabulary = exam("joint", 24, 20)
     parameters = random_stack(DEEP, len(vocabulary), 24, 2, deviation=0.7)
     whole = examination.ask(parameters, DEEP.heads)
-    monkeypatch.setattr(scoring, "ROWS_AT_ONCE", 7)
-    pieces = examination.ask(parameters, DEEP.heads)
-    assert whole.continuations == pieces.continuations
-    assert torch.equal(whole.right, pieces.right)
+    part = Examination(lines[5::3], vocabulary, 24)
+    numbers = [examination.items.index(item) for item in part.items]
+    assert len({len(item.prompt) for item in part.items}) > 5
+    for seed in range(2):
+        alone = part.ask({name: value[seed : seed + 1] for name, value in parameters.items()}, DEEP.heads)
+        assert alone.continuations == [[whole.continuations[seed][number] for number in numbers]]
+        assert torch.equal(alone.right[0], whole.right[seed, numbers])
 
 
 @pytest.mark.usefixtures("no_grad")
-@pytest.mark.parametrize(("task", "block", "facts", "size"), [("facts", 24, 15, SMALL), ("joint", 24, 3, DEEP)])
-def test_log_probabilities_are_those_of_one_character_at_a_time(task, block, facts, size):
+@pytest.mark.parametrize("rows_at_once", [1024, 7])
+@pytest.mark.parametrize(
+    ("task", "block", "facts", "size"),
+    [("arithmetic", 9, 50, DEEP), ("arithmetic", 4, 50, SMALL), ("facts", 24, 15, SMALL), ("joint", 24, 3, DEEP)],
+)
+def test_log_probabilities_are_those_of_one_character_at_a_time(task, block, facts, size, rows_at_once, monkeypatch):
+    monkeypatch.setattr(scoring, "ROWS_AT_ONCE", rows_at_once)
     examination, _, vocabulary = exam(task, block, facts)
     every = [item for item in examination.items if item.line.task == ("facts" if task == "facts" else "arithmetic")]
     chosen = [number for number, item in enumerate(every) if item.line.split == "held_out" or number in (1, 14, 22)]
@@ -215,6 +231,12 @@ def test_log_probabilities_are_those_of_one_character_at_a_time(task, block, fac
     candidates = Candidates(every, vocabulary, block, chosen)
     found = candidates.log_probabilities(parameters, size.heads)
     assert found.shape == (2, len(chosen), len(candidates.answers))
+    longest = max(
+        len(every[number].prompt + answer + every[number].line.terminator) - 1
+        for number in chosen
+        for answer in candidates.answers
+    )
+    assert (longest > block) == ((task, block) in {("arithmetic", 4), ("facts", 24)})
     for seed in range(2):
         network = plain_from_stack(parameters, seed, size)
         for row, number in enumerate(chosen):
@@ -223,6 +245,38 @@ def test_log_probabilities_are_those_of_one_character_at_a_time(task, block, fac
                 said = answer + item.line.terminator
                 expected = slow_log_probability(network, vocabulary, item.prompt, said, block)
                 assert float(found[seed, row, column]) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.usefixtures("no_grad")
+@pytest.mark.parametrize("rows_at_once", [1024, 7])
+@pytest.mark.parametrize(("task", "block"), [("arithmetic", 9), ("facts", 24)])
+def test_what_candidates_begin_with_is_read_once_and_few_rows_at_a_time(task, block, rows_at_once, monkeypatch):
+    """No row that is read begins another, and all together begin with every context."""
+    monkeypatch.setattr(scoring, "ROWS_AT_ONCE", rows_at_once)
+    examination, _, vocabulary = exam(task, block, 15)
+    pieces: list[Prefixes] = []
+    forward = model.forward_prefixes
+
+    def record(parameters: model.Parameters, prefixes: Prefixes, heads: int) -> Tensor:
+        pieces.append(prefixes)
+        return forward(parameters, prefixes, heads)
+
+    monkeypatch.setattr(model, "forward_prefixes", record)
+    parameters = random_stack(SMALL, len(vocabulary), block, 1)
+    candidates = Candidates(examination.items[:40], vocabulary, block)
+    candidates.log_probabilities(parameters, SMALL.heads)
+    assert max(len(prefixes.rows) for prefixes in pieces) <= rows_at_once
+    rows = [vocabulary.decode(row) for prefixes in pieces for row in prefixes.tokens[prefixes.row_inputs].tolist()]
+    assert (len(pieces) > 1) == (len(rows) > rows_at_once)
+    contexts = {
+        (item.prompt + (answer + item.line.terminator)[:said])[-block:]
+        for item in examination.items[:40]
+        for answer in candidates.answers
+        for said in range(len(answer + item.line.terminator))
+    }
+    begun = {context for context in contexts if any(other.startswith(context) for other in contexts - {context})}
+    assert len(rows) == len(contexts) - len(begun)
+    assert all(any(row.startswith(context) for row in rows) for context in contexts)
 
 
 @pytest.mark.usefixtures("no_grad")
@@ -274,7 +328,9 @@ def test_margins_of_networks_that_are_sure():
 @pytest.mark.parametrize(("task", "block"), [("arithmetic", 9), ("facts", 24), ("joint", 24)])
 def test_who_knows_the_text_scores_everything_but_the_prompts_that_do_not_match_it(task, block, monkeypatch):
     examination, lines, vocabulary = exam(task, block, 18)
-    monkeypatch.setattr(model, "forward", KnowsTheText(lines, vocabulary))
+    knows = KnowsTheText(lines, vocabulary)
+    monkeypatch.setattr(model, "forward", knows.forward)
+    monkeypatch.setattr(model, "forward_prefixes", knows.forward_prefixes)
     stand_in = {"token_embedding": torch.zeros(1, len(vocabulary), 1)}
     answers = examination.ask(stand_in, 1)
     totals = examination.totals()

@@ -6,13 +6,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plain import random_stack
 
-from capacity import corpus, model, tasks
-from capacity.protocol import BLOCK, STREAMS, TASKS, Size
+from capacity import corpus, tasks
+from capacity.protocol import BLOCK, STREAMS, TASKS
 from capacity.streams import Rows, Stream
 from capacity.tasks import Line
-from capacity.train import weighted_loss
 from capacity.vocabulary import Vocabulary
 
 LONGEST = len("Capital of the Netherlands is Amsterdam \n") - 1
@@ -90,7 +88,7 @@ def test_every_draw_reshuffles_anew_and_only_the_generator_decides_how(task):
 def test_a_batch_is_drawn_from_a_reshuffled_text_and_not_from_the_frozen_one(task):
     stream, lines, vocabulary = make(task, "reshuffled", 80)
     frozen = "".join(line.text for line in lines)
-    rows, _ = stream.draw(64, generator(), distinct=False)
+    rows = stream.draw(64, generator())
     assert sum(vocabulary.decode(row.tolist()) in frozen for row in rows.inputs) < 4
 
 
@@ -117,61 +115,50 @@ def test_answer_only_counts_the_answer_and_its_terminator_exactly(task):
         assert set(counted.tolist()) == {0.0, 1.0}
 
 
-@pytest.mark.parametrize("kind", STREAMS)
 @pytest.mark.parametrize("task", TASKS)
-def test_distinct_rows_stand_for_the_same_draws(kind, task):
-    stream, _, _ = make(task, kind)
-    drawn: list[Counter[tuple[int, ...]]] = []
-    for distinct in (False, True):
-        rows, counts = stream.draw(500, generator(), distinct)
-        drawn.append(Counter())
-        for inputs, targets, counted, count in zip(rows.inputs, rows.targets, rows.counted, counts, strict=True):
-            drawn[-1][*inputs.tolist(), *targets.tolist(), *counted.tolist()] += int(count)
-        assert float(counts.sum()) == 500
-        assert rows.inputs.shape == (len(counts), stream.block)
-    assert drawn[0] == drawn[1]
-
-
 @pytest.mark.parametrize("kind", STREAMS)
-@pytest.mark.parametrize("distinct", [False, True])
-def test_drawing_takes_as_much_from_the_generator_either_way(kind, distinct):
-    stream, _, _ = make("joint", kind)
+def test_a_stream_knows_its_characters_and_whether_it_is_reshuffled(kind, task):
+    stream, _, vocabulary = make(task, kind)
+    assert stream.characters == len(vocabulary) == len(vocabulary.characters)
+    assert max(int(stream.rows.inputs.max()), int(stream.rows.targets.max())) < stream.characters
+    assert stream.is_reshuffled == (kind == "reshuffled")
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("kind", STREAMS)
+def test_a_draw_takes_the_numbers_of_its_rows_from_the_generator_and_then_the_order_of_the_lines(kind, task):
+    stream, _, _ = make(task, kind)
     used, reference = generator(), generator()
-    stream.draw(100, used, distinct)
-    stream.draw(100, reference, not distinct)
+    for _ in range(2):
+        rows = stream.draw(500, used)
+        numbers = torch.randint(len(stream), (500,), generator=reference)
+        expected = (stream.reshuffle(reference) if kind == "reshuffled" else stream.rows)[numbers]
+        for name in ("inputs", "targets", "counted"):
+            assert torch.equal(getattr(rows, name), getattr(expected, name))
     assert torch.equal(used.get_state(), reference.get_state())
 
 
 @pytest.mark.parametrize("kind", STREAMS)
-def test_distinct_rows_give_the_same_gradient(kind):
-    stream, _, vocabulary = make("joint", kind)
-    size = Size(1, 2, 8, 1)
-    gradients = []
-    for distinct in (False, True):
-        parameters = random_stack(size, len(vocabulary), stream.block, 1)
-        for value in parameters.values():
-            value.requires_grad_()
-        rows, counts = stream.draw(300, generator(), distinct)
-        logits = model.forward(parameters, rows.inputs[None], size.heads)
-        weights = (rows.counted * counts[:, None])[None].double()
-        loss = weighted_loss(logits, rows.targets[None], weights).sum()
-        gradients.append([loss, *torch.autograd.grad(loss, list(parameters.values()))])
-    for plain, weighted in zip(*gradients, strict=True):
-        torch.testing.assert_close(plain, weighted, rtol=1e-10, atol=1e-12)
+def test_every_draw_has_a_row_of_its_own_however_often_it_comes(kind):
+    stream, _, _ = make("arithmetic", kind, 9)
+    rows = stream.draw(5000, generator())
+    assert {tuple(value.shape) for value in vars(rows).values()} == {(5000, 9)}
+    assert len(rows.inputs.unique(dim=0)) < 5000
 
 
 def test_rows_are_drawn_uniformly_with_replacement():
     stream, _, _ = make("arithmetic", "aligned", 9)
-    rows, counts = stream.draw(196 * 400, generator(), distinct=True)
-    assert len(rows.inputs) == 196
+    rows = stream.draw(196 * 400, generator())
+    drawn = torch.cat([rows.inputs, rows.targets], 1)
+    counts = drawn.unique(dim=0, return_counts=True)[1]
+    assert len(counts) == 196
     assert float(((counts - 400) ** 2 / 400).sum()) < 195 + 5 * (2 * 195) ** 0.5
 
 
-def test_without_distinct_every_draw_has_a_row_of_its_own():
-    stream, _, _ = make("arithmetic", "fixed")
-    rows, counts = stream.draw(5000, generator(), distinct=False)
-    assert rows.inputs.shape == (5000, 9)
-    assert counts.tolist() == [1.0] * 5000
+def test_rows_on_another_device_are_the_same_rows():
+    rows = make("arithmetic", "answer-only")[0].rows
+    assert all(torch.equal(value, getattr(rows, name)) for name, value in vars(rows.to("cpu")).items())
+    assert {str(value.device) for value in vars(rows.to("meta")).values()} == {"meta"}
 
 
 @pytest.mark.parametrize("kind", ["fixed", "reshuffled"])

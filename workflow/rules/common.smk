@@ -54,6 +54,14 @@ def threads_of(wildcards):
     return configuration.threads(config, jobs.cell_of(wildcards.cell).size)
 
 
+def work_of(wildcards):
+    return jobs.work(jobs.cell_of(wildcards.cell), cells.parse_seeds(wildcards.seeds))
+
+
+def execution_of(wildcards):
+    return configuration.execution_options(config, jobs.cell_of(wildcards.cell).size)
+
+
 def corpus_of(wildcards):
     return f"results/corpora/{jobs.cell_of(wildcards.cell).corpus_name}.parquet"
 

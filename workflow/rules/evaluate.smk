@@ -10,6 +10,7 @@ rule evaluate:
     conda:
         "../../envs/conda.yaml"
     threads: threads_of
+    priority: work_of
     resources:
         mem_mb=4000,
         runtime=30,

@@ -11,13 +11,16 @@ rule train:
     conda:
         "../../envs/conda.yaml"
     threads: threads_of
+    priority: work_of
     resources:
         mem_mb=4000,
         runtime=720,
     params:
         folder=lambda wildcards, output: str(Path(output.record).parent),
         device=config["device"],
+        execution=execution_of,
         code=digest("train"),
     shell:
         "python -m capacity.train {wildcards.cell:q} --seeds {wildcards.seeds:q} --corpus {input.corpus:q}"
-        " --output {params.folder:q} --device {params.device:q} --threads {threads} > {log:q} 2>&1"
+        " --output {params.folder:q} --device {params.device:q} --threads {threads}"
+        " {params.execution} > {log:q} 2>&1"
