@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 SNAKEMAKE := $(VENV)/bin/snakemake
 
-.PHONY: all run report test lint status clean
+.PHONY: all run report test lint status benchmark clean
 .DEFAULT_GOAL := all
 
 all: run report
@@ -33,6 +33,9 @@ lint: $(VENV)/installed-test
 status: $(VENV)/installed
 	$(VENV)/bin/python -m capacity.status --watch
 
+benchmark: $(VENV)/installed-benchmark
+	$(VENV)/bin/python -m benchmarks
+
 $(VENV)/installed: envs/requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}; try make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
@@ -42,6 +45,10 @@ $(VENV)/installed: envs/requirements.txt pyproject.toml
 
 $(VENV)/installed-test: $(VENV)/installed envs/requirements-test.txt
 	$(VENV)/bin/python -m pip install --quiet --requirement envs/requirements-test.txt
+	touch $@
+
+$(VENV)/installed-benchmark: $(VENV)/installed envs/requirements-benchmark.txt
+	$(VENV)/bin/python -m pip install --quiet --requirement envs/requirements-benchmark.txt
 	touch $@
 
 clean:

@@ -43,7 +43,7 @@ class Batches:
         if not self._stream.is_reshuffled:
             return self._rows[self._numbers()]
         drawn = [self._stream.draw(self._batch, each) for each in self._generators]
-        parts = zip(*((rows.inputs, rows.targets, rows.counted) for rows in drawn), strict=True)
+        parts = zip(*(rows.tensors() for rows in drawn), strict=True)
         return Rows(*(torch.stack(part).to(self._device) for part in parts))
 
     def prefixes(self) -> tuple[Prefixes, Tensor]:

@@ -35,9 +35,13 @@ class Rows:
     def __getitem__(self, index: Tensor) -> Rows:
         return Rows(self.inputs[index], self.targets[index], self.counted[index])
 
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Inputs, targets and what counts."""
+        return self.inputs, self.targets, self.counted
+
     def to(self, device: str) -> Rows:
         """The same on another device."""
-        return Rows(self.inputs.to(device), self.targets.to(device), self.counted.to(device))
+        return Rows(*(each.to(device) for each in self.tensors()))
 
 
 class Stream:

@@ -27,8 +27,8 @@ from torch.optim.adamw import adamw
 from capacity import corpus, devices, files, model, protocol
 from capacity.batches import Batches, target_counts
 from capacity.cells import Cell, format_seeds, parse_cell, parse_seeds, runs_name
-from capacity.execution import PRECISIONS, Execution, Replay, Update
-from capacity.prefixes import prefixes_of
+from capacity.execution import PRECISIONS, Execution, Replay
+from capacity.prefixes import Prefixes, prefixes_of
 from capacity.randomness import generator, initialisation_generator
 from capacity.scoring import ROWS_AT_ONCE, Candidates, Examination
 from capacity.streams import Rows, Stream
@@ -77,9 +77,10 @@ def dropout(rate: float, generators: Sequence[torch.Generator]) -> model.Dropout
         return None
 
     def drop(x: Tensor) -> Tensor:
-        shape = x.shape[1:]
-        keep = [torch.empty(shape, device=x.device).bernoulli_(1.0 - rate, generator=each) for each in generators]
-        return x * torch.stack(keep) / (1.0 - rate)
+        keep = torch.empty_like(x, memory_format=torch.contiguous_format, requires_grad=False)
+        for number, each in enumerate(generators):
+            keep[number].bernoulli_(1.0 - rate, generator=each)
+        return x * keep.div_(1.0 - rate)
 
     return drop
 
@@ -172,18 +173,18 @@ class Training:
         self._dropout = dropout(cell.dropout, generators)
         self._optimizer = AdamW(list(self.parameters.values()), cell.weight_decay)
         self._rate = torch.zeros((), device=device)
-        self._losses = torch.compile(self._losses_of) if execution.compile else self._losses_of
-        self._step: Update = self._descend
+        losses = _losses_of_prefixes if self._shares else _losses_of_rows
+        # Each batch has another number of prefixes: one program for all of them, or for batches of one shape.
+        self._losses = torch.compile(losses, dynamic=self._shares) if execution.compile else losses
+        self._replay: Replay | None = None
         if execution.graph and device == "cuda":
-            self._step = Replay(self._descend, generators if self._dropout else [])
+            self._replay = Replay(self._descend, generators if self._dropout else [])
 
     def update(self, iteration: int) -> Tensor:
         """One update of every network; returns their losses before it, (S,), on the device."""
         self._rate.fill_(learning_rate(self._cell, iteration))
-        if self._shares:
-            return self._step(*self._batches.prefixes())
-        rows = self._batches.rows()
-        return self._step(rows.inputs, rows.targets, rows.counted)
+        batch = self._batches.prefixes() if self._shares else self._batches.rows().tensors()
+        return self._descend(*batch) if self._replay is None else self._replay(*batch)
 
     def examine(self) -> dict[str, list[float]]:
         """Each measure of :class:`Examiner`, with one value per seed."""
@@ -191,20 +192,23 @@ class Training:
 
     def _descend(self, *batch: Any) -> Tensor:
         with torch.autocast(self._device, torch.bfloat16, enabled=self._precision == "bfloat16"):
-            losses = self._losses(*batch)
+            losses = self._losses(self.parameters, self._cell.size.heads, self._dropout, *batch)
         tensors = list(self.parameters.values())
         gradients = torch.autograd.grad(losses.sum(), tensors)
         clip_per_seed(gradients, protocol.GRADIENT_CLIP)
         self._optimizer.step(gradients, self._rate)
         return losses.detach()
 
-    def _losses_of(self, *batch: Any) -> Tensor:
-        heads = self._cell.size.heads
-        if self._shares:
-            prefixes, counts = batch
-            return prefix_losses(model.forward_prefixes(self.parameters, prefixes, heads), counts)
-        rows = Rows(*batch)
-        return row_losses(model.forward(self.parameters, rows.inputs, heads, self._dropout), rows)
+
+def _losses_of_prefixes(
+    parameters: model.Parameters, heads: int, _: model.Dropout | None, prefixes: Prefixes, counts: Tensor
+) -> Tensor:
+    return prefix_losses(model.forward_prefixes(parameters, prefixes, heads), counts)
+
+
+def _losses_of_rows(parameters: model.Parameters, heads: int, drop: model.Dropout | None, *tensors: Tensor) -> Tensor:
+    rows = Rows(*tensors)
+    return row_losses(model.forward(parameters, rows.inputs, heads, drop), rows)
 
 
 def train(

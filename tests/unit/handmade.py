@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from capacity import corpus, files, model, tables
 from capacity.cells import Cell
+from capacity.execution import Execution
 
 SEEN, HELD_OUT, FACTS = 196, 4, 50
 
@@ -63,7 +64,8 @@ def evaluation(cell: Cell, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The evaluation of a job, with its provenance."""
     total, without_positions = model.count_parameters(cell.size, len(corpus.vocabulary(corpus.build(cell))), cell.block)
     seeds = [one["seed"] for one in runs]
-    training = files.provenance("train", cell.settings(), cell=cell.name, seeds=seeds, device="cpu", threads=1)
+    how = Execution().record("cpu")
+    training = files.provenance("train", cell.settings(), cell=cell.name, seeds=seeds, device="cpu", threads=1, **how)
     return {
         "cell": cell.name,
         "parameters": total,

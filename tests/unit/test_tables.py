@@ -277,6 +277,8 @@ def test_tables_say_which_runs_they_come_from(written):
         (RECALL.name, [0, 1]),
     ]
     assert {source["device"] for source in record["runs"]} == {"cpu"}
+    how = {(source["precision"], source["compile"], source["graph"]) for source in record["runs"]}
+    assert how == {("float32", False, False)}
 
 
 def test_an_evaluation_that_does_not_fit_is_refused_by_name(written, tmp_path):

@@ -3,6 +3,8 @@ rule corpus:
         "results/corpora/{corpus}.parquet",
     log:
         "results/logs/corpora/{corpus}.log",
+    # Before any training, whose priority is its amount of work: the longest run may wait for this corpus.
+    priority: 10**12
     conda:
         "../../envs/conda.yaml"
     resources:

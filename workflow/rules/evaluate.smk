@@ -7,10 +7,10 @@ rule evaluate:
         "results/cells/{cell}/seeds={seeds}/evaluation.json",
     log:
         "results/logs/evaluate/{cell}/seeds={seeds}.log",
+    priority: work_of
     conda:
         "../../envs/conda.yaml"
     threads: threads_of
-    priority: work_of
     resources:
         mem_mb=4000,
         runtime=30,

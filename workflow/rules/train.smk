@@ -8,10 +8,10 @@ rule train:
         timing="results/cells/{cell}/seeds={seeds}/timing.json",
     log:
         "results/logs/train/{cell}/seeds={seeds}.log",
+    priority: work_of
     conda:
         "../../envs/conda.yaml"
     threads: threads_of
-    priority: work_of
     resources:
         mem_mb=4000,
         runtime=720,

@@ -1,0 +1,122 @@
+"""This project's own training, as a run does it: everything that the benchmark knows of ``capacity.train``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from typing import Any
+
+from torch import Tensor
+
+from benchmarks import torch_device
+from benchmarks.measure import Sample, timed
+from benchmarks.setting import Setting
+from capacity import corpus
+from capacity.batches import Batches
+from capacity.cells import Cell
+from capacity.execution import Execution
+from capacity.streams import Stream
+from capacity.train import Training, is_evaluated
+
+
+def enter(setting: Setting) -> Ours:
+    torch_device.prepare(setting)
+    return Ours(setting)
+
+
+class Ours:
+    """The seeds of a cell: on a GPU one stack, on a CPU one network after another."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._cell = setting.cell
+        self._lines = corpus.build(self._cell)
+        self._device = setting.device
+        self._execution = execution(setting)
+        seeds = list(range(setting.seeds))
+        self._stacks = [[seed] for seed in seeds] if setting.device == "cpu" else [seeds]
+        self._iteration = 0
+
+    def settings(self) -> dict[str, Any]:
+        """How training is executed, with all that was left open resolved."""
+        return self._execution.record(self._device)
+
+    def update(self, updates: int, untimed: int = 0) -> Sample:
+        """Time of the updates alone: of several stacks each is made anew, as in a run, and is warm after an update."""
+        if len(self._stacks) == 1:
+            first = self._iteration + untimed
+            self._advance(self._training, self._iteration, untimed)
+            self._iteration = first + updates
+            return self._timed(partial(self._advance, self._training, first, updates))
+        samples = [self._update_alone(stack, updates) for stack in self._stacks]
+        return sum(samples[1:], samples[0])
+
+    def examine(self) -> Sample:
+        if len(self._stacks) > 1:
+            raise ValueError(f"seeds: {len(self._stacks)} are trained one after another; ask about one of them")
+        return self._timed(self._training.examine)
+
+    def full_run(self) -> Sample:
+        """A run from the first update to the last evaluation, for real."""
+        return self._timed(self._run_all)
+
+    def peak_bytes(self) -> int:
+        """Most memory held so far; networks that follow one another are evaluated for it, as in a run."""
+        if len(self._stacks) > 1:
+            for stack in self._stacks:
+                self._examine_alone(stack)
+        return torch_device.peak_bytes(self._device)
+
+    @cached_property
+    def _training(self) -> Training:
+        """Of the only stack, if there is but one: kept from block to block."""
+        return self._make(self._stacks[0])
+
+    def _update_alone(self, stack: Sequence[int], updates: int) -> Sample:
+        """Here and not in a loop, so that one network is gone before the next is made."""
+        training = self._make(stack)
+        self._advance(training, 0, 1)
+        return self._timed(partial(self._advance, training, 1, updates))
+
+    def _examine_alone(self, stack: Sequence[int]) -> None:
+        training = self._make(stack)
+        self._advance(training, 0, 1)
+        training.examine()
+
+    def _make(self, stack: Sequence[int]) -> Training:
+        return Training(self._cell, self._lines, stack, self._device, self._execution)
+
+    def _advance(self, training: Training, first: int, updates: int) -> None:
+        for iteration in range(first, first + updates):
+            training.update(iteration % self._cell.iterations)
+
+    def _run_all(self) -> None:
+        for stack in self._stacks:
+            self._run(self._make(stack))
+
+    def _run(self, training: Training) -> None:
+        for iteration in range(self._cell.iterations + 1):
+            if is_evaluated(self._cell, iteration):
+                training.examine()
+            if iteration < self._cell.iterations:
+                training.update(iteration)
+
+    def _timed(self, work: Callable[[], object]) -> Sample:
+        return timed(work, partial(torch_device.finish, self._device))
+
+
+def execution(setting: Setting) -> Execution:
+    """The choices that were made; the implementation's own where none was."""
+    chosen = {name: getattr(setting, name) for name in ("precision", "compile", "graph")}
+    return Execution(**{name: value for name, value in chosen.items() if value is not None})
+
+
+Batch = tuple[Tensor, Tensor]
+
+
+def batches(cell: Cell, updates: int) -> list[Batch]:
+    """What training with seed 0 reads, as inputs and targets of every row that is drawn, each (N, T)."""
+    lines = corpus.build(cell)
+    stream = Stream(corpus.stream_lines(lines), corpus.vocabulary(lines), cell.stream, cell.block)
+    drawn = Batches(stream, cell.batch, [0], "cpu")
+    rows = [drawn.rows() for _ in range(updates)]
+    return [(each.inputs[0], each.targets[0]) for each in rows]
