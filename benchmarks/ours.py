@@ -11,7 +11,7 @@ from torch import Tensor
 from benchmarks import torch_device
 from benchmarks.measure import Sample, timed
 from benchmarks.setting import Setting
-from capacity import corpus
+from capacity import corpus, devices
 from capacity.batches import Batches
 from capacity.cells import Cell
 from capacity.execution import Execution
@@ -21,6 +21,7 @@ from capacity.train import Training, is_evaluated
 
 def enter(setting: Setting) -> Ours:
     torch_device.prepare(setting)
+    devices.prepare(setting.threads)
     return Ours(setting)
 
 

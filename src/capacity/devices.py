@@ -14,6 +14,15 @@ def resolve(wanted: str) -> str:
     return wanted
 
 
+def prepare(threads: int) -> None:
+    """Set this process up to compute with so many CPU threads, and without oneDNN.
+
+    oneDNN sets itself up anew for every shape it meets, and no two batches have equally many distinct prefixes.
+    """
+    torch.set_num_threads(threads)
+    torch.backends.mkldnn.set_flags(_enabled=False)  # type: ignore[no-untyped-call]
+
+
 def name(device: str) -> str:
     """The device as it stands in a record."""
     return torch.cuda.get_device_name() if device == "cuda" else device

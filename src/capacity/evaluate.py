@@ -168,7 +168,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)
-    torch.set_num_threads(arguments.threads)
+    devices.prepare(arguments.threads)
     device = devices.resolve(arguments.device)
     parameters = {name: value.to(device) for name, value in load_weights(arguments.weights, cell, seeds).items()}
     history = files.read_parquet(arguments.history)

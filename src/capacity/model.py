@@ -27,7 +27,6 @@ Parameters = dict[str, Tensor]
 Dropout = Callable[[Tensor], Tensor]
 
 INITIAL_DEVIATION = 0.02
-LAYER_NORM_EPSILON = 1e-5
 
 
 def shapes(size: Size, vocabulary: int, block: int) -> dict[str, tuple[int, ...]]:
@@ -149,19 +148,24 @@ def forward_prefixes(parameters: Parameters, prefixes: Prefixes, heads: int) -> 
     states = prefixes.row_inputs
 
     for block in _blocks(parameters):
-        query, key, value = (each.transpose(1, 2).contiguous() for each in _projections(block, x))
-        if heads == 1:  # a sum of projected values is the projection of the sum, and there are fewer values
-            value = torch.bmm(value, block["attention_out"].transpose(1, 2))
-        if states is prefixes.row_inputs and query.shape[1] ** 2 <= rows * length**2:
+        weights_in = _scaled(block["attention_in"], block["attention_norm"])
+        if heads == 1:  # a sum of projected values is the projection of the sum, and projecting the matrix costs least
+            query, key, value = weights_in.chunk(3, dim=1)
+            weights_in = torch.cat([query, key, torch.bmm(block["attention_out"], value)], dim=1)
+        table = torch.bmm(weights_in, _normalise(x)).transpose(1, 2).contiguous()  # (S, C, 3 d)
+        if states is prefixes.row_inputs and table.shape[1] ** 2 <= rows * length**2:
+            query, key, value = table.chunk(3, dim=2)
             weights = _attention_weights_of_inputs(query, key, prefixes, heads)
+            value = _pick(value, states)
         else:
-            weights = _attention_weights(*(_by_head(_pick(each, states), heads) for each in (query, key)))
-        mixed = _pick(_mix(weights, _by_head(_pick(value, states), heads), rows, heads), prefixes.found)
+            query, key, value = _pick(table, states).chunk(3, dim=3)
+            weights = _attention_weights(_by_head(query, heads), _by_head(key, heads))
+        mixed = _pick_once(_mix(weights, _by_head(value, heads), rows, heads), prefixes.found)
         if states is prefixes.row_inputs:
-            x = _pick(x.transpose(1, 2).contiguous(), prefixes.last_inputs).transpose(1, 2)
+            x = _pick(x.transpose(1, 2), prefixes.last_inputs).transpose(1, 2)
             states = prefixes.rows
         mixed = mixed.transpose(1, 2)
-        x = x + (mixed if heads == 1 else torch.bmm(block["attention_out"], mixed))
+        x = (x + (mixed if heads == 1 else torch.bmm(block["attention_out"], mixed))).contiguous()
         x = x + _mlp(block, x)
     return _head(parameters, x)
 
@@ -184,7 +188,8 @@ class _Normalise(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         centred = x - x.mean(1, keepdim=True)
-        scale = torch.rsqrt((centred * centred).mean(1, keepdim=True) + LAYER_NORM_EPSILON)
+        # nanoGPT's epsilon, not by name: torch.compile cannot read a global float in here.
+        scale = torch.rsqrt((centred * centred).mean(1, keepdim=True) + 1e-5)
         normalised = centred.mul_(scale)
         ctx.save_for_backward(normalised, scale)
         return normalised
@@ -233,6 +238,26 @@ def _pick(table: Tensor, index: Tensor) -> Tensor:
     if seeds > 1:
         chosen = (chosen + count * torch.arange(seeds, device=index.device)[:, None]).flatten()
     return table.reshape(-1, features).index_select(0, chosen).view(seeds, *index.shape, features)
+
+
+class _PickOnce(torch.autograd.Function):
+    """:func:`_pick` of distinct numbers (P,): gradients are moved, with nothing to add up."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, index: Tensor) -> Tensor:
+        ctx.save_for_backward(index)
+        ctx.shape = table.shape
+        return table.index_select(1, index)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (index,) = ctx.saved_tensors
+        return gradient.new_zeros(ctx.shape).index_copy_(1, index, gradient), None
+
+
+def _pick_once(table: Tensor, index: Tensor) -> Tensor:
+    picked: Tensor = _PickOnce.apply(table, index)  # type: ignore[no-untyped-call]
+    return picked
 
 
 def _by_head(x: Tensor, heads: int) -> Tensor:

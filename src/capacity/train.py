@@ -102,7 +102,30 @@ def row_losses(logits: Tensor, rows: Rows) -> Tensor:
 
 def prefix_losses(logits: Tensor, counts: Tensor) -> Tensor:
     """(S,), the same from logits after each prefix, (S, V, P), and how often each target follows it, (V, P)."""
-    return -(logits.log_softmax(1) * counts).sum((1, 2)) / counts.sum()
+    losses: Tensor = _PrefixLosses.apply(logits, counts)  # type: ignore[no-untyped-call]
+    return losses
+
+
+class _PrefixLosses(torch.autograd.Function):
+    """The cross-entropy with its gradient written out: the exponentials of the losses serve the gradient too."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, counts: Tensor) -> Tensor:
+        logits = logits.to(torch.promote_types(logits.dtype, counts.dtype))  # bfloat16 is for products alone
+        shifted = logits - logits.amax(1, keepdim=True)
+        of_targets = (shifted * counts).sum((1, 2))
+        exponentials = shifted.exp_()
+        sums = exponentials.sum(1)  # (S, P)
+        times = counts.sum(0)
+        total = times.sum()
+        ctx.save_for_backward(exponentials, times / (sums * total), counts, total)
+        return ((sums.log() * times).sum(1) - of_targets) / total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        exponentials, scale, counts, total = ctx.saved_tensors
+        of_sums = exponentials * (scale * gradient[:, None])[:, None]
+        return of_sums.sub_(counts * (gradient / total)[:, None, None]), None
 
 
 class AdamW:
@@ -355,7 +378,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)
-    torch.set_num_threads(arguments.threads)
+    devices.prepare(arguments.threads)
     device = devices.resolve(arguments.device)
     execution = Execution(arguments.precision, arguments.compile, arguments.cuda_graph)
     progress_file = arguments.output / "progress.json"

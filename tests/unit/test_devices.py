@@ -23,3 +23,14 @@ def test_cuda_that_is_not_there_is_refused(monkeypatch):
 
 def test_the_cpu_is_called_cpu_in_a_record():
     assert devices.name("cpu") == "cpu"
+
+
+def test_prepare_sets_the_threads_and_leaves_onednn_out():
+    threads, enabled = torch.get_num_threads(), torch.backends.mkldnn.enabled
+    try:
+        devices.prepare(2)
+        assert torch.get_num_threads() == 2
+        assert not torch.backends.mkldnn.enabled
+    finally:
+        torch.set_num_threads(threads)
+        torch.backends.mkldnn.set_flags(_enabled=enabled)
