@@ -272,6 +272,12 @@ def test_runs_that_never_have_the_event_have_an_exact_interval_and_no_median(tot
     assert (curve.events, curve.censored, curve.median) == (0, total, None)
 
 
+def test_the_median_is_reached_when_half_have_had_the_event():
+    assert kaplan_meier([1, 2, 3, 4], [True] * 4).median == 2.0
+    assert kaplan_meier([1, 2, 3, 4], [True, True, False, False]).median == 2.0
+    assert kaplan_meier([1, 3, 3, 3], [True, False, False, False]).median is None
+
+
 def test_an_event_at_the_start_counts_from_the_start():
     curve = kaplan_meier([0, 0, 4, 4], [True, False, True, False])
     assert curve.times == (0.0, 4.0)

@@ -329,21 +329,24 @@ def test_a_dip_is_found_and_a_monotone_response_is_not():
     assert isotonic_check([20, 15, 15, 0], [20] * 4, "increasing", generator(), 999).p_value < 0.01
 
 
-def test_two_sizes_have_a_p_value_that_can_be_listed():
-    """5 and 8 of 10 are no falling shares; every pair of counts, at the common share of 0.65, can be gone through."""
-    counts = range(11)
-    found = isotonic_check([5, 8], [10, 10], "decreasing", generator(7))
+def test_the_isotonic_p_value_agrees_with_the_list_of_all_counts():
+    """Every outcome of three sizes whose shares are truly equal, though the fit to what was observed is not flat."""
+    totals = [4, 6, 5]
+    counts = [4, 2, 4]
+    chances = [stats.binom.pmf(numpy.arange(total + 1), total, sum(counts) / sum(totals)) for total in totals]
 
-    def ratio(first, second):
-        if first >= second:
-            return 0.0
-        pair, pooled = [first, second], (first + second) / 20
-        own = stats.binom.logpmf(pair, 10, [first / 10, second / 10])
-        return 2 * (own - stats.binom.logpmf(pair, 10, pooled)).sum()
+    def ratio(counts):
+        fit = [1 - share for share in isotonic_by_min_max(numpy.subtract(totals, counts), totals)]
+        saturated = numpy.divide(counts, totals)
+        return 2 * (stats.binom.logpmf(counts, totals, saturated) - stats.binom.logpmf(counts, totals, fit)).sum()
 
-    chance = stats.binom.pmf(numpy.arange(11), 10, 0.65)
-    exact = sum(chance[a] * chance[b] for a in counts for b in counts if ratio(a, b) >= found.statistic - 1e-9)
-    assert found.statistic == pytest.approx(ratio(5, 8))
+    exact = 0.0
+    for drawn in itertools.product(*(range(total + 1) for total in totals)):
+        if ratio(drawn) >= ratio(counts) - 1e-9:
+            exact += math.prod(chance[count] for chance, count in zip(chances, drawn, strict=True))
+    found = isotonic_check(counts, totals, "decreasing", generator(7))
+    assert found.fitted[0] == 1.0 > found.fitted[1]
+    assert found.statistic == pytest.approx(ratio(counts))
     assert within_monte_carlo_error(found.p_value, exact, 10_000)
 
 
