@@ -53,7 +53,7 @@ NONE_RIGHT_PAPER_RULE = Property(
     "no held-out expression right, by the paper's rule", lambda runs: runs["paper_best_held_out"] == 0
 )
 FEW_RECALLED = Property(
-    f"at most {FEW_FACTS:.0%} of the facts recalled (paper's prompts)",
+    f"at most {100 * FEW_FACTS:g} % of the facts recalled (paper's prompts)",
     lambda runs: runs["final_facts_paper_prompts"] <= FEW_FACTS,
 )
 ALL_RECALLED = Property("all facts recalled (paper's prompts)", lambda runs: runs["final_facts_paper_prompts"] >= 1)
@@ -139,15 +139,13 @@ class Verdict:
 
 def single_cells(name: str, found: Groups, rng: numpy.random.Generator) -> Finding:
     """The finding on one of the claims in :data:`EXPECTED`."""
-    deciding, beside = [], []
-    used = []
+    evidence, used = [], []
     for expected in EXPECTED[name]:
         group = found[expected.task, expected.size, "base"]
         used.append(group)
-        deciding.append(majority(group, expected.wanted))
-        beside += _beside(group, expected, rng)
-    outcome, reason = combine(deciding)
-    return Finding(outcome, reason, RULE, (*deciding, *beside), tuple(used))
+        evidence += [majority(group, expected.wanted), *_beside(group, expected, rng)]
+    outcome, reason = combine(evidence)
+    return Finding(outcome, reason, RULE, tuple(evidence), tuple(used))
 
 
 def _beside(group: Group, expected: Expectation, rng: numpy.random.Generator) -> list[Evidence]:
@@ -172,8 +170,8 @@ VARIANTS_RULE = (
     "Each size of C1 to C4 is decided for the base cell and for the wd cell, by the rule of those claims. It is "
     "*not replicated* if the two decisions are opposite, or if the shares differ (Fisher's exact test, p below 0.05 "
     "after Holm over the cells compared). It is *replicated* if the two decisions are the same, whatever they are, "
-    "else *inconclusive*. The claim needs every size. Beside stands the difference of the shares (wd less base) with its 90 % interval, and whether it is "
-    "equivalent to none within 0.15 (TOST)."
+    "else *inconclusive*. The claim needs every size. Beside stands the difference of the shares (wd less base) with "
+    "its 90 % interval, and whether it is equivalent to none within 0.15 (TOST)."
 )
 
 
@@ -229,7 +227,7 @@ def variants(found: Groups) -> Finding:
             )
         )
     outcome, reason = combine(evidence)
-    used = tuple(side for _, _, sides, _ in pairs for side in sides)
+    used = tuple(side for number in tested for side in pairs[number][2])
     return Finding(outcome, reason, VARIANTS_RULE, tuple(evidence), used)
 
 
@@ -277,7 +275,8 @@ def best_constant() -> float:
 
 OPERANDS_RULE = (
     "Of the 600 sums and differences of operands from 0 to 19 with one above 9, on the paper's prompts, one constant "
-    "answer gets {constant:.1%} right. The runs that get no more right than that are counted and decided upon as in C1."
+    "answer gets {percent:.1f} % right. The runs that get no more right than that are counted and decided upon as in "
+    "C1."
 )
 
 
@@ -287,21 +286,21 @@ def beyond_digits(found: Groups) -> Finding:
     wanted = Property(
         "no more right beyond digits than the best constant answer", lambda runs: runs[OPERANDS] <= constant
     )
-    deciding, beside, used = [], [], []
+    evidence, used = [], []
     for size in SIZES:
         group = found["arithmetic", size, "base"]
-        if len(group.runs) and (OPERANDS not in group.runs or group.runs[OPERANDS].isna().all()):
-            deciding.append(replace(majority(replace(group, runs=pd.DataFrame()), wanted), note=f"no {OPERANDS}"))
+        if OPERANDS not in group.runs or group.runs[OPERANDS].isna().all():
+            note = f"the runs have no {OPERANDS}" if len(group.runs) else ""
+            evidence.append(Evidence(group.label, wanted.words, NOT_RUN, note=note))
             continue
         used.append(group)
-        deciding.append(majority(group, wanted))
-        if len(group.runs):
-            values = group.runs[OPERANDS].dropna()
-            words = "share right beyond digits, mean"
-            beside.append(Evidence(group.label, words, n=len(values), estimate=float(values.mean())))
-    outcome, reason = combine(deciding)
-    rule = OPERANDS_RULE.format(constant=constant)
-    return Finding(outcome, reason, rule, (*deciding, *beside), tuple(used))
+        values = group.runs[OPERANDS].dropna()
+        words = "share right beyond digits, mean"
+        evidence.append(majority(group, wanted))
+        evidence.append(Evidence(group.label, words, n=len(values), estimate=float(values.mean())))
+    outcome, reason = combine(evidence)
+    rule = OPERANDS_RULE.format(percent=100 * constant)
+    return Finding(outcome, reason, rule, tuple(evidence), tuple(used))
 
 
 NEEDS = {"C5": STUDIES, "C6": (GROKKING_STUDY,)}
@@ -404,7 +403,7 @@ def _section(verdict: Verdict) -> list[str]:
         f"**Rule.** {finding.rule}",
         "",
         *_table(
-            ("cells", "measured", "k of n", "estimate", "p", "p, Holm", "decides", "note"),
+            ("cells", "measured", "k of n", "estimate", "p", "p, Holm", "decision", "note"),
             (_evidence(line) for line in finding.evidence),
         ),
         "",

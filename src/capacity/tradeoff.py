@@ -251,9 +251,9 @@ def further_conditions(
     """
     cells = _cells(studies)
     return [
-        _both_trends("learning rate tuned per size, on seen items alone", _tuned(cells), rng),
-        _both_trends("one weight decay, dropout and learning rate for all sizes, MLT included", _matched(cells), rng),
-        _both_trends("lines reshuffled for every batch", _reshuffled(cells), rng),
+        _both_trends("tuned learning rate", "each size at its best rate on seen items", _tuned(cells), rng),
+        _both_trends("matched decay", "MLT and all other sizes with one recipe, decay included", _matched(cells), rng),
+        _both_trends("reshuffled lines", "lines in a new order for every batch", _reshuffled(cells), rng),
         _over_pairs(cells, rng),
         _enough_seeds(base),
         _within_sizes(base[0].groups, rng),
@@ -338,7 +338,7 @@ def _reshuffled(cells: Trained) -> dict[str, list[Group]]:
     return found
 
 
-def _both_trends(words: str, groups: Mapping[str, Sequence[Group]], rng: numpy.random.Generator) -> Evidence:
+def _both_trends(label: str, how: str, groups: Mapping[str, Sequence[Group]], rng: numpy.random.Generator) -> Evidence:
     """A condition under which both trends must be there again."""
     falls = generalization(groups.get("arithmetic", ()), rng)
     rises = memorization(groups.get("facts", ()), MEMORIZATION["facts"][0], rng)
@@ -352,8 +352,8 @@ def _both_trends(words: str, groups: Mapping[str, Sequence[Group]], rng: numpy.r
     further = max((further_runs_of_trend(trend, ALPHA) for trend in open_trends), default=None)
     shown = [f"{name}: {trend.shown or 'not run'}" for name, trend in zip("GM", both, strict=True)]
     return Evidence(
-        label=words,
-        words="condition: both trends are there again",
+        label=label,
+        words=f"condition: both trends are there again, {how}",
         outcome=outcome,
         n=sum(len(group.runs) for trend in both for group in trend.groups),
         diverged=sum(group.diverged for trend in both for group in trend.groups),
@@ -365,7 +365,7 @@ def _both_trends(words: str, groups: Mapping[str, Sequence[Group]], rng: numpy.r
 
 def _over_pairs(cells: Trained, rng: numpy.random.Generator) -> Evidence:
     """Whether G falls with size over other held-out pairs, a pair counted once with the share of its runs."""
-    label, words = "other held-out pairs", f"condition: G falls with size over at least {FEWEST_PAIRS} held-out sets"
+    label, words = "other pairs", f"condition: G falls with size over at least {FEWEST_PAIRS} held-out sets"
     mine = [(c, r) for c, r in cells if (c.task, c.stream, c.facts) == ("arithmetic", "fixed", protocol.FACTS)]
     others = _widest([(c, r) for c, r in mine if c.held_out != protocol.HELD_OUT], _departures_but("held_out"))
     shares: dict[int, list[float]] = {}
@@ -389,7 +389,7 @@ def _over_pairs(cells: Trained, rng: numpy.random.Generator) -> Evidence:
 
 def _enough_seeds(base: Sequence[Trend]) -> Evidence:
     """Whether every size of the two trends has its 20 seeds."""
-    label, words = "each size", f"condition: at least {FEWEST_SEEDS} seeds at the final iterate"
+    label, words = "each size of both", f"condition: at least {FEWEST_SEEDS} seeds at the final iterate"
     totals = [len(group.runs) for trend in base for group in trend.groups]
     if not totals or any(trend.test is None for trend in base):
         return Evidence(label, words, NOT_RUN)
@@ -406,7 +406,10 @@ def _enough_seeds(base: Sequence[Trend]) -> Evidence:
 
 def _within_sizes(groups: Sequence[Group], rng: numpy.random.Generator) -> Evidence:
     """Whether the seeds of one size that know more of the order of the lines answer fewer held-out expressions."""
-    label, words = "within a size", "condition: seeds with more bits of order answer fewer held-out (Kendall's tau-b)"
+    label, words = (
+        "seeds of one size",
+        "condition: seeds with more bits of order answer fewer held-out (Kendall's tau-b)",
+    )
     tested = []
     for group in groups:
         if ORDER_BITS not in group.runs:

@@ -146,20 +146,25 @@ def combine(evidence: Iterable[Evidence]) -> tuple[str, str]:
 
 
 def needed(evidence: Sequence[Evidence]) -> str:
-    """``needs 4 more runs of arithmetic n28, 12 more of arithmetic n56``; empty where no line asks for any."""
+    """``needs 4 more runs of joint n28; 12 more runs each of joint n56, joint mlt``; empty where no line asks for any.
+
+    ``more than 200 more runs`` where the number is above :data:`MOST_FURTHER_RUNS`.
+    """
     largest: dict[str, int] = {}
     for line in evidence:
         if line.outcome == INCONCLUSIVE and line.further_runs is not None:
             largest[line.label] = max(line.further_runs, largest.get(line.label, 0))
-    parts = [f"{count_of_runs(number)} of {label}" for label, number in largest.items()]
-    return "needs " + ", ".join(parts) if parts else ""
+    labels: dict[int, list[str]] = {}
+    for label, number in largest.items():
+        labels.setdefault(number, []).append(label)
+    parts = [f"{_more_runs(number)}{' each' * (len(of) > 1)} of {', '.join(of)}" for number, of in labels.items()]
+    return f"needs {'; '.join(parts)}" if parts else ""
 
 
-def count_of_runs(further: int) -> str:
-    """``1 more run``, ``7 more runs``, or ``more than 200 more runs``."""
+def _more_runs(further: int) -> str:
     if further > MOST_FURTHER_RUNS:
         return f"more than {MOST_FURTHER_RUNS} more runs"
-    return f"{further} more run" + ("s" if further != 1 else "")
+    return f"{further} more run" + "s" * (further != 1)
 
 
 def missing(evidence: Sequence[Evidence]) -> str:
