@@ -19,6 +19,8 @@ from capacity import comparisons, files, protocol, published, statistics, tradeo
 from capacity.cells import parse_cell
 from capacity.comparisons import ALPHA
 from capacity.replication import RNG_SEED, STUDIES, Group, Groups, groups, read_runs, write_table
+from capacity.tradeoff import Permutations
+from capacity.trends import PERMUTATIONS
 from capacity.verdicts import (
     INCONCLUSIVE,
     NOT_REPLICATED,
@@ -308,7 +310,11 @@ NEEDS = {"C5": STUDIES, "C6": (GROKKING_STUDY,)}
 
 
 def judge(
-    studies: Mapping[str, pd.DataFrame], sources: Mapping[str, str], budget: str, rng: numpy.random.Generator
+    studies: Mapping[str, pd.DataFrame],
+    sources: Mapping[str, str],
+    budget: str,
+    rng: numpy.random.Generator,
+    permutations: int = PERMUTATIONS,
 ) -> list[Verdict]:
     """The verdict on every claim.
 
@@ -316,6 +322,8 @@ def judge(
         studies: the runs of each study that was run, by name.
         sources: where they were read from, by study.
         budget: name of the budget that they were run under, for the commands that would run the rest.
+        rng: for bootstrap resamples and permutations.
+        permutations: of each test of trend.
     """
     found = groups(studies)
     verdicts = []
@@ -330,7 +338,7 @@ def judge(
         elif claim.name == "C7":
             finding = beyond_digits(found)
         else:
-            finding = tradeoff.assess(found, studies, rng)
+            finding = tradeoff.assess(found, studies, Permutations(rng, permutations))
             needs = (*needs, *(study for study in studies if study not in needs))
         absent = [study for study in needs if study not in studies]
         command = run_command(budget, [*studies, *absent]) if absent else ""

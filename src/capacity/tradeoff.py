@@ -35,6 +35,7 @@ FAMILY = tuple((task, mode) for task in protocol.TASKS for mode in ("G", "M"))
 """The primary family. G of the facts alone does not exist, and belongs to it as a p of 1."""
 
 ORDER_BITS = "order_bits"
+SIDES: tuple[trends.Alternative, ...] = ("decreasing", "increasing")
 MEMORIZATION = {
     "arithmetic": (ORDER_BITS, "bits known of the order of the lines"),
     "facts": ("final_facts_paper_prompts", "share of the facts recalled (paper's prompts)"),
@@ -45,6 +46,7 @@ GENERALIZATION = "runs with all held-out expressions right"
 DECISIVE = (("arithmetic", "G"), ("facts", "M"))
 """The two trends that the claim is about."""
 
+FEWEST_RATES = 3
 FEWEST_SEEDS = 20
 FEWEST_PAIRS = 10
 
@@ -61,19 +63,29 @@ RULE = (
 
 
 @dataclass(frozen=True)
+class Permutations:
+    """Where the permutation tests take their rearrangements from, and how many."""
+
+    rng: numpy.random.Generator
+    count: int = trends.PERMUTATIONS
+
+
+@dataclass(frozen=True)
 class Trend:
     """A test of one measure against size.
 
     Attributes:
         test: in the claimed direction; None where fewer than two sizes can be compared.
-        opposite: the permutation p of the other direction.
+        statistic: standardised, positive where the measure goes in the claimed direction.
+        opposite: whether there is a trend in the other direction.
         equivalent: whether the smallest and the largest size are equal to within the margin.
         groups: the sizes compared, smallest first.
         shown: the measure for each size, in words.
     """
 
     test: TrendTest | None
-    opposite: float
+    statistic: float
+    opposite: bool
     equivalent: bool
     groups: tuple[Group, ...]
     shown: str
@@ -99,11 +111,11 @@ def one_recipe(groups: Iterable[Group]) -> tuple[list[Group], list[Group]]:
 
 def generalization(
     groups: Iterable[Group],
-    rng: numpy.random.Generator,
+    permutations: Permutations,
     scores: Callable[[Sequence[int]], list[float]] = trends.size_scores,
 ) -> Trend:
     """Whether the share of runs with all held-out expressions right falls over sizes that may be compared."""
-    ordered = sorted(groups, key=_parameters)
+    ordered = tuple(sorted(groups, key=_parameters))
     counts = [int(group.runs["generalizes"].fillna(False).sum()) for group in ordered]
     totals = [len(group.runs) for group in ordered]
     shown = ", ".join(f"{g.size} {count} of {n}" for g, count, n in zip(ordered, counts, totals, strict=True))
@@ -112,27 +124,42 @@ def generalization(
         ends = (counts[0], totals[0], counts[-1], totals[-1])
         equivalent = comparisons.tost_proportions(*ends).equivalent
     values = scores([_parameters(group) for group in ordered])
-    test = trends.cochran_armitage(counts, totals, values, "decreasing", rng)
-    opposite = trends.cochran_armitage(counts, totals, values, "increasing", rng)
-    return Trend(test, 1.0 if opposite is None else opposite.p_value, equivalent, tuple(ordered), shown)
+
+    def tested(alternative: trends.Alternative) -> TrendTest | None:
+        return trends.cochran_armitage(counts, totals, values, alternative, permutations.rng, permutations.count)
+
+    test = tested("decreasing")
+    statistic = 0.0 if test is None else -test.statistic
+    return Trend(test, statistic, _is_opposite(test, lambda: tested("increasing")), equivalent, ordered, shown)
 
 
-def memorization(groups: Iterable[Group], column: str, rng: numpy.random.Generator) -> Trend:
+def memorization(groups: Iterable[Group], column: str, permutations: Permutations) -> Trend:
     """Whether a measure of memorization rises over sizes that may be compared; a diverged run has memorized nothing.
 
     A size whose runs do not have the column is left out.
     """
-    measured = sorted((group for group in groups if column in group.runs), key=_parameters)
+    measured = tuple(sorted((group for group in groups if column in group.runs), key=_parameters))
     values = [_memorized(group.runs, column).tolist() for group in measured]
     shown = ", ".join(f"{g.size} {sum(v) / len(v):.3g} (n = {len(v)})" for g, v in zip(measured, values, strict=True))
-    test = trends.jonckheere_terpstra(values, "increasing", rng)
-    opposite = trends.jonckheere_terpstra(values, "decreasing", rng)
+
+    def tested(alternative: trends.Alternative) -> TrendTest | None:
+        return trends.jonckheere_terpstra(values, alternative, permutations.rng, permutations.count)
+
     compared = None
     if len(measured) > 1 and column != ORDER_BITS:  # the margin is one of shares
         compared = comparisons.tost_means(values[0], values[-1])
     equivalent = compared is not None and compared.equivalent
-    p_opposite = 1.0 if opposite is None else opposite.p_value
-    return Trend(test, p_opposite, equivalent, tuple(measured), shown)
+    test = tested("increasing")
+    statistic = 0.0 if test is None else test.statistic
+    return Trend(test, statistic, _is_opposite(test, lambda: tested("decreasing")), equivalent, measured, shown)
+
+
+def _is_opposite(test: TrendTest | None, other: Callable[[], TrendTest | None]) -> bool:
+    """Whether the test of the other direction finds a trend. The two p add up to 1 or more, so it is seldom needed."""
+    if test is None or test.p_value <= 0.5:
+        return False
+    found = other()
+    return found is not None and found.p_value < ALPHA
 
 
 def decide_trend(trend: Trend, p_value: float) -> str:
@@ -141,7 +168,7 @@ def decide_trend(trend: Trend, p_value: float) -> str:
         return NOT_RUN
     if p_value < ALPHA:
         return REPLICATED
-    return NOT_REPLICATED if trend.opposite < ALPHA or trend.equivalent else INCONCLUSIVE
+    return NOT_REPLICATED if trend.opposite or trend.equivalent else INCONCLUSIVE
 
 
 def further_runs_of_trend(trend: Trend, level: float) -> int:
@@ -151,15 +178,14 @@ def further_runs_of_trend(trend: Trend, level: float) -> int:
     """
     if trend.test is None:
         raise ValueError("a trend that was not tested asks for no number of runs")
-    statistic = abs(trend.test.statistic)
-    if trend.p_value >= trend.opposite or statistic == 0:
+    if trend.statistic <= 0:
         return MOST_FURTHER_RUNS + 1
     runs = max(len(group.runs) for group in trend.groups)
-    wanted = runs * (float(stats.norm.isf(level)) / statistic) ** 2
+    wanted = runs * (float(stats.norm.isf(level)) / trend.statistic) ** 2
     return min(max(1, math.ceil(wanted - runs)), MOST_FURTHER_RUNS + 1)
 
 
-def assess(found: Groups, studies: Mapping[str, pd.DataFrame], rng: numpy.random.Generator) -> Finding:
+def assess(found: Groups, studies: Mapping[str, pd.DataFrame], permutations: Permutations) -> Finding:
     """The finding on the trade-off, from the base cells and, for the further conditions, every study there is."""
     kept: dict[str, list[Group]] = {}
     left_out: dict[str, list[Group]] = {}
@@ -169,15 +195,15 @@ def assess(found: Groups, studies: Mapping[str, pd.DataFrame], rng: numpy.random
     family = {}
     for task, mode in FAMILY:
         if mode == "M":
-            family[task, mode] = memorization(kept[task], MEMORIZATION[task][0], rng)
+            family[task, mode] = memorization(kept[task], MEMORIZATION[task][0], permutations)
         elif task != "facts":
-            family[task, mode] = generalization(kept[task], rng)
+            family[task, mode] = generalization(kept[task], permutations)
     adjusted = dict(
         zip(FAMILY, comparisons.holm([family[key].p_value if key in family else 1.0 for key in FAMILY]), strict=True)
     )
     lines = {key: _line(key, trend, adjusted[key], left_out[key[0]]) for key, trend in family.items()}
     together = comparisons.intersection_union(*(adjusted[key] for key in DECISIVE))
-    conditions = further_conditions([family[key] for key in DECISIVE], studies, rng)
+    conditions = further_conditions([family[key] for key in DECISIVE], studies, permutations)
     deciding = [*(lines[key] for key in DECISIVE), *conditions]
     outcome, reason = combine(deciding)
     if outcome == INCONCLUSIVE and all(lines[key].outcome == REPLICATED for key in DECISIVE):
@@ -187,8 +213,8 @@ def assess(found: Groups, studies: Mapping[str, pd.DataFrame], rng: numpy.random
         *(lines[key] for key in DECISIVE),
         *([both] if all(family[key].test is not None for key in DECISIVE) else []),
         *(line for key, line in lines.items() if key not in DECISIVE),
-        *_sensitivity("G", family["arithmetic", "G"], rng),
-        *_sensitivity("M", family["facts", "M"], rng),
+        *_sensitivity("G", family["arithmetic", "G"], permutations),
+        *_sensitivity("M", family["facts", "M"], permutations),
         *conditions,
     ]
     groups = tuple(group for key in DECISIVE for group in family[key].groups)
@@ -214,21 +240,21 @@ def _line(key: tuple[str, str], trend: Trend, adjusted: float, left_out: Sequenc
     )
 
 
-def _sensitivity(mode: str, trend: Trend, rng: numpy.random.Generator) -> list[Evidence]:
+def _sensitivity(mode: str, trend: Trend, permutations: Permutations) -> list[Evidence]:
     """The trend without MLT, and for G with ranks for sizes: on a log axis MLT decides nearly alone."""
     if trend.test is None:
         return []
 
     def again(groups: Sequence[Group]) -> Trend:
         column = MEMORIZATION[trend.groups[0].task][0]
-        return generalization(groups, rng) if mode == "G" else memorization(groups, column, rng)
+        return generalization(groups, permutations) if mode == "G" else memorization(groups, column, permutations)
 
     others = []
     smaller = [group for group in trend.groups if group.size != protocol.MLT.name]
     if len(smaller) < len(trend.groups):
         others.append(("without MLT", again(smaller)))
     if mode == "G":
-        others.append(("ranks of the sizes as scores", generalization(trend.groups, rng, trends.rank_scores)))
+        others.append(("ranks of the sizes as scores", generalization(trend.groups, permutations, trends.rank_scores)))
     return [
         Evidence(
             f"{trend.groups[0].task}, each size",
@@ -243,7 +269,7 @@ def _sensitivity(mode: str, trend: Trend, rng: numpy.random.Generator) -> list[E
 
 
 def further_conditions(
-    base: Sequence[Trend], studies: Mapping[str, pd.DataFrame], rng: numpy.random.Generator
+    base: Sequence[Trend], studies: Mapping[str, pd.DataFrame], permutations: Permutations
 ) -> list[Evidence]:
     """What a trade-off needs besides two trends, one line for each; found by what was trained, whatever its study.
 
@@ -251,12 +277,14 @@ def further_conditions(
     """
     cells = _cells(studies)
     return [
-        _both_trends("tuned learning rate", "each size at its best rate on seen items", _tuned(cells), rng),
-        _both_trends("matched decay", "MLT and all other sizes with one recipe, decay included", _matched(cells), rng),
-        _both_trends("reshuffled lines", "lines in a new order for every batch", _reshuffled(cells), rng),
-        _over_pairs(cells, rng),
+        _both_trends("tuned learning rate", "each size at its best rate on seen items", _tuned(cells), permutations),
+        _both_trends(
+            "matched decay", "MLT and all other sizes with one recipe, decay included", _matched(cells), permutations
+        ),
+        _both_trends("reshuffled lines", "lines in a new order for every batch", _reshuffled(cells), permutations),
+        _over_pairs(cells, permutations),
         _enough_seeds(base),
-        _within_sizes(base[0].groups, rng),
+        _within_sizes(base[0].groups, permutations),
     ]
 
 
@@ -310,12 +338,12 @@ def _tuned(cells: Trained) -> dict[str, list[Group]]:
 
 
 def _several_rates(cells: Trained) -> Trained:
-    """The cells that share all but the learning rate with another one."""
+    """The cells of a sweep: at least three learning rates, all else the same."""
     key = _departures_but("learning_rate", "final_learning_rate")
     rates: dict[object, set[float]] = {}
     for cell, _ in cells:
         rates.setdefault((cell.size, key(cell)), set()).add(cell.learning_rate)
-    return [(cell, runs) for cell, runs in cells if len(rates[cell.size, key(cell)]) > 1]
+    return [(cell, runs) for cell, runs in cells if len(rates[cell.size, key(cell)]) >= FEWEST_RATES]
 
 
 def _matched(cells: Trained) -> dict[str, list[Group]]:
@@ -323,7 +351,7 @@ def _matched(cells: Trained) -> dict[str, list[Group]]:
     found = {}
     for task in ("arithmetic", "facts"):
         mine = [(c, r) for c, r in cells if c.task == task and c.stream == "fixed" and _is_paper_data(c)]
-        alike = _widest(mine, lambda cell: replace(cell, size=protocol.MLT))
+        alike = _widest(mine, _recipe)
         if {cell.size for cell, _ in alike} >= set(protocol.SIZES.values()):
             found[task] = [_group(cell, runs) for cell, runs in alike]
     return found
@@ -338,10 +366,10 @@ def _reshuffled(cells: Trained) -> dict[str, list[Group]]:
     return found
 
 
-def _both_trends(label: str, how: str, groups: Mapping[str, Sequence[Group]], rng: numpy.random.Generator) -> Evidence:
+def _both_trends(label: str, how: str, groups: Mapping[str, Sequence[Group]], permutations: Permutations) -> Evidence:
     """A condition under which both trends must be there again."""
-    falls = generalization(groups.get("arithmetic", ()), rng)
-    rises = memorization(groups.get("facts", ()), MEMORIZATION["facts"][0], rng)
+    falls = generalization(groups.get("arithmetic", ()), permutations)
+    rises = memorization(groups.get("facts", ()), MEMORIZATION["facts"][0], permutations)
     both = (falls, rises)
     outcomes = [decide_trend(trend, trend.p_value) for trend in both]
     if NOT_RUN in outcomes and NOT_REPLICATED not in outcomes:
@@ -363,7 +391,7 @@ def _both_trends(label: str, how: str, groups: Mapping[str, Sequence[Group]], rn
     )
 
 
-def _over_pairs(cells: Trained, rng: numpy.random.Generator) -> Evidence:
+def _over_pairs(cells: Trained, permutations: Permutations) -> Evidence:
     """Whether G falls with size over other held-out pairs, a pair counted once with the share of its runs."""
     label, words = "other pairs", f"condition: G falls with size over at least {FEWEST_PAIRS} held-out sets"
     mine = [(c, r) for c, r in cells if (c.task, c.stream, c.facts) == ("arithmetic", "fixed", protocol.FACTS)]
@@ -372,11 +400,14 @@ def _over_pairs(cells: Trained, rng: numpy.random.Generator) -> Evidence:
     for _, runs in others:
         shares.setdefault(int(runs["parameters"].iloc[0]), []).append(float(runs["generalizes"].mean()))
     values = [shares[parameters] for parameters in sorted(shares) if len(shares[parameters]) >= FEWEST_PAIRS]
-    test = trends.jonckheere_terpstra(values, "decreasing", rng)
-    opposite = trends.jonckheere_terpstra(values, "increasing", rng)
-    if test is None or opposite is None:
+
+    def tested(alternative: trends.Alternative) -> TrendTest | None:
+        return trends.jonckheere_terpstra(values, alternative, permutations.rng, permutations.count)
+
+    test = tested("decreasing")
+    if test is None:
         return Evidence(label, words, NOT_RUN)
-    outcome = NOT_REPLICATED if opposite.p_value < ALPHA else INCONCLUSIVE
+    outcome = NOT_REPLICATED if _is_opposite(test, lambda: tested("increasing")) else INCONCLUSIVE
     return Evidence(
         label=label,
         words=words,
@@ -404,7 +435,7 @@ def _enough_seeds(base: Sequence[Trend]) -> Evidence:
     )
 
 
-def _within_sizes(groups: Sequence[Group], rng: numpy.random.Generator) -> Evidence:
+def _within_sizes(groups: Sequence[Group], permutations: Permutations) -> Evidence:
     """Whether the seeds of one size that know more of the order of the lines answer fewer held-out expressions."""
     label, words = (
         "seeds of one size",
@@ -416,7 +447,7 @@ def _within_sizes(groups: Sequence[Group], rng: numpy.random.Generator) -> Evide
             continue
         known = group.runs[~group.runs["diverged"].astype(bool)].dropna(subset=["final_held_out", ORDER_BITS])
         columns = (known["final_held_out"].tolist(), known[ORDER_BITS].tolist())
-        less, more = (trends.kendall(*columns, side, rng) for side in ("decreasing", "increasing"))
+        less, more = (trends.kendall(*columns, side, permutations.rng, permutations.count) for side in SIDES)
         if less is not None and more is not None:
             tested.append((group.size, less, more.p_value, len(known)))
     if not tested:
@@ -437,7 +468,12 @@ def _within_sizes(groups: Sequence[Group], rng: numpy.random.Generator) -> Evide
 def _alike(first: Group, second: Group) -> bool:
     one, other = (parse_cell(str(group.runs["cell"].iloc[0])) for group in (first, second))
     same_change = one.departures_from_published() == other.departures_from_published()
-    return same_change or replace(one, size=other.size) == other
+    return same_change or _recipe(one) == _recipe(other)
+
+
+def _recipe(cell: Cell) -> Cell:
+    """The settings of a cell apart from its size. The final learning rate follows the peak, by the paper's ratio."""
+    return replace(cell, size=protocol.MLT, final_learning_rate=0.0)
 
 
 def _memorized(runs: pd.DataFrame, column: str) -> pd.Series:
