@@ -16,8 +16,8 @@ import pandas as pd
 from scipy import stats
 
 from capacity import comparisons, files, protocol, published, statistics, tradeoff
-from capacity.cells import parse_cell
 from capacity.comparisons import ALPHA
+from capacity.jobs import cell_of
 from capacity.replication import RNG_SEED, STUDIES, Group, Groups, groups, read_runs, write_table
 from capacity.tradeoff import Permutations
 from capacity.trends import PERMUTATIONS
@@ -254,7 +254,7 @@ def grokking(studies: Mapping[str, pd.DataFrame]) -> Finding:
     runs = studies.get(GROKKING_STUDY, pd.DataFrame())
     distances = {}
     for name in runs["cell"].unique() if len(runs) else ():
-        cell = parse_cell(str(name))
+        cell = cell_of(str(name))
         if (cell.task, cell.size) == (paper.task, paper.size):
             differs = published.differences(cell, paper)
             distances[differs.count("(paper:"), str(name)] = differs
@@ -315,8 +315,9 @@ def judge(
     budget: str,
     rng: numpy.random.Generator,
     permutations: int = PERMUTATIONS,
+    wanted: Sequence[published.Claim] = published.CLAIMS,
 ) -> list[Verdict]:
-    """The verdict on every claim.
+    """The verdict on every claim, or on those wanted.
 
     Args:
         studies: the runs of each study that was run, by name.
@@ -324,10 +325,11 @@ def judge(
         budget: name of the budget that they were run under, for the commands that would run the rest.
         rng: for bootstrap resamples and permutations.
         permutations: of each test of trend.
+        wanted: the claims to judge.
     """
     found = groups(studies)
     verdicts = []
-    for claim in published.CLAIMS:
+    for claim in wanted:
         needs: tuple[str, ...] = NEEDS.get(claim.name, STUDIES[:1])
         if claim.name in EXPECTED:
             finding = single_cells(claim.name, found, rng)

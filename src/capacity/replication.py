@@ -16,7 +16,7 @@ import numpy
 import pandas as pd
 
 from capacity import files, protocol, published, statistics, tables
-from capacity.cells import parse_cell
+from capacity.jobs import cell_of
 
 STUDIES = ("base", "weight-decay")
 RNG_SEED = 0
@@ -83,7 +83,7 @@ def groups(studies: Mapping[str, pd.DataFrame]) -> Groups:
         if study not in studies or studies[study].empty:
             continue
         for name, runs in studies[study].drop_duplicates(["cell", "seed"]).groupby("cell"):
-            cell = parse_cell(str(name))
+            cell = cell_of(str(name))
             variant = published.variant_of(cell)
             if variant is None:
                 continue

@@ -16,8 +16,9 @@ import pandas as pd
 from scipy import stats
 
 from capacity import comparisons, protocol, trends
-from capacity.cells import Cell, parse_cell
+from capacity.cells import Cell
 from capacity.comparisons import ALPHA
+from capacity.jobs import cell_of
 from capacity.replication import Group, Groups
 from capacity.trends import TrendTest
 from capacity.verdicts import (
@@ -297,7 +298,7 @@ def _cells(studies: Mapping[str, pd.DataFrame]) -> Trained:
     if not frames:
         return []
     runs = pd.concat(frames, ignore_index=True).drop_duplicates(["cell", "seed"])
-    return [(parse_cell(str(name)), group.reset_index(drop=True)) for name, group in runs.groupby("cell")]
+    return [(cell_of(str(name)), group.reset_index(drop=True)) for name, group in runs.groupby("cell")]
 
 
 def _is_paper_data(cell: Cell) -> bool:
@@ -466,7 +467,7 @@ def _within_sizes(groups: Sequence[Group], permutations: Permutations) -> Eviden
 
 
 def _alike(first: Group, second: Group) -> bool:
-    one, other = (parse_cell(str(group.runs["cell"].iloc[0])) for group in (first, second))
+    one, other = (cell_of(str(group.runs["cell"].iloc[0])) for group in (first, second))
     same_change = one.departures_from_published() == other.departures_from_published()
     return same_change or _recipe(one) == _recipe(other)
 

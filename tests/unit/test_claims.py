@@ -30,11 +30,14 @@ def decayed():
     return as_claimed("wd")
 
 
-def judge(**studies):
+def judge(*names, **studies):
+    """The verdicts on the claims named, or on all, by name."""
     studies = {name.replace("_", "-"): runs for name, runs in studies.items()}
     sources = {name: f"results/tables/{name}/runs.parquet" for name in studies}
-    found = claims.judge(studies, sources, "laptop", numpy.random.default_rng(0), permutations=199)
-    assert [verdict.claim.name for verdict in found] == NAMES
+    wanted = [claim for claim in published.CLAIMS if claim.name in (names or NAMES)]
+    rng = numpy.random.default_rng(0)
+    found = claims.judge(studies, sources, "laptop", rng, permutations=199, wanted=wanted)
+    assert [verdict.claim.name for verdict in found] == list(names or NAMES)
     return {verdict.claim.name: verdict for verdict in found}
 
 
@@ -70,7 +73,7 @@ def test_runs_that_do_as_claimed_replicate_the_first_four_claims(base):
 )
 def test_the_first_claim_goes_by_how_many_runs_have_all_four_right(base, right, outcome):
     runs = answering(base, "arithmetic", "n14", right + [3] * (20 - len(right)))
-    verdict = judge(base=runs)["C1"]
+    verdict = judge("C1", base=runs)["C1"]
     assert verdict.finding.outcome == outcome
     (line,) = lines(verdict)
     assert (line.count, line.n) == (len(right), 20)
@@ -83,7 +86,7 @@ def test_the_first_claim_goes_by_how_many_runs_have_all_four_right(base, right, 
 def test_the_second_claim_needs_every_size_to_answer_none(base, size, silent, outcome):
     """A run with one of the four right answers something."""
     runs = answering(base, "arithmetic", size, [0] * silent + [1] * (20 - silent))
-    verdict = judge(base=runs)["C2"]
+    verdict = judge("C2", base=runs)["C2"]
     assert verdict.finding.outcome == outcome
     assert {line.label: line.count for line in lines(verdict)}[f"arithmetic {size}"] == silent
     if outcome == INCONCLUSIVE:
@@ -102,12 +105,12 @@ def test_the_second_claim_needs_every_size_to_answer_none(base, size, silent, ou
 )
 def test_the_third_claim_is_about_the_recall_of_each_size(base, size, recall, outcome):
     runs = changed(base, "facts", size, 20, final_facts_paper_prompts=recall)
-    assert judge(base=runs)["C3"].finding.outcome == outcome
+    assert judge("C3", base=runs)["C3"].finding.outcome == outcome
 
 
 def test_the_third_claim_goes_by_the_paper_s_prompts_with_the_matched_ones_beside(base):
     runs = changed(base, "facts", "n28", 20, final_facts_paper_prompts=0.96)
-    verdict = judge(base=runs)["C3"]
+    verdict = judge("C3", base=runs)["C3"]
     assert verdict.finding.outcome == NOT_REPLICATED
     (beside,) = [line for line in verdict.finding.evidence if line.label == "facts n28" and "matched" in line.words]
     assert (beside.count, beside.outcome) == (20, "")
@@ -116,12 +119,12 @@ def test_the_third_claim_goes_by_the_paper_s_prompts_with_the_matched_ones_besid
 @pytest.mark.parametrize(("answered", "outcome"), [(5, REPLICATED), (6, INCONCLUSIVE), (15, NOT_REPLICATED)])
 def test_the_fourth_claim_is_about_both_tasks_together(base, answered, outcome):
     runs = answering(base, "joint", "n14", [2] * answered)
-    assert judge(base=runs)["C4"].finding.outcome == outcome
+    assert judge("C4", base=runs)["C4"].finding.outcome == outcome
 
 
 def test_the_final_iterate_decides_and_the_paper_s_rule_stands_beside(base):
     runs = changed(base, "arithmetic", "n28", 20, paper_best_held_out=1.0)
-    verdict = judge(base=runs)["C2"]
+    verdict = judge("C2", base=runs)["C2"]
     assert verdict.finding.outcome == REPLICATED
     (beside,) = [
         line for line in verdict.finding.evidence if line.label == "arithmetic n28" and "paper's rule" in line.words
@@ -132,7 +135,7 @@ def test_the_final_iterate_decides_and_the_paper_s_rule_stands_beside(base):
 def test_runs_that_fit_stand_beside_and_all_runs_decide(base):
     runs = changed(base, "arithmetic", "n14", 12, fits_arithmetic=False)
     runs = answering(runs, "arithmetic", "n14", [0] * 12)
-    verdict = judge(base=runs)["C1"]
+    verdict = judge("C1", base=runs)["C1"]
     assert verdict.finding.outcome == INCONCLUSIVE
     (fitted,) = [line for line in verdict.finding.evidence if "that fit" in line.words]
     assert (fitted.count, fitted.n, fitted.outcome) == (8, 8, "")
@@ -140,7 +143,7 @@ def test_runs_that_fit_stand_beside_and_all_runs_decide(base):
 
 def test_a_diverged_run_is_counted_and_supports_nothing(base):
     runs = changed(base, "arithmetic", "n28", 9, diverged=True, final_held_out=numpy.nan, generalizes=False)
-    verdict = judge(base=runs)["C2"]
+    verdict = judge("C2", base=runs)["C2"]
     assert verdict.finding.outcome == INCONCLUSIVE
     line = next(line for line in lines(verdict) if line.label == "arithmetic n28")
     assert (line.count, line.n, line.diverged) == (11, 20, 9)
@@ -156,7 +159,8 @@ def test_one_run_of_each_size_is_inconclusive_and_asks_for_five_more(base):
 
 
 def test_five_runs_of_mlt_are_one_short(base):
-    assert judge(base=first_seeds(base, 5, "mlt"))["C2"].text == "inconclusive (needs 1 more run of arithmetic mlt)"
+    verdict = judge("C2", base=first_seeds(base, 5, "mlt"))["C2"]
+    assert verdict.text == "inconclusive (needs 1 more run of arithmetic mlt)"
 
 
 def test_a_size_that_was_not_run_leaves_its_claim_open(base):
@@ -168,7 +172,7 @@ def test_a_size_that_was_not_run_leaves_its_claim_open(base):
 def test_a_size_that_refutes_does_so_whatever_was_not_run(base):
     runs = answering(base, "arithmetic", "n28", [4] * 20)
     runs = runs[runs["size"] != "mlt"].reset_index(drop=True)
-    assert judge(base=runs)["C2"].text == "not replicated"
+    assert judge("C2", base=runs)["C2"].text == "not replicated"
 
 
 def test_departures_are_marked_and_told(base):
@@ -185,7 +189,7 @@ def test_departures_are_marked_and_told(base):
 
 
 def test_variants_that_change_nothing_are_replicated(base, decayed):
-    verdict = judge(base=base, weight_decay=decayed)["C5"]
+    verdict = judge("C5", base=base, weight_decay=decayed)["C5"]
     assert verdict.text == "replicated"
     assert len(lines(verdict)) == 12
     assert verdict.runs == 480
@@ -201,7 +205,7 @@ def test_variants_alike_in_not_doing_as_claimed_change_nothing(base, decayed):
 
 
 def test_a_decision_that_turns_around_is_a_change(base, decayed):
-    verdict = judge(base=base, weight_decay=answering(decayed, "joint", "n56", [1] * 20))["C5"]
+    verdict = judge("C5", base=base, weight_decay=answering(decayed, "joint", "n56", [1] * 20))["C5"]
     assert verdict.finding.outcome == NOT_REPLICATED
     line = next(line for line in lines(verdict) if line.label == "joint n56")
     assert line.estimate == -1.0
@@ -211,7 +215,7 @@ def test_a_decision_that_turns_around_is_a_change(base, decayed):
 
 def test_shares_that_differ_are_a_change_though_one_is_undecided(base, decayed):
     """20 of 20 against 10 of 20: Fisher's p is 0.0004, and 0.005 after Holm over twelve."""
-    verdict = judge(base=base, weight_decay=answering(decayed, "joint", "n56", [1] * 10))["C5"]
+    verdict = judge("C5", base=base, weight_decay=answering(decayed, "joint", "n56", [1] * 10))["C5"]
     line = next(line for line in lines(verdict) if line.label == "joint n56")
     assert line.adjusted_p_value == pytest.approx(0.005, abs=0.001)
     assert verdict.finding.outcome == NOT_REPLICATED
@@ -230,25 +234,25 @@ def test_variants_that_were_run_for_some_sizes_are_open(base, decayed):
 
 @pytest.mark.parametrize(("runs", "outcome"), [(1, INCONCLUSIVE), (5, INCONCLUSIVE), (6, REPLICATED)])
 def test_the_long_run_of_mlt_is_counted(runs, outcome):
-    verdict = judge(grokking=long_run(*range(runs), held_out=0))["C6"]
+    verdict = judge("C6", grokking=long_run(*range(runs), held_out=0))["C6"]
     assert verdict.finding.outcome == outcome
     assert (verdict.protocol, verdict.runs) == ("the paper's", runs)
 
 
 def test_a_long_run_that_groks_refutes():
-    assert judge(grokking=long_run(*range(6), held_out=4))["C6"].finding.outcome == NOT_REPLICATED
+    assert judge("C6", grokking=long_run(*range(6), held_out=4))["C6"].finding.outcome == NOT_REPLICATED
     passing = long_run(*range(6), held_out=0).assign(paper_best_held_out=1.0)
-    assert judge(grokking=passing)["C6"].finding.outcome == NOT_REPLICATED
+    assert judge("C6", grokking=passing)["C6"].finding.outcome == NOT_REPLICATED
 
 
 def test_a_long_run_that_does_not_fit_says_nothing_for_the_claim():
-    (line,) = lines(judge(grokking=long_run(*range(6), seen=100, held_out=0))["C6"])
+    (line,) = lines(judge("C6", grokking=long_run(*range(6), seen=100, held_out=0))["C6"])
     assert (line.count, line.n) == (0, 6)
 
 
 def test_a_shorter_long_run_is_marked():
     cell = make_cell("arithmetic", MLT, learning_rate=1e-6, iterations=1000)
-    verdict = judge(grokking=long_run(*range(6), cell=cell, held_out=0))["C6"]
+    verdict = judge("C6", grokking=long_run(*range(6), cell=cell, held_out=0))["C6"]
     assert verdict.text == "replicated†"
     assert "iterations 1000 (paper: 1500000)" in verdict.protocol
     assert "learning rate" not in verdict.protocol.replace("final learning rate", "")
@@ -258,7 +262,7 @@ def test_the_long_run_is_that_of_the_paper_where_the_study_has_others():
     cell = make_cell("arithmetic", MLT, learning_rate=1e-3, iterations=1000)
     small = make_cell("arithmetic", type(MLT)(1, 1, 14, 1), iterations=1000)
     parts = [long_run(0, cell=each, held_out=4) for each in (cell, small)] + [long_run(*range(6), held_out=0)]
-    verdict = judge(grokking=pd.concat(parts, ignore_index=True))["C6"]
+    verdict = judge("C6", grokking=pd.concat(parts, ignore_index=True))["C6"]
     assert (verdict.text, verdict.runs) == ("replicated", 6)
 
 
@@ -270,7 +274,7 @@ def test_the_best_constant_answer_beyond_digits_is_nineteen():
 @pytest.mark.parametrize(("share", "outcome"), [(0.0, REPLICATED), (21 / 600, REPLICATED), (22 / 600, NOT_REPLICATED)])
 def test_operands_beyond_digits_are_held_against_a_constant(base, share, outcome):
     runs = base.assign(**{claims.OPERANDS: share})
-    verdict = judge(base=runs)["C7"]
+    verdict = judge("C7", base=runs)["C7"]
     assert verdict.finding.outcome == outcome
     assert verdict.runs == 80
 
@@ -278,7 +282,7 @@ def test_operands_beyond_digits_are_held_against_a_constant(base, share, outcome
 def test_operands_that_some_runs_were_not_asked_leave_the_claim_open(base):
     runs = base.assign(**{claims.OPERANDS: 0.0})
     runs.loc[at(runs, "arithmetic", "n56"), claims.OPERANDS] = numpy.nan
-    verdict = judge(base=runs)["C7"]
+    verdict = judge("C7", base=runs)["C7"]
     assert verdict.text == "inconclusive (not run: arithmetic n56)"
     assert verdict.runs == 60
 
