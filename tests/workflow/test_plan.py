@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections import Counter
 
 import pytest
 import yaml
 
-from capacity import configuration
+from capacity import claims, configuration
 
 SIZES = ("n14", "n28", "n56", "mlt")
 TASKS = ("arithmetic", "facts", "joint")
+RUN = ["base", "weight-decay", "grokking"]
+AGAINST_THE_PAPER = Counter(replication=1, claims=1)
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +42,19 @@ def counts(jobs):
 def test_a_plain_run_makes_every_figure_and_table_of_the_laptop_budget(clone, settings):
     planned = clone.planned()
     trained = jobs_in_all(settings, "laptop", "base")
-    assert counts(planned) == Counter(corpus=3, train=trained, evaluate=trained, tabulate=1, tabulate_task=3, draw=4)
+    assert counts(planned) == AGAINST_THE_PAPER + Counter(
+        corpus=3, train=trained, evaluate=trained, tabulate=1, tabulate_task=3, draw=4
+    )
     assert cells_trained(planned) == {(task, size) for task in TASKS for size in SIZES}
     made = {output for job in planned for output in job.outputs}
     assert {f"results/figures/{name}.pdf" for name in ("tradeoff", *TASKS)} <= made
-    assert {f"results/tables/base/summary.{kind}" for kind in ("md", "csv", "parquet")} <= made
+    kinds = ("md", "csv", "parquet")
+    assert {f"results/tables/{name}.{kind}" for name in ("base/summary", *AGAINST_THE_PAPER) for kind in kinds} <= made
 
 
 def test_the_paper_s_budget_trains_its_24_cells(clone):
     planned = clone.planned("--config", "budget=paper")
-    assert counts(planned) == Counter(
+    assert counts(planned) == AGAINST_THE_PAPER + Counter(
         corpus=3, train=24, evaluate=24, tabulate=2, tabulate_task=6, draw=4, draw_study=4
     )
     cells = {job.outputs[0].split("/seeds=")[0] for job in planned if job.rule == "train"}
@@ -116,7 +122,31 @@ def test_a_budget_can_run_a_study_of_one_s_own(clone):
         },
     )
     planned = clone.planned("--configfile", name)
-    assert counts(planned) == Counter(corpus=1, train=1, evaluate=1, tabulate=1, tabulate_task=1, draw_study=2)
+    assert counts(planned) == AGAINST_THE_PAPER + Counter(
+        corpus=1, train=1, evaluate=1, tabulate=1, tabulate_task=1, draw_study=2
+    )
+
+
+@pytest.mark.parametrize("budget", ["laptop", "paper"])
+def test_verdicts_are_made_from_the_studies_that_the_budget_runs(clone, settings, budget):
+    planned = clone.planned("results/tables/claims.md", "--config", f"budget={budget}")
+    made = {output for job in planned for output in job.outputs}
+    studies = {path.split("/")[2] for path in made if path.endswith("/runs.parquet")}
+    assert studies == set(settings["budgets"][budget]["run"])
+    assert counts(planned)["claims"] == 1
+
+
+def test_the_command_that_a_page_of_verdicts_names_runs_the_missing_study(clone):
+    command = shlex.split(claims.run_command("laptop", ["base", "grokking"]))
+    assert command[0] == "snakemake"
+    planned = clone.planned(*command[1:])
+    assert counts(planned)["tabulate"] == 2
+    assert any("iterations-1500000" in job.outputs[0] for job in planned if job.rule == "train")
+
+
+def test_the_replication_reads_the_paper_s_two_studies_alone(clone):
+    planned = clone.planned("results/tables/replication.md", *shlex.split(claims.run_command("paper", RUN))[2:])
+    assert counts(planned) == Counter(corpus=3, train=24, evaluate=24, tabulate=2, replication=1)
 
 
 BAD = {

@@ -25,7 +25,8 @@ FOLDERS = [f"results/cells/{cell}/seeds=0_1337" for cell in CELLS]
 FIGURES = ("tradeoff", *TASKS)
 NOTHING = Counter()
 DRAWN = Counter(draw=4)
-TABULATED = DRAWN + Counter(tabulate=1, tabulate_task=3)
+AGAINST_THE_PAPER = Counter(replication=1, claims=1)
+TABULATED = DRAWN + AGAINST_THE_PAPER + Counter(tabulate=1, tabulate_task=3)
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,7 @@ def test_every_promised_file_is_there(trained):
     wanted = [f"results/corpora/{task}.parquet" for task in TASKS]
     wanted += [f"{folder}/{name}" for folder in FOLDERS for name in stages]
     wanted += [f"results/tables/base/{name}" for name in tables]
+    wanted += [f"results/tables/{name}.{kind}" for name in AGAINST_THE_PAPER for kind in ("parquet", "csv", "md")]
     wanted += [f"results/figures/{figure}.{kind}" for figure in FIGURES for kind in ("pdf", "png")]
     missing = [path for path in wanted if not (trained.folder / path).is_file()]
     assert missing == []
@@ -119,6 +121,11 @@ def test_an_edit_to_the_figures_draws_again_and_nothing_else(trained, counted_ag
 def test_an_edit_to_the_tables_trains_and_evaluates_nothing(trained, counted_again):
     with edited(trained.folder / "src/capacity/tables.py"):
         assert counted_again() == TABULATED
+
+
+def test_an_edit_to_the_verdicts_judges_again_and_nothing_else(trained, counted_again):
+    with edited(trained.folder / "src/capacity/claims.py"):
+        assert counted_again() == Counter(claims=1)
 
 
 def test_an_edit_to_the_model_trains_everything_again(trained, counted_again):
@@ -216,7 +223,7 @@ def test_the_report_holds_every_figure_with_its_caption(trained):
 
 def test_parquet_files_say_where_they_come_from(trained):
     paths = [*trained.folder.glob("results/**/*.parquet")]
-    assert len(paths) == 3 + len(FOLDERS) + 3 * (1 + len(TASKS))
+    assert len(paths) == 3 + len(FOLDERS) + 3 * (1 + len(TASKS)) + len(("replication", "claims", "claims_evidence"))
     for path in paths:
         provenance = json.loads(pq.read_schema(path).metadata[b"provenance"])
         assert {"stage", "settings", "versions", "git_commit", "source_digest", "platform"} <= set(provenance), path

@@ -72,8 +72,15 @@ def tables_of_figure(wildcards):
     return {name: f"results/tables/{table}/{name}.parquet" for name in ("runs", "history", "summary")}
 
 
+def runs_of_budget(*studies):
+    """The runs of the studies that the budget runs: of all, or of those among the ones named."""
+    return [f"results/tables/{study}/runs.parquet" for study in BUDGET["run"] if study in (studies or BUDGET["run"])]
+
+
 def table_outputs():
-    return expand("results/tables/{study}/summary.md", study=BUDGET["run"])
+    """The tables of each study of the budget, and those that set its studies against the paper."""
+    against_the_paper = ["results/tables/replication.md", "results/tables/claims.md"]
+    return expand("results/tables/{study}/summary.md", study=BUDGET["run"]) + against_the_paper
 
 
 def figure_outputs():
