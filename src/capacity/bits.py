@@ -31,7 +31,7 @@ def order_bits(loss: float, floors: Floors, characters: int, stream: str) -> flo
     The rule is that of :func:`capacity.floors.order_unknown`, over the trained lines. A character of the stream is
     read at every place of a window, and each counts alike: the sum is the mean gain per character, over all windows,
     times the characters of the stream. It is not clipped: a run that does not know the lines is below 0. At most it is
-    the value for the loss ``floors.order_known``: 600.7 bits for the arithmetic of the paper.
+    the value for the loss ``floors.order_known``: 600.6 bits for the arithmetic of the paper.
 
     Args:
         loss: of the run over every row of the stream, in nats per character.
