@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy
 import pyarrow as pa
 import torch
 import yaml
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from capacity import corpus, devices, files, model
+from capacity import bits, corpus, devices, files, floors, model
 from capacity.cells import Cell, parse_cell, parse_seeds, runs_name
-from capacity.scoring import Examination, candidates_by_task
+from capacity.scoring import Candidates, Examination, Item, candidates_by_task
 from capacity.tasks import Line
 
 AVERAGED_EVALUATIONS = 20  # of the paper's 121; a run with fewer evaluations averages the same share of them
@@ -42,12 +44,16 @@ def evaluate(
         questions = len(examination.items)
         log_probability = torch.full((len(seeds), questions), math.nan)
         margin = torch.full((len(seeds), questions), math.nan)
-        for numbers, candidates in candidates_by_task(examination.items, vocabulary, cell.block).values():
+        tables = {}
+        for task, (numbers, candidates) in candidates_by_task(examination.items, vocabulary, cell.block).items():
             table = candidates.log_probabilities(parameters, heads)
             true, above = candidates.margins(table)
             log_probability[:, numbers], margin[:, numbers] = true.cpu(), above.cpu()
+            tables[task] = (numbers, candidates, table.cpu().numpy())
     scores = examination.scores(answers)
     totals = examination.totals()
+    lowest = floors.loss_floors(cell, lines)
+    characters = sum(len(line.text) for line in corpus.stream_lines(lines))
     rows = history.to_pylist()
     runs = []
     for number, seed in enumerate(seeds):
@@ -71,6 +77,11 @@ def evaluate(
             }
             for index, item in enumerate(examination.items)
         ]
+        known = {
+            task: memorized_bits(task, [examination.items[each] for each in numbers], candidates, table[number])
+            for task, (numbers, candidates, table) in tables.items()
+        }
+        order = bits.order_bits(last["stream_loss"], lowest, characters, cell.stream)
         runs.append(
             {
                 "seed": seed,
@@ -78,6 +89,9 @@ def evaluate(
                 "final": _endpoint([last], final),
                 "time_average": _averaged(evaluations[-averaged_evaluations(len(evaluations)) :], totals),
                 "paper_best": _averaged([paper_best(evaluations)], totals),
+                "bits": finite_tree(
+                    {"order": order, "arithmetic": known.get("arithmetic"), "facts": known.get("facts")}
+                ),
                 "items": items,
             }
         )
@@ -86,8 +100,35 @@ def evaluate(
         "cell": cell.name,
         "parameters": total,
         "parameters_without_positions": without_positions,
+        "stream_characters": characters,
+        "loss_floors": {"order_known": lowest.order_known, "order_unknown": lowest.order_unknown},
         "runs": runs,
     }
+
+
+def memorized_bits(
+    task: str, questions: Sequence[Item], candidates: Candidates, table: NDArray[numpy.float32]
+) -> dict[str, Any]:
+    """What :mod:`capacity.bits` says of one network's answers to the K questions of a task.
+
+    ``table`` is (K, C), natural logarithms: question k answered by candidate c of ``candidates``.
+    """
+    lines = [item.line for item in questions]
+    if task == "arithmetic":
+        return bits.arithmetic_bits(lines, candidates.answers, table)
+    variants = {}
+    for prompts in ("paper", "matched"):
+        numbers = [number for number, item in enumerate(questions) if item.prompts == prompts]
+        facts = [lines[number] for number in numbers]
+        variants[f"{prompts}_prompts"] = bits.fact_bits(facts, candidates.answers, table[numbers])
+    return variants
+
+
+def finite_tree(value: Any) -> Any:
+    """Numbers in nested mappings, for JSON: None in place of NaN, the infinities and None."""
+    if isinstance(value, Mapping):
+        return {name: finite_tree(each) for name, each in value.items()}
+    return None if value is None else finite(value)
 
 
 def averaged_evaluations(evaluations: int) -> int:

@@ -53,6 +53,11 @@ SEEN = Quantity("seen", "seen expressions right", GREY, "D", (0, (1, 1)))
 SEEN_ADDITION = Quantity("seen_addition", "seen additions right", GREEN, "^", (0, (4, 1)))
 SEEN_SUBTRACTION = Quantity("seen_subtraction", "seen subtractions right", PURPLE, "v", (0, (1, 1)))
 LOSS = Quantity("stream_loss", "loss (right axis)", GREY, "", "-")
+# Lines across a panel, on the axis of the loss; here the score is a column of the summary.
+FLOORS = (
+    Quantity("loss_floor_order_unknown", "lowest loss, order of lines unknown", GREY, "", (0, (4, 2))),
+    Quantity("loss_floor_order_known", "lowest loss, order of lines known", GREY, "", (0, (1, 2))),
+)
 
 PANELS = {"alone": ("arithmetic", "facts"), "joint": ("joint",)}
 
@@ -90,7 +95,8 @@ def tradeoff(runs: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
 def curves(task: str, runs: pd.DataFrame, history: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
     """The paper's grid for one task: accuracies and loss over the updates, a panel per cell.
 
-    Lines are means over seeds; of the held-out share every run is drawn too.
+    Lines are means over seeds; of the held-out share every run is drawn too. Thin level lines are the lowest losses
+    of the cell (:mod:`capacity.floors`).
     """
     cells = summary[summary["task"] == task]
     columns = min(2, len(cells))
@@ -104,16 +110,20 @@ def curves(task: str, runs: pd.DataFrame, history: pd.DataFrame, summary: pd.Dat
     largest_loss = float(history["stream_loss"].max())
     for axis in axes.flat[len(cells) :]:
         axis.set_visible(False)
+    floors = [floor for floor in FLOORS if cells[floor.score].notna().any()]
     several = cells.duplicated("size", keep=False).tolist()
     for number, ((_, cell), axis) in enumerate(zip(cells.iterrows(), axes.flat, strict=False)):
-        _draw_curves(axis, history[history["cell"] == cell["cell"]], quantities, largest_loss, number, columns)
+        right = _draw_curves(axis, history[history["cell"] == cell["cell"]], quantities, largest_loss, number, columns)
+        for floor in floors:
+            if pd.notna(cell[floor.score]):
+                right.axhline(cell[floor.score], color=floor.colour, linestyle=floor.dashes, linewidth=0.6)
         label = f"{cell['size']}{_dagger(cell)}: {cell['parameters']:,} parameters, {_seeds(cell['n'])}"
         axis.set_title(label + (f"\n{cell['variant']}" if several[number] else ""))
         if number >= len(cells) - columns:
             axis.set_xlabel("updates")
         if number % columns == 0:
             axis.set_ylabel("share right")
-    handles = [_handle(quantity, marks=False) for quantity in (*quantities, LOSS)]
+    handles = [_handle(quantity, marks=False) for quantity in (*quantities, LOSS, *floors)]
     figure.legend(handles=handles, loc="outside upper center", ncols=columns + 1, frameon=False, title=title)
     _footnote(figure, cells)
     return figure
@@ -150,7 +160,8 @@ def _draw_quantity(axis: Axes, quantity: Quantity, cells: pd.DataFrame, runs: pd
 
 def _draw_curves(
     axis: Axes, history: pd.DataFrame, quantities: Sequence[Quantity], largest_loss: float, number: int, columns: int
-) -> None:
+) -> Axes:
+    """The curves of one cell; returns the axis of the loss, on the right."""
     means = history.drop(columns=["cell", "task", "size", "variant"]).groupby("iteration").mean()
     right = axis.twinx()
     right.plot(means.index, means["stream_loss"], color=LOSS.colour, linewidth=1)
@@ -178,6 +189,7 @@ def _draw_curves(
     axis.yaxis.set_major_formatter(PercentFormatter(1.0))
     axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    return right
 
 
 def _parameter_axis(axis: Axes, cells: pd.DataFrame) -> None:

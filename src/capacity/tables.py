@@ -16,7 +16,7 @@ import numpy
 import pandas as pd
 import pyarrow as pa
 
-from capacity import evaluate, files, jobs, statistics
+from capacity import bits, evaluate, files, floors, jobs, statistics
 from capacity.cells import Cell, describe_departures, parse_cell, parse_seeds
 
 ORIGIN = ("git_commit", "source_digest", "device", "threads", "precision", "compile", "graph")
@@ -43,6 +43,25 @@ OUTCOMES = {
 }
 """Yes-or-no outcomes of a run: whether a score of the final iterate is at least a bound. ``generalizes`` is G_full, the
 primary endpoint."""
+
+FLOORS = ("loss_floor_order_known", "loss_floor_order_unknown", "order_bits_at_most")
+PROMPTS = ("paper_prompts", "matched_prompts")
+FACT_BITS = tuple(
+    f"fact_bits_{baseline}_{prompts}" for prompts in PROMPTS for baseline in ("list", "unigram", "uniform")
+)
+BITS = (
+    "order_bits",
+    *FACT_BITS,
+    *(f"{name}_per_parameter" for name in FACT_BITS),
+    *(f"key_specific_bits_{prompts}" for prompts in PROMPTS),
+    "arithmetic_bits_seen",
+    "arithmetic_bits_held_out",
+)
+"""Memorized bits of a run at its final iterate (:mod:`capacity.bits`): of the order of lines, of facts under each
+baseline, of which fact goes with which key, and of the answers to expressions."""
+
+MEASURES = (*(f"{endpoint}_{name}" for endpoint in ENDPOINTS for name in (*SCORES, "stream_loss")), *BITS)
+"""The columns of a run that a summary averages."""
 
 BOOTSTRAP_SEED = 0
 
@@ -73,6 +92,10 @@ def run_rows(evaluation: Mapping[str, Any], wanted: Iterable[int]) -> list[dict[
     A score or outcome that the task does not ask for is None. A diverged run counts as a failure of every outcome.
     """
     cell = parse_cell(evaluation["cell"])
+    lowest = floors.Floors(**evaluation["loss_floors"])
+    known, unknown = lowest.order_known, lowest.order_unknown
+    characters = evaluation["stream_characters"]
+    most = None if known is None else bits.order_bits(known, lowest, characters, cell.stream)
     rows = []
     for run in evaluation["runs"]:
         if run["seed"] not in wanted:
@@ -80,6 +103,7 @@ def run_rows(evaluation: Mapping[str, Any], wanted: Iterable[int]) -> list[dict[
         row = cell_columns(cell)
         row["parameters"] = evaluation["parameters"]
         row["parameters_without_positions"] = evaluation["parameters_without_positions"]
+        row |= dict(zip(FLOORS, (known, unknown, most), strict=True))
         row |= {"seed": run["seed"], "diverged": run["diverged"]}
         for endpoint in ENDPOINTS:
             measured = run[endpoint]
@@ -92,33 +116,47 @@ def run_rows(evaluation: Mapping[str, Any], wanted: Iterable[int]) -> list[dict[
         for outcome, (score, bound) in OUTCOMES.items():
             value = row[f"final_{score}"]
             row[outcome] = None if value is None else value >= bound and not run["diverged"]
+        row |= bits_columns(run["bits"], evaluation["parameters"])
         rows.append(row)
     return rows
+
+
+def bits_columns(found: Mapping[str, Any], parameters: int) -> dict[str, float | None]:
+    """The :data:`BITS` of one run; None where the task has none or the run diverged."""
+    row: dict[str, float | None] = dict.fromkeys(BITS)
+    row["order_bits"] = found["order"]
+    for split, explained in (found["arithmetic"] or {}).items():
+        row[f"arithmetic_bits_{split}"] = explained and explained["explained"]
+    for prompts, memorized in (found["facts"] or {}).items():
+        row[f"key_specific_bits_{prompts}"] = memorized["key_specific"]
+        for baseline, value in memorized["memorized"].items():
+            name = f"fact_bits_{baseline}_{prompts}"
+            row[name] = value
+            row[f"{name}_per_parameter"] = None if value is None else value / parameters
+    return row
 
 
 def runs_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Run rows as a typed frame, ordered by task, number of parameters, cell and seed."""
     frame = pd.DataFrame(list(rows))
-    fractions = [f"{endpoint}_{name}" for endpoint in ENDPOINTS for name in (*SCORES, "stream_loss")]
-    frame = frame.astype(dict.fromkeys(fractions, "float64") | dict.fromkeys(OUTCOMES, "boolean"))
+    frame = frame.astype(dict.fromkeys([*FLOORS, *MEASURES], "float64") | dict.fromkeys(OUTCOMES, "boolean"))
     return frame.sort_values(["task", "parameters", "cell", "seed"], ignore_index=True)
 
 
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     """One row per cell.
 
-    For each endpoint and score: ``_mean`` over seeds with a bootstrap interval ``_low`` to ``_high`` (empty for one
-    seed); for each outcome: ``_count`` of ``n``, its ``_share``, and Wilson's interval. ``n`` counts every run,
-    diverged ones included; ``diverged`` says how many those are.
+    For each endpoint and score, and for memorized bits: ``_mean`` over seeds with a bootstrap interval ``_low`` to
+    ``_high`` (empty for one seed); for each outcome: ``_count`` of ``n``, its ``_share``, and Wilson's interval. ``n``
+    counts every run, diverged ones included; ``diverged`` says how many those are.
     """
-    measures = [f"{endpoint}_{name}" for endpoint in ENDPOINTS for name in (*SCORES, "stream_loss")]
-    identity = [name for name in runs.columns if name not in {*measures, *OUTCOMES, "seed", "diverged"}]
+    identity = [name for name in runs.columns if name not in {*MEASURES, *OUTCOMES, "seed", "diverged"}]
     identity = [name for name in identity if not name.endswith("_iteration")]
     rows = []
     for _, group in runs.groupby("cell", sort=False):
         row = {name: group[name].iloc[0] for name in identity}
         row |= {"n": len(group), "diverged": int(group["diverged"].sum()), "seeds": _list(group["seed"])}
-        for measure in measures:
+        for measure in MEASURES:
             values = group[measure].dropna().tolist()
             interval = statistics.bootstrap_mean(values, numpy.random.default_rng(BOOTSTRAP_SEED))
             row[f"{measure}_mean"] = sum(values) / len(values) if values else None
@@ -146,7 +184,6 @@ def to_markdown(title: str, summary: pd.DataFrame) -> str:
     )
     lines = [f"# {title}", "", header, "|" + "---|" * 13]
     for row in _records(summary):
-        note = f"[{notes.index(row['departs']) + 1}]" if row["departs"] else ""
         cells = [
             row["task"],
             row["size"],
@@ -160,7 +197,7 @@ def to_markdown(title: str, summary: pd.DataFrame) -> str:
             _interval(row, "final_facts_paper_prompts"),
             _interval(row, "final_facts_matched_prompts"),
             _interval(row, "final_stream_loss"),
-            note,
+            _note(row, notes),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     lines += [
@@ -172,8 +209,46 @@ def to_markdown(title: str, summary: pd.DataFrame) -> str:
         "included: a choice made on the test set, shown for comparison.",
         "",
     ]
+    lines += _bits_section(summary, notes)
     lines += [f"[{number}] Departs from the paper's protocol: {note}.  " for number, note in enumerate(notes, 1)]
     return "\n".join(lines) + "\n"
+
+
+def _bits_section(summary: pd.DataFrame, notes: Sequence[str]) -> list[str]:
+    """Floors and memorized bits of each cell, as the second table of the page."""
+    header = (
+        "| task | size | loss | floor, order unknown | floor, order known | order bits | of at most | fact bits "
+        "| per parameter | key-specific bits | arithmetic bits, seen | arithmetic bits, held out | departs |"
+    )
+    lines = ["## Memorized bits", "", header, "|" + "---|" * 13]
+    for row in _records(summary):
+        cells = [
+            row["task"],
+            row["size"],
+            _interval(row, "final_stream_loss"),
+            _number(row["loss_floor_order_unknown"], 4),
+            _number(row["loss_floor_order_known"], 4),
+            _interval(row, "order_bits", 1),
+            _number(row["order_bits_at_most"], 1),
+            _interval(row, "fact_bits_unigram_matched_prompts", 1),
+            _interval(row, "fact_bits_unigram_matched_prompts_per_parameter"),
+            _interval(row, "key_specific_bits_matched_prompts", 1),
+            _interval(row, "arithmetic_bits_seen", 1),
+            _interval(row, "arithmetic_bits_held_out", 1),
+            _note(row, notes),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return [
+        *lines,
+        "",
+        "Floors, in nats per character: the lowest loss of a rule that knows every trained line and not their order, "
+        "and the lowest of anything that reads the windows. Order bits: how far the loss lies below the first, over "
+        "the whole stream; below zero where a network does not know the lines. Fact bits: saved against a code for "
+        "the answers by the frequencies of their characters, on matched prompts. Key-specific bits: which answer goes "
+        "with which key. Arithmetic bits: saved against the distribution of the answers to the same operation. Means "
+        "over the runs that did not diverge, at the final iterate. The other baselines are in the CSV file.",
+        "",
+    ]
 
 
 def history_frame(history: pa.Table, cell: Cell, wanted: Iterable[int]) -> pd.DataFrame:
@@ -195,11 +270,17 @@ def _list(seeds: Iterable[int]) -> str:
     return " ".join(str(seed) for seed in seeds)
 
 
-def _interval(row: Mapping[str, Any], measure: str) -> str:
-    mean, low, high = (row[f"{measure}_{part}"] for part in ("mean", "low", "high"))
-    if pd.isna(mean):
-        return "-"
-    return f"{mean:.3f}" + ("" if pd.isna(low) else f" [{low:.3f}, {high:.3f}]")
+def _interval(row: Mapping[str, Any], measure: str, digits: int = 3) -> str:
+    mean, low, high = (_number(row[f"{measure}_{part}"], digits) for part in ("mean", "low", "high"))
+    return mean if low == "-" else f"{mean} [{low}, {high}]"
+
+
+def _note(row: Mapping[str, Any], notes: Sequence[str]) -> str:
+    return f"[{notes.index(row['departs']) + 1}]" if row["departs"] else ""
+
+
+def _number(value: float, digits: int) -> str:
+    return "-" if pd.isna(value) else f"{value:.{digits}f}"
 
 
 def _outcome(row: Mapping[str, Any], outcome: str) -> str:

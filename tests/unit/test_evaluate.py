@@ -10,12 +10,12 @@ import torch
 import yaml
 from safetensors.torch import save_file
 
-from capacity import corpus, evaluate, files, model, train
+from capacity import bits, corpus, evaluate, files, floors, model, train
 from capacity.cells import make_cell
 from capacity.evaluate import averaged_evaluations, check, load_weights, paper_best
 from capacity.protocol import Size
 from capacity.randomness import initialisation_generator
-from capacity.scoring import Examination
+from capacity.scoring import Examination, candidates_by_task
 
 CELL = make_cell("joint", Size(1, 1, 8, 1), facts=3, iterations=600, evaluation_interval=200)
 SEEDS = (0, 7)
@@ -113,6 +113,70 @@ def test_items_say_what_each_network_answered(evaluated, lines, stack):
     assert first != second
 
 
+def test_an_evaluation_says_how_low_the_loss_of_its_stream_can_be(evaluated, lines):
+    lowest = floors.loss_floors(CELL, lines)
+    found = {"order_known": lowest.order_known, "order_unknown": lowest.order_unknown}
+    assert evaluated["loss_floors"] == found
+    assert evaluated["stream_characters"] == 196 * 9 + sum(len(line.text) for line in lines if line.task == "facts")
+
+
+def test_the_bits_of_a_run_follow_from_its_items_and_its_loss(evaluated):
+    """The random networks know nothing of the order: their loss of 3 nats per character lies above the floor."""
+    for run in evaluated["runs"]:
+        order = (evaluated["loss_floors"]["order_unknown"] - 3.0) / math.log(2) * evaluated["stream_characters"]
+        assert run["bits"]["order"] == pytest.approx(order)
+        items = run["items"]
+        for split, found in run["bits"]["arithmetic"].items():
+            chosen = [item for item in items if item["task"] == "arithmetic" and item["split"] == split]
+            length = -sum(item["log_probability"] for item in chosen) / math.log(2)
+            assert found["code_length"] == pytest.approx(length, rel=1e-5)
+            assert 0 <= found["explained"] < found["baseline"]
+        for prompts in ("paper", "matched"):
+            chosen = [item for item in items if item["task"] == "facts" and item["prompts"] == prompts]
+            lengths = [-item["log_probability"] / math.log(2) for item in chosen]
+            found = run["bits"]["facts"][f"{prompts}_prompts"]
+            assert found["code_length"] == pytest.approx(sum(lengths), rel=1e-5)
+            saved = sum(max(0.0, math.log2(3) - length) for length in lengths)
+            assert found["memorized"]["list"] == pytest.approx(saved)
+    first, second = (run["bits"]["facts"]["paper_prompts"] for run in evaluated["runs"])
+    assert first["key_specific"] != second["key_specific"]
+
+
+def test_key_specific_bits_compare_questions_of_one_kind_of_prompt(evaluated, lines, stack):
+    vocabulary = corpus.vocabulary(lines)
+    examination = Examination(lines, vocabulary, CELL.block)
+    numbers, candidates = candidates_by_task(examination.items, vocabulary, CELL.block)["facts"]
+    table = candidates.log_probabilities(stack, CELL.size.heads).numpy()
+    kinds = [examination.items[number].prompts for number in numbers]
+    assert kinds == ["paper"] * 3 + ["matched"] * 3
+    for number, run in enumerate(evaluated["runs"]):
+        for prompts, rows in (("paper", slice(0, 3)), ("matched", slice(3, 6))):
+            expected = bits.key_specific_bits(table[number, rows], range(3))
+            assert run["bits"]["facts"][f"{prompts}_prompts"]["key_specific"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("task", "without"), [("arithmetic", "facts"), ("facts", "arithmetic")])
+def test_a_task_alone_has_no_bits_of_the_other_and_no_order_bits_where_lines_stand_alone(task, without):
+    cell = make_cell(task, Size(1, 1, 8, 1), facts=3, iterations=600, stream="aligned")
+    lines = corpus.build(cell)
+    vocabulary = corpus.vocabulary(lines)
+    parameters = model.initialise(cell.size, len(vocabulary), cell.block, [initialisation_generator(0)])
+    history = make_history(Examination(lines, vocabulary, cell.block).totals(), 2, seeds=(0,))
+    found = evaluate.evaluate(cell, lines, (0,), parameters, train.history_table(history))
+    known = found["runs"][0]["bits"]
+    assert known[without] is None
+    assert known[task] is not None
+    assert known["order"] is None
+    assert found["loss_floors"]["order_known"] is None
+    assert found["loss_floors"]["order_unknown"] > 0
+    check(found | {"provenance": evaluated_provenance(cell)}, "evaluation.json")
+
+
+def evaluated_provenance(cell):
+    training = files.provenance("train", cell.settings(), cell=cell.name, seeds=[0])
+    return files.provenance("evaluate", cell.settings(), seeds=[0], training=training)
+
+
 def test_the_final_endpoint_is_the_last_evaluation(evaluated):
     for run in evaluated["runs"]:
         final = run["final"]
@@ -187,6 +251,11 @@ def test_a_network_that_is_not_finite_has_diverged_and_can_still_be_written(
     assert diverged["final"]["stream_loss"] is None
     assert {item["log_probability"] for item in diverged["items"]} == {None}
     assert {item["margin"] for item in diverged["items"]} == {None}
+    assert whole["bits"] == evaluated["runs"][0]["bits"]
+    assert diverged["bits"]["order"] is None
+    assert diverged["bits"]["arithmetic"]["held_out"]["explained"] is None
+    assert set(diverged["bits"]["facts"]["paper_prompts"]["memorized"].values()) == {None}
+    assert diverged["bits"]["facts"]["matched_prompts"]["key_specific"] is None
     assert diverged["final"]["scores"]["seen"]["correct"] < 196 // 10
 
 
@@ -245,6 +314,19 @@ VIOLATIONS = [
     (("runs", 0, "paper_best", "scores", "seen"), "fraction", 1.01),
     (("runs", 0, "paper_best", "scores", "seen"), "correct", -1),
     (("runs", 0, "paper_best", "scores", "seen"), "total", DELETED),
+    (("stream_characters",), None, 0),
+    (("loss_floors",), "order_known", -0.5),
+    (("loss_floors",), "order_unknown", DELETED),
+    (("runs", 0), "bits", DELETED),
+    (("runs", 0, "bits"), "words", 1.0),
+    (("runs", 0, "bits"), "order", "many"),
+    (("runs", 0, "bits", "arithmetic"), "held_out", DELETED),
+    (("runs", 0, "bits", "arithmetic", "seen"), "explained", -1.0),
+    (("runs", 0, "bits", "arithmetic", "seen"), "baseline", None),
+    (("runs", 0, "bits", "facts"), "paper_prompts", None),
+    (("runs", 0, "bits", "facts", "paper_prompts"), "code_length", -1.0),
+    (("runs", 0, "bits", "facts", "paper_prompts", "memorized"), "unigram", DELETED),
+    (("runs", 0, "bits", "facts", "paper_prompts", "memorized"), "uniform", -1.0),
     (("runs", 0), "items", []),
     (("runs", 0, "items", 5), "task", "joint"),
     (("runs", 0, "items", 5), "split", "test"),

@@ -267,6 +267,38 @@ def test_curves_draw_means_over_seeds_and_each_run_of_the_held_out_share(four):
     assert list(held_out[-1].get_ydata()) == pytest.approx(list(means))
 
 
+def floors_of(panel):
+    """The level lines on the axis of the loss that shares a place with a panel."""
+    right = next(axis for axis in panel.figure.axes if axis is not panel and axis.bbox.bounds == panel.bbox.bounds)
+    return [float(line.get_ydata()[0]) for line in right.lines if len(set(line.get_ydata())) == 1]
+
+
+def test_curves_show_the_floors_of_each_cell(four):
+    study = Study(four.cells)
+    study.summary.loc[study.summary["size"] == "n28", "loss_floor_order_known"] = 0.125
+    figure = study.draw("arithmetic")
+    panels = {axis.get_title().split("†")[0].split(":")[0]: axis for axis in figure.axes if axis.get_title()}
+    assert {name: floors_of(panel) for name, panel in panels.items()} == {
+        "n14": [0.75, 0.25],
+        "n20": [0.75, 0.25],
+        "n28": [0.75, 0.125],
+    }
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert [label for label in labels if "lowest loss" in label] == [
+        "lowest loss, order of lines unknown",
+        "lowest loss, order of lines known",
+    ]
+
+
+def test_a_floor_that_no_cell_has_is_not_in_the_legend(four):
+    study = Study(four.cells)
+    study.summary["loss_floor_order_known"] = math.nan
+    figure = study.draw("facts")
+    assert floors_of(figure.axes[0]) == [0.75]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert [label for label in labels if "lowest loss" in label] == ["lowest loss, order of lines unknown"]
+
+
 def test_cells_of_one_size_are_told_apart_by_their_variant():
     cells = [make_cell("facts", SIZES["n14"]), make_cell("facts", SIZES["n14"], weight_decay=0.1)]
     figure = Study(cells).draw("facts")

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 import pyarrow as pa
 import pytest
-from handmade import endpoint, evaluation, frames, history_rows, run, score
+from handmade import bits, endpoint, evaluation, frames, history_rows, run, score
 
 from capacity import files, tables
 from capacity.cells import format_seeds, make_cell
@@ -185,7 +185,9 @@ def test_cells_that_depart_alike_share_a_note():
     other = make_cell("arithmetic", SIZES["n56"], iterations=3000)
     unlike = make_cell("arithmetic", Size(1, 1, 20, 1))
     page = tables.to_markdown("A study", frames([evaluation(c, [run(c, 0)]) for c in (SHORT, other, unlike)])[1])
-    assert page.count("| [1] |") + page.count("| [2] |") == 3
+    rows = [line for line in page.splitlines() if line.endswith(("| [1] |", "| [2] |"))]
+    assert len(rows) == 2 * 3
+    assert [line.split("|")[-2] for line in rows[:3]] == [line.split("|")[-2] for line in rows[3:]]
     assert page.count("Departs from the paper's protocol: iterations 3000 (paper: 30000)") == 1
     assert page.count("Departs from the paper's protocol: size not in the paper") == 1
 
@@ -200,8 +202,75 @@ def test_the_paper_s_own_variant_is_not_marked():
 def test_every_row_of_the_page_has_the_columns_of_its_header():
     evaluations = [evaluation(cell, [run(cell, 0), run(cell, 1)]) for cell in (PAPER, RECALL, BOTH, SHORT)]
     rows = [line for line in tables.to_markdown("A study", frames(evaluations)[1]).splitlines() if line.startswith("|")]
-    assert len(rows) == 2 + 4
+    assert len(rows) == 2 * (2 + 4)
     assert {line.count("|") for line in rows} == {14}
+
+
+def test_every_run_has_the_bits_of_its_task():
+    """100 bits of order; 250 of facts against the list, and 2 and 4 times that against the other codes."""
+    runs, _ = frames([evaluation(cell, [run(cell, 0)]) for cell in (PAPER, RECALL, BOTH)])
+    arithmetic, facts, joint = (runs[runs["task"] == task].iloc[0] for task in ("arithmetic", "facts", "joint"))
+    for row in (arithmetic, facts, joint):
+        assert row["order_bits"] == 100
+        # (0.75 - 0.25) nats per character of 1,764
+        assert row["order_bits_at_most"] == pytest.approx(0.5 / math.log(2) * 1764)
+        assert (row["loss_floor_order_unknown"], row["loss_floor_order_known"]) == (0.75, 0.25)
+    for row in (arithmetic, joint):
+        assert (row["arithmetic_bits_seen"], row["arithmetic_bits_held_out"]) == (600, 6)
+    for row in (facts, joint):
+        for prompts in ("paper_prompts", "matched_prompts"):
+            assert row[f"key_specific_bits_{prompts}"] == 125
+            for baseline, value in (("list", 250), ("unigram", 500), ("uniform", 1000)):
+                assert row[f"fact_bits_{baseline}_{prompts}"] == value
+                assert row[f"fact_bits_{baseline}_{prompts}_per_parameter"] == value / row["parameters"]
+    assert arithmetic[list(tables.FACT_BITS)].isna().all()
+    assert facts[["arithmetic_bits_seen", "arithmetic_bits_held_out"]].isna().all()
+
+
+def test_bits_come_from_their_own_prompts():
+    one = run(RECALL, 0)
+    one["bits"]["facts"] = {
+        "paper_prompts": bits(RECALL, memorized=1.0)["facts"]["paper_prompts"],
+        "matched_prompts": bits(RECALL, memorized=8.0)["facts"]["paper_prompts"],
+    }
+    row = tables.run_rows(evaluation(RECALL, [one]), {0})[0]
+    assert (row["fact_bits_list_paper_prompts"], row["fact_bits_list_matched_prompts"]) == (1, 8)
+    assert (row["key_specific_bits_paper_prompts"], row["key_specific_bits_matched_prompts"]) == (0.5, 4)
+
+
+def test_bits_are_averaged_over_the_runs_that_did_not_diverge():
+    runs = [run(BOTH, seed) for seed in (0, 1)] + [run(BOTH, 2, loss=None, diverged=True)]
+    runs[1]["bits"] = bits(BOTH, order=-50.0, explained=300.0, memorized=50.0)
+    found, summary = frames([evaluation(BOTH, runs)])
+    assert found[list(tables.BITS)].iloc[2].isna().all()
+    row = summary.iloc[0]
+    assert (row["n"], row["diverged"]) == (3, 1)
+    assert row["order_bits_mean"] == 25
+    assert row["order_bits_low"] < 25 < row["order_bits_high"]
+    assert row["fact_bits_list_matched_prompts_mean"] == 150
+    assert row["fact_bits_list_matched_prompts_per_parameter_mean"] == pytest.approx(150 / row["parameters"])
+    assert row["arithmetic_bits_seen_mean"] == 450
+    assert (row["loss_floor_order_unknown"], row["loss_floor_order_known"]) == (0.75, 0.25)
+
+
+def test_a_cell_whose_runs_all_diverged_has_no_bits_and_a_page():
+    runs = [run(BOTH, seed, loss=None, diverged=True, seen=0, held_out=0, facts=0) for seed in (0, 1)]
+    _, summary = frames([evaluation(BOTH, runs)])
+    assert summary[[f"{name}_mean" for name in tables.BITS]].isna().all(axis=None)
+    page = tables.to_markdown("A study", summary)
+    assert "2 (2 diverged)" in page
+    assert "| joint | n14 | - | 0.7500 | 0.2500 | - | 1272.5 | - | - | - | - | - |  |" in page
+
+
+def test_a_stream_without_an_order_has_no_floor_and_no_bits_of_it():
+    cell = make_cell("arithmetic", SIZES["n14"], stream="aligned")
+    found = evaluation(cell, [run(cell, 0)])
+    found["loss_floors"]["order_known"] = None
+    found["runs"][0]["bits"]["order"] = None
+    runs, summary = frames([found, evaluation(PAPER, [run(PAPER, 0)])])
+    aligned = runs[runs["cell"] == cell.name]
+    assert aligned[["order_bits", "order_bits_at_most", "loss_floor_order_known"]].isna().all(axis=None)
+    assert "| 0.500 | 0.7500 | - | - | - |" in tables.to_markdown("A study", summary)
 
 
 CONFIG = {
