@@ -20,7 +20,7 @@ import yaml
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from capacity import corpus, devices, files, model
+from capacity import corpus, devices, files, model, operands
 from capacity.cells import Cell, parse_cell, parse_seeds, runs_name
 from capacity.scoring import Examination, candidates_by_task
 from capacity.tasks import Line
@@ -46,6 +46,7 @@ def evaluate(
             table = candidates.log_probabilities(parameters, heads)
             true, above = candidates.margins(table)
             log_probability[:, numbers], margin[:, numbers] = true.cpu(), above.cpu()
+        beyond_digits = operands.evaluate(parameters, heads, lines, vocabulary, cell.block)
     scores = examination.scores(answers)
     totals = examination.totals()
     rows = history.to_pylist()
@@ -79,6 +80,7 @@ def evaluate(
                 "time_average": _averaged(evaluations[-averaged_evaluations(len(evaluations)) :], totals),
                 "paper_best": _averaged([paper_best(evaluations)], totals),
                 "items": items,
+                "operands": beyond_digits[number],
             }
         )
     total, without_positions = model.count_parameters(cell.size, len(vocabulary), cell.block)
@@ -86,6 +88,7 @@ def evaluate(
         "cell": cell.name,
         "parameters": total,
         "parameters_without_positions": without_positions,
+        "operand_baselines": operands.baselines(lines),
         "runs": runs,
     }
 

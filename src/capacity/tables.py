@@ -16,7 +16,7 @@ import numpy
 import pandas as pd
 import pyarrow as pa
 
-from capacity import evaluate, files, jobs, statistics
+from capacity import evaluate, files, jobs, operands, statistics
 from capacity.cells import Cell, describe_departures, parse_cell, parse_seeds
 
 ORIGIN = ("git_commit", "source_digest", "device", "threads", "precision", "compile", "graph")
@@ -89,6 +89,7 @@ def run_rows(evaluation: Mapping[str, Any], wanted: Iterable[int]) -> list[dict[
             for score in SCORES:
                 found = measured["scores"].get(score)
                 row[f"{endpoint}_{score}"] = None if found is None else found["fraction"]
+        row |= operands.columns(run["operands"], evaluation["operand_baselines"])
         for outcome, (score, bound) in OUTCOMES.items():
             value = row[f"final_{score}"]
             row[outcome] = None if value is None else value >= bound and not run["diverged"]
@@ -100,6 +101,7 @@ def runs_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Run rows as a typed frame, ordered by task, number of parameters, cell and seed."""
     frame = pd.DataFrame(list(rows))
     fractions = [f"{endpoint}_{name}" for endpoint in ENDPOINTS for name in (*SCORES, "stream_loss")]
+    fractions += [*operands.MEASURES, *operands.BASELINES]
     frame = frame.astype(dict.fromkeys(fractions, "float64") | dict.fromkeys(OUTCOMES, "boolean"))
     return frame.sort_values(["task", "parameters", "cell", "seed"], ignore_index=True)
 
@@ -112,6 +114,7 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     diverged ones included; ``diverged`` says how many those are.
     """
     measures = [f"{endpoint}_{name}" for endpoint in ENDPOINTS for name in (*SCORES, "stream_loss")]
+    measures += operands.MEASURES
     identity = [name for name in runs.columns if name not in {*measures, *OUTCOMES, "seed", "diverged"}]
     identity = [name for name in identity if not name.endswith("_iteration")]
     rows = []

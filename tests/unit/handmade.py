@@ -57,7 +57,7 @@ def run(cell: Cell, seed: int, loss: float | None = 0.5, diverged: bool = False,
         "margin": 2.0,
     }
     ends = {name: dict(found) for name in ("final", "time_average", "paper_best")}
-    return {"seed": seed, "diverged": diverged, **ends, "items": [item]}
+    return {"seed": seed, "diverged": diverged, **ends, "items": [item], "operands": None}
 
 
 def evaluation(cell: Cell, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -70,6 +70,7 @@ def evaluation(cell: Cell, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "cell": cell.name,
         "parameters": total,
         "parameters_without_positions": without_positions,
+        "operand_baselines": None,
         "runs": [dict(one) for one in runs],
         "provenance": files.provenance("evaluate", cell.settings(), seeds=seeds, training=training),
     }
