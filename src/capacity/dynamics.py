@@ -15,7 +15,7 @@ counts and is counted: it was watched to the end and did nothing. ``t_lose`` is 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 

@@ -6,14 +6,14 @@ Colours are Okabe and Ito's, which stay apart for colour-blind readers.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from capacity import files
+from capacity import files, protocol
 
 FULL_WIDTH = 7.0  # inches: a page of two columns; one column is half of it
 STYLE: dict[Any, Any] = {
@@ -41,6 +41,41 @@ def dagger(cell: pd.Series) -> str:
 def count_seeds(count: int) -> str:
     """``1 seed``, ``3 seeds``."""
     return f"{count} seed" + ("s" if count != 1 else "")
+
+
+Cells = list["pd.Series[Any]"]
+
+
+def expression_cells(figure: str, summary: pd.DataFrame) -> dict[str, Cells]:
+    """The rows of a summary whose task has arithmetic, by task. Raises ValueError for the figure if there are none."""
+    found = {
+        task: [cell for _, cell in summary[summary["task"] == task].iterrows()]
+        for task in protocol.TASKS
+        if task != "facts" and (summary["task"] == task).any()
+    }
+    if not found:
+        trained = ", ".join(summary["task"].unique()) or "nothing"
+        raise ValueError(f"figure {figure!r}: this study has no arithmetic or joint cells; it trains {trained}")
+    return found
+
+
+def in_rows(cells: Mapping[str, Cells], columns: int) -> list[tuple[str, Cells]]:
+    """Cells in rows of at most so many, each of one task."""
+    return [
+        (task, each[first : first + columns]) for task, each in cells.items() for first in range(0, len(each), columns)
+    ]
+
+
+def is_one_of_several(cell: pd.Series, cells: Cells) -> bool:
+    """Whether other cells among those have its size, so that only its variant tells it apart."""
+    return sum(bool(other["size"] == cell["size"]) for other in cells) > 1
+
+
+def cell_title(cell: pd.Series, cells: Cells) -> str:
+    """What tells a cell from the others of its task; two lines, so that four stand side by side."""
+    name = f"{cell['task']}, {cell['size']}{dagger(cell)}"
+    seeds = count_seeds(cell["n"]) + (f", {cell['diverged']} diverged" if cell["diverged"] else "")
+    return f"{name}\n{cell['variant'] if is_one_of_several(cell, cells) else seeds}"
 
 
 def footnote(figure: Figure, cells: pd.DataFrame) -> None:

@@ -259,5 +259,10 @@ def read_frame(path: str | Path) -> pd.DataFrame:
     return pd.DataFrame(files.read_parquet(path).to_pandas())
 
 
+def read_frames(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """Frames below one another: those of some tasks of a study as one."""
+    return pd.concat([read_frame(path) for path in paths], ignore_index=True)
+
+
 if __name__ == "__main__":
     main()
