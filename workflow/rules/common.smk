@@ -39,6 +39,7 @@ wildcard_constraints:
     study=r"[a-z][a-z0-9-]*",
     task=r"arithmetic|facts|joint",
     figure=r"tradeoff|arithmetic|facts|joint",
+    table=r"[a-z][a-z0-9-]*(/(arithmetic|facts|joint))?",
 
 
 def digest(stage):
@@ -72,8 +73,15 @@ def tables_of_figure(wildcards):
     return {name: f"results/tables/{table}/{name}.parquet" for name in ("runs", "history", "summary")}
 
 
+def tables_of_tasks(wildcards, name):
+    """A table of each task with arithmetic of a study."""
+    study = wildcards.get("study", jobs.MAIN_STUDY)
+    return [f"results/tables/{study}/{task}/{name}.parquet" for task in PLAN.expression_tasks(study)]
+
+
 def table_outputs():
-    return expand("results/tables/{study}/summary.md", study=BUDGET["run"])
+    names = ("summary.md", "dynamics.md", "items.parquet")
+    return expand("results/tables/{study}/{name}", study=BUDGET["run"], name=names)
 
 
 def figure_outputs():
