@@ -95,7 +95,8 @@ def _draw_cell(axes: Sequence[Axes], cell: pd.Series, history: pd.DataFrame, run
     states, share, margin = axes
     history = history.sort_values(["seed", "iteration"])
     order = runs.sort_values(["t_gen", "seed"])["seed"].tolist()
-    _draw_states(states, history, order)
+    if order:
+        _draw_states(states, history, order)
     for axis, column in ((share, "held_out"), (margin, "held_out_margin")):
         for _, run in history.groupby("seed"):
             axis.plot(run["iteration"], run[column], color=ORANGE, linewidth=0.5, alpha=0.5)
@@ -105,6 +106,8 @@ def _draw_cell(axes: Sequence[Axes], cell: pd.Series, history: pd.DataFrame, run
         events = times.dropna()
         share.plot(events, numpy.ones(len(events)), mark, color="black", markerfacecolor=face, markersize=3, zorder=4)
     share.set_ylim(-0.04, 1.12)
+    states.set_yticks([])
+    states.spines[:].set_visible(False)
     share.yaxis.set_major_formatter(PercentFormatter(1.0))
     margin.axhline(0, color="black", linewidth=0.5)
     for axis in axes:
@@ -127,8 +130,6 @@ def _draw_states(axis: Axes, history: pd.DataFrame, order: list[int]) -> None:
     axis.pcolormesh(edges, rows, table.to_numpy(dtype=float), cmap=colours, vmin=-0.5, vmax=2.5, rasterized=True)
     axis.hlines(rows[1:-1], edges[0], edges[-1], color="white", linewidth=min(0.5, 8 / len(order)))
     axis.set_ylim(len(order), 0)
-    axis.set_yticks([])
-    axis.spines[:].set_visible(False)
 
 
 def _draw_survival(axis: Axes, cells: Cells, runs: pd.DataFrame) -> None:
