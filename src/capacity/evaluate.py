@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from capacity import bits, corpus, devices, files, floors, model
+from capacity import bits, corpus, devices, files, floors, model, operands
 from capacity.cells import Cell, parse_cell, parse_seeds, runs_name
 from capacity.scoring import Candidates, Examination, Item, candidates_by_task
 from capacity.tasks import Line
@@ -50,6 +50,7 @@ def evaluate(
             true, above = candidates.margins(table)
             log_probability[:, numbers], margin[:, numbers] = true.cpu(), above.cpu()
             tables[task] = (numbers, candidates, table.cpu().numpy())
+        beyond_digits = operands.evaluate(parameters, heads, lines, vocabulary, cell.block)
     scores = examination.scores(answers)
     totals = examination.totals()
     lowest = floors.loss_floors(cell, lines)
@@ -93,6 +94,7 @@ def evaluate(
                     {"order": order, "arithmetic": known.get("arithmetic"), "facts": known.get("facts")}
                 ),
                 "items": items,
+                "operands": beyond_digits[number],
             }
         )
     total, without_positions = model.count_parameters(cell.size, len(vocabulary), cell.block)
@@ -102,6 +104,7 @@ def evaluate(
         "parameters_without_positions": without_positions,
         "stream_characters": characters,
         "loss_floors": {"order_known": lowest.order_known, "order_unknown": lowest.order_unknown},
+        "operand_baselines": operands.baselines(lines),
         "runs": runs,
     }
 

@@ -1,13 +1,12 @@
-"""Stage 5: figures, drawn from tables alone.
+"""Stage 5: the trade-off and the curves of training, drawn from tables alone.
 
-Colours are Okabe and Ito's, which stay apart for colour-blind readers; a quantity keeps its colour and mark in every
-figure. Hollow marks and a dagger say that a cell departs from the paper's protocol.
+A quantity keeps its colour and mark in every figure. Hollow marks and a dagger say that a cell departs from the paper's
+protocol.
 """
 
 from __future__ import annotations
 
 import argparse
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,24 +19,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 
-from capacity import files, tables
-
-FULL_WIDTH = 7.0  # inches: a page of two columns; one column is half of it
-STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
-    "axes.spines.top": False,
-    "pdf.fonttype": 42,  # whole TrueType fonts: embedded, and text that can be searched
-    "figure.dpi": 200,
-    "figure.constrained_layout.use": True,
-}
-
-BLUE, ORANGE, GREEN, PURPLE, SKY, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#7F7F7F"
+from capacity import tables
+from capacity.plotting import (
+    BLUE,
+    FULL_WIDTH,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    STYLE,
+    count_seeds,
+    dagger,
+    footnote,
+    save,
+)
 
 
 class Quantity:
@@ -88,7 +83,7 @@ def tradeoff(runs: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
         label = "hollow: not the paper's protocol"
         handles.append(Line2D([], [], color="black", marker="o", markerfacecolor="white", linestyle="", label=label))
     figure.legend(handles=handles, loc="outside upper center", ncols=len(panels) + 1, frameon=False, title=title)
-    _footnote(figure, summary)
+    footnote(figure, summary)
     return figure
 
 
@@ -117,7 +112,7 @@ def curves(task: str, runs: pd.DataFrame, history: pd.DataFrame, summary: pd.Dat
         for floor in floors:
             if pd.notna(cell[floor.score]):
                 right.axhline(cell[floor.score], color=floor.colour, linestyle=floor.dashes, linewidth=0.6)
-        label = f"{cell['size']}{_dagger(cell)}: {cell['parameters']:,} parameters, {_seeds(cell['n'])}"
+        label = f"{cell['size']}{dagger(cell)}: {cell['parameters']:,} parameters, {count_seeds(cell['n'])}"
         axis.set_title(label + (f"\n{cell['variant']}" if several[number] else ""))
         if number >= len(cells) - columns:
             axis.set_xlabel("updates")
@@ -125,7 +120,7 @@ def curves(task: str, runs: pd.DataFrame, history: pd.DataFrame, summary: pd.Dat
             axis.set_ylabel("share right")
     handles = [_handle(quantity, marks=False) for quantity in (*quantities, LOSS, *floors)]
     figure.legend(handles=handles, loc="outside upper center", ncols=columns + 1, frameon=False, title=title)
-    _footnote(figure, cells)
+    footnote(figure, cells)
     return figure
 
 
@@ -229,44 +224,6 @@ def _handle(quantity: Quantity, marks: bool = True) -> Line2D:
     return Line2D(
         [], [], color=quantity.colour, marker=mark, linestyle=quantity.dashes, markersize=4, label=quantity.label
     )
-
-
-def _dagger(cell: pd.Series) -> str:
-    return "" if cell["published"] else "†"
-
-
-def _seeds(count: int) -> str:
-    return f"{count} seed" + ("s" if count != 1 else "")
-
-
-def _footnote(figure: Figure, cells: pd.DataFrame) -> None:
-    """What departs from the paper's protocol, under the figure."""
-    departing = cells[~cells["published"]]
-    if departing.empty:
-        return
-    notes: dict[str, list[str]] = {}
-    for _, cell in departing.iterrows():
-        notes.setdefault(cell["departs"], []).append(f"{cell['task']} {cell['size']}")
-    text = "† Not the paper's protocol. " + " ".join(f"{_names(names)}: {note}." for note, names in notes.items())
-    width = int(figure.get_size_inches()[0] * 20)
-    figure.supxlabel("\n".join(textwrap.wrap(text, width)), x=0.01, ha="left", fontsize=6)
-
-
-def _names(names: Sequence[str]) -> str:
-    """``arithmetic n14, n28; facts n14``: names gathered by task."""
-    by_task: dict[str, list[str]] = {}
-    for name in names:
-        task, size = name.split(" ")
-        by_task.setdefault(task, []).append(size)
-    return "; ".join(f"{task} {', '.join(dict.fromkeys(sizes))}" for task, sizes in by_task.items())
-
-
-def save(figure: Figure, pdf: Path, png: Path) -> None:
-    """The same figure as PDF and PNG, without dates, so that the same data give the same bytes."""
-    with files.atomic(pdf) as temporary:
-        figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
-    with files.atomic(png) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
 def draw(name: str, runs: pd.DataFrame, history: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:

@@ -13,6 +13,7 @@ from capacity.cells import Cell, describe_departures, format_seeds, parse_cell, 
 from capacity.configuration import Study
 
 MAIN_STUDY = "base"
+EXPRESSION_TASKS = ("arithmetic", "joint")  # those with arithmetic, and so with held-out expressions
 RECORD = "run.json"  # written last, so a folder that has one is whole
 
 
@@ -51,6 +52,15 @@ class Plan:
     def files_of(self, table: str, kind: str) -> list[str]:
         """The ``evaluation`` or ``history`` files of a table."""
         return [job[kind] for job in self.jobs_of(table)]
+
+    def expression_tasks(self, study: str) -> list[str]:
+        """The tasks with arithmetic of a study. Raises ValueError if there is no such study, or no such task in it."""
+        if study not in self.studies:
+            raise ValueError(f"study {study!r} is not one of {', '.join(self.studies)}")
+        found = [task for task in tasks_of(self.studies[study]) if task in EXPRESSION_TASKS]
+        if not found:
+            raise ValueError(f"study {study!r} has no {' or '.join(EXPRESSION_TASKS)} cells")
+        return found
 
     def title(self, study: str) -> str:
         """The title of a study; empty if the configuration has none of that name."""
@@ -117,9 +127,18 @@ def trained_jobs(folder: Path) -> Iterable[tuple[int, ...]]:
         yield parse_seeds(path.parent.name.removeprefix("seeds="))
 
 
+def tasks_of(study: Study) -> list[str]:
+    """The tasks that a study trains, in the paper's order."""
+    trained = {cell.task for cell in study.cells.values()}
+    return [task for task in protocol.TASKS if task in trained]
+
+
 def figure_paths(study: Study) -> list[str]:
-    """The figures of a study: the trade-off, and the curves of each task it trains."""
-    tasks = {cell.task for cell in study.cells.values()}
+    """The figures of a study: the trade-off, the curves of each task it trains, and with arithmetic its dynamics and
+    answers."""
+    tasks = tasks_of(study)
     folder = "results/figures" if study.name == MAIN_STUDY else f"results/figures/{study.name}"
-    names = ["tradeoff", *(task for task in protocol.TASKS if task in tasks)]
+    names = ["tradeoff", *tasks]
+    if set(tasks).intersection(EXPRESSION_TASKS):
+        names += ["dynamics", "answers"]
     return [f"{folder}/{name}.pdf" for name in names]

@@ -16,7 +16,7 @@ import numpy
 import pandas as pd
 import pyarrow as pa
 
-from capacity import bits, evaluate, files, floors, jobs, statistics
+from capacity import bits, evaluate, files, floors, jobs, operands, statistics
 from capacity.cells import Cell, describe_departures, parse_cell, parse_seeds
 
 ORIGIN = ("git_commit", "source_digest", "device", "threads", "precision", "compile", "graph")
@@ -113,6 +113,7 @@ def run_rows(evaluation: Mapping[str, Any], wanted: Iterable[int]) -> list[dict[
             for score in SCORES:
                 found = measured["scores"].get(score)
                 row[f"{endpoint}_{score}"] = None if found is None else found["fraction"]
+        row |= operands.columns(run["operands"], evaluation["operand_baselines"])
         for outcome, (score, bound) in OUTCOMES.items():
             value = row[f"final_{score}"]
             row[outcome] = None if value is None else value >= bound and not run["diverged"]
@@ -139,7 +140,8 @@ def bits_columns(found: Mapping[str, Any], parameters: int) -> dict[str, float |
 def runs_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Run rows as a typed frame, ordered by task, number of parameters, cell and seed."""
     frame = pd.DataFrame(list(rows))
-    frame = frame.astype(dict.fromkeys([*FLOORS, *MEASURES], "float64") | dict.fromkeys(OUTCOMES, "boolean"))
+    fractions = [*FLOORS, *MEASURES, *operands.MEASURES, *operands.BASELINES]
+    frame = frame.astype(dict.fromkeys(fractions, "float64") | dict.fromkeys(OUTCOMES, "boolean"))
     return frame.sort_values(["task", "parameters", "cell", "seed"], ignore_index=True)
 
 
@@ -150,7 +152,8 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     ``_high`` (empty for one seed); for each outcome: ``_count`` of ``n``, its ``_share``, and Wilson's interval. ``n``
     counts every run, diverged ones included; ``diverged`` says how many those are.
     """
-    identity = [name for name in runs.columns if name not in {*MEASURES, *OUTCOMES, "seed", "diverged"}]
+    measures = [*MEASURES, *operands.MEASURES]
+    identity = [name for name in runs.columns if name not in {*measures, *OUTCOMES, "seed", "diverged"}]
     identity = [name for name in identity if not name.endswith("_iteration")]
     rows = []
     for _, group in runs.groupby("cell", sort=False):
@@ -335,6 +338,11 @@ def write_frame(path: Path, frame: pd.DataFrame, record: files.Provenance) -> No
 def read_frame(path: str | Path) -> pd.DataFrame:
     """The inverse of :func:`write_frame`."""
     return pd.DataFrame(files.read_parquet(path).to_pandas())
+
+
+def read_frames(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """Frames below one another: those of some tasks of a study as one."""
+    return pd.concat([read_frame(path) for path in paths], ignore_index=True)
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ def run(cell: Cell, seed: int, loss: float | None = 0.5, diverged: bool = False,
     }
     known = bits(cell, None, None, None) if diverged else bits(cell)
     ends = {name: dict(found) for name in ("final", "time_average", "paper_best")}
-    return {"seed": seed, "diverged": diverged, **ends, "bits": known, "items": [item]}
+    return {"seed": seed, "diverged": diverged, **ends, "bits": known, "items": [item], "operands": None}
 
 
 def evaluation(cell: Cell, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -103,6 +103,7 @@ def evaluation(cell: Cell, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "parameters_without_positions": without_positions,
         "stream_characters": 1764,
         "loss_floors": dict(LOSS_FLOORS),
+        "operand_baselines": None,
         "runs": [dict(one) for one in runs],
         "provenance": files.provenance("evaluate", cell.settings(), seeds=seeds, training=training),
     }

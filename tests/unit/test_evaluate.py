@@ -335,6 +335,14 @@ VIOLATIONS = [
     (("runs", 0, "items", 5), "margin", "wide"),
     (("runs", 0, "items", 5), "prompt", ""),
     (("runs", 0, "items", 5), "true", DELETED),
+    (("operand_baselines",), "zero", DELETED),
+    (("operand_baselines", "constant", "digits"), "answer", "0"),
+    (("runs", 0), "operands", DELETED),
+    (("runs", 0, "operands"), "note", "extra"),
+    (("runs", 0, "operands"), "trained_offset", {}),
+    (("runs", 0, "operands", "paper_prompts"), "overall", {"correct": 1, "total": 1, "fraction": 1.0}),
+    (("runs", 0, "operands", "paper_prompts", "beyond_digits"), "fraction", 1.01),
+    (("runs", 0, "operands", "answers"), "twelve", "17"),
 ]
 
 

@@ -10,6 +10,7 @@ from handmade import evaluation, frames, history_frame, run
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
+from pages import drawn_texts, outside, overlaps
 from pypdf import PdfReader
 
 from capacity import figures, tables
@@ -78,23 +79,6 @@ def four():
     )
 
 
-def drawn_texts(figure, monkeypatch):
-    """Every text that is really drawn, with its place on the page in pixels."""
-    seen = []
-    draw = Text.draw
-
-    def watched(text, renderer):
-        if text.get_visible() and text.get_text().strip():
-            seen.append(text)
-        draw(text, renderer)
-
-    with monkeypatch.context() as patched, matplotlib.rc_context(figures.STYLE):
-        patched.setattr(Text, "draw", watched)
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-    return [(text.get_text(), text.get_window_extent(canvas.get_renderer())) for text in dict.fromkeys(seen)]
-
-
 def marks(axis):
     """The large marks: for each, the quantity, the parameters, the share and whether it is filled."""
     found = []
@@ -128,21 +112,8 @@ def test_no_text_stands_on_another_or_leaves_the_page(study, name, request, monk
     figure = request.getfixturevalue(study).draw(name, "The paper's 12 base cells")
     texts = drawn_texts(figure, monkeypatch)
     assert len(texts) > 5
-    overlaps = [
-        (first, second)
-        for number, (first, box) in enumerate(texts)
-        for second, other in texts[:number]
-        if min(box.x1, other.x1) - max(box.x0, other.x0) > 1 and min(box.y1, other.y1) - max(box.y0, other.y0) > 1
-    ]
-    page = figure.bbox
-    legends = [("legend", legend.get_window_extent()) for legend in figure.legends]
-    outside = [
-        text
-        for text, box in texts + legends
-        if box.x0 < page.x0 - 1 or box.x1 > page.x1 + 1 or box.y0 < page.y0 - 1 or box.y1 > page.y1 + 1
-    ]
-    assert overlaps == []
-    assert outside == []
+    assert overlaps(texts) == []
+    assert outside(figure, texts) == []
 
 
 def test_the_tradeoff_has_a_large_mark_for_every_cell_and_score(paper):

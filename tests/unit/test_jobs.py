@@ -218,14 +218,28 @@ def study(name, *cells):
     )
 
 
-def test_figures_are_the_tradeoff_and_the_curves_of_each_task():
+def test_figures_are_the_tradeoff_the_curves_of_each_task_and_with_arithmetic_two_more():
     base = study("base", *(make_cell(task, size) for size in (MLT, SIZES["n14"]) for task in ("joint", "arithmetic")))
-    assert jobs.figure_paths(base) == [f"results/figures/{name}.pdf" for name in ("tradeoff", "arithmetic", "joint")]
+    names = ("tradeoff", "arithmetic", "joint", "dynamics", "answers")
+    assert jobs.figure_paths(base) == [f"results/figures/{name}.pdf" for name in names]
 
 
 def test_figures_of_another_study_lie_in_its_own_folder():
     found = jobs.figure_paths(study("one-task", make_cell("facts", SIZES["n14"])))
     assert found == ["results/figures/one-task/tradeoff.pdf", "results/figures/one-task/facts.pdf"]
+
+
+def test_tasks_with_arithmetic_are_named_and_a_study_without_is_refused():
+    cells = [make_cell(task, SIZES["n14"]) for task in ("joint", "facts", "arithmetic")]
+    plan = jobs.Plan(
+        {"all": study("all", *cells), "joint": study("joint", *cells[:2]), "facts": study("facts", cells[1])}, {}
+    )
+    assert plan.expression_tasks("all") == ["arithmetic", "joint"]
+    assert plan.expression_tasks("joint") == ["joint"]
+    with pytest.raises(ValueError, match="'facts' has no arithmetic or joint cells"):
+        plan.expression_tasks("facts")
+    with pytest.raises(ValueError, match="'nosuch' is not one of all, joint, facts"):
+        plan.expression_tasks("nosuch")
 
 
 def test_cells_are_parsed_once():

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from handmade import bits, endpoint, evaluation, frames, history_rows, run, score
 
-from capacity import files, tables
+from capacity import corpus, files, operands, tables
 from capacity.cells import format_seeds, make_cell
 from capacity.protocol import MLT, SIZES, Size
 from capacity.statistics import wilson
@@ -128,6 +128,24 @@ def test_one_run_has_a_mean_and_no_interval():
     assert summary["final_held_out_mean"].tolist() == [0.75]
     assert summary["final_held_out_low"].isna().all()
     assert summary["final_held_out_high"].isna().all()
+
+
+def test_answers_beyond_digits_are_columns_of_runs_and_means_of_cells():
+    found = evaluation(PAPER, [run(PAPER, 0), run(PAPER, 1), run(PAPER, 2, diverged=True)])
+    groups = operands.groups(operands.expressions())
+    for number, one in enumerate(found["runs"]):
+        scores = {name: score(min(number, 1) * len(numbers) // 2, len(numbers)) for name, numbers in groups.items()}
+        one["operands"] = {"paper_prompts": scores, "trained_offset": scores, "answers": {"<12+5=": "17>"}}
+    found["operand_baselines"] = operands.baselines(corpus.build(PAPER))
+    runs, summary = frames([found, evaluation(RECALL, [run(RECALL, 0)])])
+    arithmetic, facts = (runs[runs["task"] == task] for task in ("arithmetic", "facts"))
+    assert arithmetic["final_operands_0_19_beyond_digits"].tolist() == [0.0, 0.5, 0.5]
+    assert arithmetic["operands_0_19_beyond_digits_constant"].tolist() == [21 / 600] * 3
+    assert summary["final_operands_0_19_beyond_digits_mean"][0] == pytest.approx(1 / 3)
+    assert summary["operands_0_19_beyond_digits_zero"][0] == 10 / 600
+    for column in (*operands.MEASURES, *operands.BASELINES):
+        assert facts[column].isna().all()
+    assert math.isnan(summary["final_operands_0_19_beyond_digits_mean"][1])
 
 
 def test_seeds_that_are_not_wanted_are_left_out():

@@ -39,24 +39,28 @@ def counts(jobs):
     return Counter(job.rule for job in jobs)
 
 
+# The tables of dynamics and of items of a study and of its tasks with arithmetic, and the two figures.
+DYNAMICS = Counter(dynamics=1, dynamics_task=2, items=3, draw_dynamics=1, draw_answers=1)
+DYNAMICS_OF_STUDY = Counter(dynamics=1, dynamics_task=2, items=3, draw_dynamics_study=1, draw_answers_study=1)
+
+
 def test_a_plain_run_makes_every_figure_and_table_of_the_laptop_budget(clone, settings):
     planned = clone.planned()
     trained = jobs_in_all(settings, "laptop", "base")
-    assert counts(planned) == AGAINST_THE_PAPER + Counter(
-        corpus=3, train=trained, evaluate=trained, tabulate=1, tabulate_task=3, draw=4
-    )
+    made = Counter(corpus=3, train=trained, evaluate=trained, tabulate=1, tabulate_task=3, draw=4)
+    assert counts(planned) == made + DYNAMICS + AGAINST_THE_PAPER
     assert cells_trained(planned) == {(task, size) for task in TASKS for size in SIZES}
     made = {output for job in planned for output in job.outputs}
-    assert {f"results/figures/{name}.pdf" for name in ("tradeoff", *TASKS)} <= made
-    kinds = ("md", "csv", "parquet")
-    assert {f"results/tables/{name}.{kind}" for name in ("base/summary", *AGAINST_THE_PAPER) for kind in kinds} <= made
+    assert {f"results/figures/{name}.pdf" for name in ("tradeoff", *TASKS, "dynamics", "answers")} <= made
+    pages = ("base/summary", "base/dynamics", *AGAINST_THE_PAPER)
+    assert {f"results/tables/{name}.{kind}" for name in pages for kind in ("md", "csv", "parquet")} <= made
+    assert "results/tables/base/items.parquet" in made
 
 
 def test_the_paper_s_budget_trains_its_24_cells(clone):
     planned = clone.planned("--config", "budget=paper")
-    assert counts(planned) == AGAINST_THE_PAPER + Counter(
-        corpus=3, train=24, evaluate=24, tabulate=2, tabulate_task=6, draw=4, draw_study=4
-    )
+    made = Counter(corpus=3, train=24, evaluate=24, tabulate=2, tabulate_task=6, draw=4, draw_study=4)
+    assert counts(planned) == made + DYNAMICS + DYNAMICS_OF_STUDY + AGAINST_THE_PAPER
     cells = {job.outputs[0].split("/seeds=")[0] for job in planned if job.rule == "train"}
     assert len(cells) == 24
     assert {cell.rsplit("variant=", 1)[1] for cell in cells} == {"paper", "weight_decay-0.1", "dropout-0"}
@@ -68,6 +72,16 @@ def test_the_curves_of_a_task_train_that_task_only(clone, settings, task):
     trained = jobs_in_all(settings, "laptop", "base", [task])
     assert counts(planned) == Counter(corpus=1, train=trained, evaluate=trained, tabulate_task=1, draw=1)
     assert cells_trained(planned) == {(task, size) for size in SIZES}
+
+
+@pytest.mark.parametrize("figure", ["dynamics", "answers"])
+def test_the_figures_of_expressions_train_no_facts_alone(clone, settings, figure):
+    planned = clone.planned(f"results/figures/{figure}.pdf")
+    trained = jobs_in_all(settings, "laptop", "base", ["arithmetic", "joint"])
+    tables = {"dynamics": Counter(dynamics_task=2), "answers": Counter(items=2)}[figure]
+    made = Counter({"corpus": 2, "train": trained, "evaluate": trained, "tabulate_task": 2, f"draw_{figure}": 1})
+    assert counts(planned) == made + tables
+    assert cells_trained(planned) == {(task, size) for task in ("arithmetic", "joint") for size in SIZES}
 
 
 def test_the_tradeoff_needs_every_cell_and_draws_one_figure(clone):
@@ -93,6 +107,8 @@ def test_named_targets_make_a_part_of_everything(clone):
     assert tables["draw"] == 0
     assert tables["tabulate"] == 1
     assert figures["draw"] == 4
+    assert (tables["dynamics"], tables["items"], tables["draw_dynamics"]) == (1, 1, 0)
+    assert (figures["draw_dynamics"], figures["draw_answers"], figures["dynamics"]) == (1, 1, 0)
 
 
 def test_another_size_and_another_study_need_no_code(clone):
@@ -122,9 +138,24 @@ def test_a_budget_can_run_a_study_of_one_s_own(clone):
         },
     )
     planned = clone.planned("--configfile", name)
-    assert counts(planned) == AGAINST_THE_PAPER + Counter(
-        corpus=1, train=1, evaluate=1, tabulate=1, tabulate_task=1, draw_study=2
+    made = Counter(corpus=1, train=1, evaluate=1, tabulate=1, tabulate_task=1, draw_study=2)
+    made += Counter(dynamics=1, dynamics_task=1, items=2, draw_dynamics_study=1, draw_answers_study=1)
+    assert counts(planned) == made + AGAINST_THE_PAPER
+
+
+def test_a_study_of_facts_alone_has_tables_and_no_figures_of_expressions(clone):
+    name = clone.configure(
+        "facts.yaml",
+        {
+            "studies": {"own": {"title": "My own", "grids": [{"task": ["facts"], "size": ["n14"], "seeds": [3]}]}},
+            "budgets": {"laptop": {"run": ["own"]}},
+        },
     )
+    made = Counter(corpus=1, train=1, evaluate=1, tabulate=1, tabulate_task=1, draw_study=2, dynamics=1, items=1)
+    made += AGAINST_THE_PAPER
+    assert clone.counts("--configfile", name) == made
+    said = clone.snakemake("--dry-run", "results/figures/own/answers.pdf", "--configfile", name, succeeds=False)
+    assert "study 'own' has no arithmetic or joint cells" in said
 
 
 @pytest.mark.parametrize("budget", ["laptop", "paper"])

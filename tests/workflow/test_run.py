@@ -22,11 +22,13 @@ TASKS = ("arithmetic", "facts", "joint")
 VARIANT = "variant=batch-8_evaluation_interval-3_iterations-6"
 CELLS = [f"task={task}/size=n14/{VARIANT}" for task in TASKS] + [f"task=facts/size=l2h2d8m2/{VARIANT}"]
 FOLDERS = [f"results/cells/{cell}/seeds=0_1337" for cell in CELLS]
-FIGURES = ("tradeoff", *TASKS)
+FIGURES = ("tradeoff", *TASKS, "dynamics", "answers")
 NOTHING = Counter()
 DRAWN = Counter(draw=4)
 AGAINST_THE_PAPER = Counter(replication=1, claims=1)
-TABULATED = DRAWN + AGAINST_THE_PAPER + Counter(tabulate=1, tabulate_task=3)
+# Whatever reads an evaluation or a history, and what is drawn from that.
+TABULATED = DRAWN + AGAINST_THE_PAPER + Counter(tabulate=1, tabulate_task=3, dynamics=1, dynamics_task=2, items=3)
+TABULATED += Counter(draw_dynamics=1, draw_answers=1)
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +88,7 @@ def cells_of(configuration, **changes):
 def test_every_promised_file_is_there(trained):
     stages = ("weights.safetensors", "history.parquet", "run.json", "timing.json", "evaluation.json")
     tables = ("runs.parquet", "history.parquet", "summary.parquet", "summary.csv", "summary.md")
+    tables += ("dynamics.parquet", "dynamics.csv", "dynamics.md", "items.parquet")
     wanted = [f"results/corpora/{task}.parquet" for task in TASKS]
     wanted += [f"{folder}/{name}" for folder in FOLDERS for name in stages]
     wanted += [f"results/tables/base/{name}" for name in tables]
@@ -116,6 +119,16 @@ def test_touching_the_source_does_nothing(trained, counted_again):
 def test_an_edit_to_the_figures_draws_again_and_nothing_else(trained, counted_again):
     with edited(trained.folder / "src/capacity/figures.py"):
         assert counted_again() == DRAWN
+
+
+def test_an_edit_to_the_style_of_figures_draws_them_all_again(trained, counted_again):
+    with edited(trained.folder / "src/capacity/plotting.py"):
+        assert counted_again() == DRAWN + Counter(draw_dynamics=1, draw_answers=1)
+
+
+def test_an_edit_to_the_dynamics_makes_their_tables_and_figure_again(trained, counted_again):
+    with edited(trained.folder / "src/capacity/dynamics.py"):
+        assert counted_again() == Counter(dynamics=1, dynamics_task=2, draw_dynamics=1)
 
 
 def test_an_edit_to_the_tables_trains_and_evaluates_nothing(trained, counted_again):
@@ -214,6 +227,9 @@ def test_the_report_holds_every_figure_with_its_caption(trained):
         "Four cells, in seconds. Against the number of parameters, on a logarithmic axis",
         "Four cells, in seconds. Over the updates of training, one panel per size",
         "Four cells, in seconds: one row per cell",
+        "Four cells, in seconds: when runs fit what they see",
+        "Four cells, in seconds. Over the updates of training, for each cell with arithmetic",
+        "Four cells, in seconds. For each cell with arithmetic",
         "iterations 6 (paper: 30000)",
         "summary, all endpoints (CSV)",
         "made under the budget",
@@ -223,7 +239,9 @@ def test_the_report_holds_every_figure_with_its_caption(trained):
 
 def test_parquet_files_say_where_they_come_from(trained):
     paths = [*trained.folder.glob("results/**/*.parquet")]
-    assert len(paths) == 3 + len(FOLDERS) + 3 * (1 + len(TASKS)) + len(("replication", "claims", "claims_evidence"))
+    against_the_paper = ("replication", "claims", "claims_evidence")
+    dynamics = 2 * 3  # dynamics and items: a study and two tasks
+    assert len(paths) == 3 + len(FOLDERS) + 3 * (1 + len(TASKS)) + len(against_the_paper) + dynamics
     for path in paths:
         provenance = json.loads(pq.read_schema(path).metadata[b"provenance"])
         assert {"stage", "settings", "versions", "git_commit", "source_digest", "platform"} <= set(provenance), path

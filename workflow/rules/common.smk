@@ -39,6 +39,7 @@ wildcard_constraints:
     study=r"[a-z][a-z0-9-]*",
     task=r"arithmetic|facts|joint",
     figure=r"tradeoff|arithmetic|facts|joint",
+    table=r"[a-z][a-z0-9-]*(/(arithmetic|facts|joint))?",
 
 
 def digest(stage):
@@ -77,10 +78,16 @@ def runs_of_budget(*studies):
     return [f"results/tables/{study}/runs.parquet" for study in BUDGET["run"] if study in (studies or BUDGET["run"])]
 
 
+def tables_of_tasks(wildcards, name):
+    """A table of each task with arithmetic of a study."""
+    study = wildcards.get("study", jobs.MAIN_STUDY)
+    return [f"results/tables/{study}/{task}/{name}.parquet" for task in PLAN.expression_tasks(study)]
+
+
 def table_outputs():
-    """The tables of each study of the budget, and those that set its studies against the paper."""
+    names = ("summary.md", "dynamics.md", "items.parquet")
     against_the_paper = ["results/tables/replication.md", "results/tables/claims.md"]
-    return expand("results/tables/{study}/summary.md", study=BUDGET["run"]) + against_the_paper
+    return expand("results/tables/{study}/{name}", study=BUDGET["run"], name=names) + against_the_paper
 
 
 def figure_outputs():
