@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import math
 
 import numpy
@@ -87,6 +88,20 @@ def test_shares_that_differ_by_the_margin_are_seldom_called_equal(p_values_of_tw
 def test_groups_are_equivalent_exactly_where_the_interval_lies_within_the_margin(table):
     found = tost_proportions(*table)
     assert found.equivalent == (found.p_value <= 0.05) == (found.low > -0.15 and found.high < 0.15)
+
+
+@pytest.mark.parametrize("margin", [0.01, 0.5, 0.9, 0.999])
+def test_every_small_table_has_an_interval_around_its_difference(margin):
+    for first_count, second_count in itertools.product(range(4), range(6)):
+        found = tost_proportions(first_count, 3, second_count, 5, margin)
+        assert -1 <= found.low <= found.difference <= found.high <= 1
+        assert found.equivalent == (found.p_value <= 0.05) == (found.low > -margin and found.high < margin)
+
+
+def test_a_margin_too_small_to_see_shows_nothing():
+    found = tost_proportions(20, 20, 20, 20, 1e-20)
+    assert found.p_value == 0.5
+    assert not found.equivalent
 
 
 def test_ten_runs_of_each_cannot_show_equivalence_and_twenty_can():
