@@ -13,7 +13,8 @@ from typing import Any
 from capacity import files, jobs
 from capacity.configuration import Study, main_configuration
 
-TABLES = ("summary.md", "summary.csv")
+TABLES = ("summary.md", "summary.csv", "dynamics.md")
+AGAINST_THE_PAPER = ("claims.md", "replication.md")
 
 
 def provenance(study: Study, root: Path) -> dict[str, Any]:
@@ -29,10 +30,12 @@ def provenance(study: Study, root: Path) -> dict[str, Any]:
 
 
 def publish(study: Study, root: Path, target: Path) -> list[Path]:
-    """Copy the figures (as PNG) and summaries of a study to ``target`` beside ``provenance.json``; what was written."""
+    """Copy the figures (as PNG) and pages of a study to ``target`` beside ``provenance.json``; what was written."""
     target.mkdir(parents=True, exist_ok=True)
     sources = [root / Path(path).with_suffix(".png") for path in jobs.figure_paths(study)]
     sources += [root / "results/tables" / study.name / name for name in TABLES]
+    if study.name == jobs.MAIN_STUDY:
+        sources += [root / "results/tables" / name for name in AGAINST_THE_PAPER]
     written = [Path(shutil.copyfile(source, target / source.name)) for source in sources]
     files.write_json(target / "provenance.json", provenance(study, root))
     return [*written, target / "provenance.json"]
