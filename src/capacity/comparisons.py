@@ -166,10 +166,9 @@ def _score(value: float, first_count: int, first_total: int, second_count: int, 
     total = first_total + second_total
     variance = first * (1 - first) / first_total + second * (1 - second) / second_total
     variance *= total / (total - 1)
-    gap = first_count / first_total - second_count / second_total - value
-    if variance <= 0:
-        return math.copysign(math.inf, gap) if gap else 0.0
-    return gap / math.sqrt(variance)
+    if variance <= 0:  # both groups succeed in every run, or in none, and the value is 0 but for rounding
+        return 0.0
+    return (first_count / first_total - second_count / second_total - value) / math.sqrt(variance)
 
 
 def _constrained(

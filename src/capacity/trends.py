@@ -21,8 +21,8 @@ from capacity.statistics import RESAMPLES, Floats, Integers, finite
 Alternative = Literal["two-sided", "increasing", "decreasing"]
 
 PERMUTATIONS = 100_000
-BLOCK = 2_000_000
-"""Numbers held at a time while rearranging: 16 MB."""
+BLOCK = 50_000
+"""Numbers rearranged at a time: few enough to stay in the cache of a core."""
 
 
 class TrendTest(NamedTuple):
@@ -153,8 +153,9 @@ def isotonic_check(
 ) -> IsotonicCheck | None:
     """Test the monotone fit of proportions against the saturated one (Robertson, Wright & Dykstra 1988, chapter 2).
 
-    ``successes`` of ``totals`` runs, smallest size first. The p-value is by parametric bootstrap from the isotonic
-    fit. None where fewer than two sizes have runs.
+    ``successes`` of ``totals`` runs, smallest size first. The p-value is by parametric bootstrap under equal
+    proportions, the least favourable of the monotone ones: resampling the isotonic fit itself rejects flat responses
+    too often (9 % of the time instead of 5 %, for 20 runs of 4 sizes). None where fewer than two sizes have runs.
     """
     counts, sizes = proportions(successes, totals)
     if direction not in ("increasing", "decreasing"):
@@ -165,7 +166,8 @@ def isotonic_check(
         return None
     increasing = direction == "increasing"
     fit, statistic = _isotonic_fit(counts, sizes, increasing)
-    drawn, times = numpy.unique(rng.binomial(sizes, fit, size=(resamples, len(sizes))), axis=0, return_counts=True)
+    simulated = rng.binomial(sizes, counts.sum() / sizes.sum(), size=(resamples, len(sizes)))
+    drawn, times = numpy.unique(simulated, axis=0, return_counts=True)
     found = numpy.array([_isotonic_fit(row, sizes, increasing)[1] for row in drawn])
     extreme = int(times[found >= statistic - 1e-9].sum())
     fitted = numpy.full(len(there), numpy.nan)
@@ -207,7 +209,7 @@ def _ordered(
         return (_concordance(rows, first, after) - pairs / 2) / math.sqrt(variance)
 
     def draw(rows: int) -> Floats:
-        return standardise(rng.permuted(numpy.tile(labels, (rows, 1)), axis=1))
+        return standardise(rng.permuted(numpy.tile(labels.astype(numpy.int32), (rows, 1)), axis=1))
 
     z = float(standardise(labels[None, :])[0])
     p_value = _permutation_p_value(z, draw, len(labels), permutations, alternative)
@@ -222,7 +224,7 @@ def _concordance(labels: Integers, first: Integers, after: Integers) -> Floats:
     """
     total = numpy.zeros(len(labels))
     for level in range(1, int(labels.max()) + 1):
-        lower = numpy.cumsum(labels < level, axis=1)
+        lower = numpy.cumsum(labels < level, axis=1, dtype=numpy.int32)
         lower = numpy.concatenate([numpy.zeros_like(lower[:, :1]), lower], axis=1)
         total += ((lower[:, first] + lower[:, after]) * (labels == level)).sum(axis=1) / 2
     return total
