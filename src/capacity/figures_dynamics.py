@@ -66,7 +66,8 @@ def draw(history: pd.DataFrame, runs: pd.DataFrame, summary: pd.DataFrame, title
     heights = [sum(HEIGHTS) + 0.75] * len(blocks) + [
         SURVIVAL_HEIGHT + LEGEND_LINE * (max(map(len, by_task.values())) + 1) / 2
     ]
-    figure = Figure(figsize=(FULL_WIDTH * (1 if columns > 2 else 0.7), 1.0 + sum(heights)))
+    width = FULL_WIDTH if max(columns, 2 * len(by_task)) > 2 else 0.7 * FULL_WIDTH
+    figure = Figure(figsize=(width, 1.0 + sum(heights)))
     *parts, last = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     limits = _margin_limits(history)
     for part, (task, block) in zip(parts, blocks, strict=True):
