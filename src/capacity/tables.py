@@ -60,7 +60,11 @@ BITS = (
 """Memorized bits of a run at its final iterate (:mod:`capacity.bits`): of the order of lines, of facts under each
 baseline, of which fact goes with which key, and of the answers to expressions."""
 
-MEASURES = (*(f"{endpoint}_{name}" for endpoint in ENDPOINTS for name in (*SCORES, "stream_loss")), *BITS)
+MEASURES = (
+    *(f"{endpoint}_{name}" for endpoint in ENDPOINTS for name in (*SCORES, "stream_loss")),
+    *BITS,
+    *operands.MEASURES,
+)
 """The columns of a run that a summary averages."""
 
 BOOTSTRAP_SEED = 0
@@ -140,7 +144,7 @@ def bits_columns(found: Mapping[str, Any], parameters: int) -> dict[str, float |
 def runs_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Run rows as a typed frame, ordered by task, number of parameters, cell and seed."""
     frame = pd.DataFrame(list(rows))
-    fractions = [*FLOORS, *MEASURES, *operands.MEASURES, *operands.BASELINES]
+    fractions = [*FLOORS, *MEASURES, *operands.BASELINES]
     frame = frame.astype(dict.fromkeys(fractions, "float64") | dict.fromkeys(OUTCOMES, "boolean"))
     return frame.sort_values(["task", "parameters", "cell", "seed"], ignore_index=True)
 
@@ -152,8 +156,7 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     ``_high`` (empty for one seed); for each outcome: ``_count`` of ``n``, its ``_share``, and Wilson's interval. ``n``
     counts every run, diverged ones included; ``diverged`` says how many those are.
     """
-    measures = [*MEASURES, *operands.MEASURES]
-    identity = [name for name in runs.columns if name not in {*measures, *OUTCOMES, "seed", "diverged"}]
+    identity = [name for name in runs.columns if name not in {*MEASURES, *OUTCOMES, "seed", "diverged"}]
     identity = [name for name in identity if not name.endswith("_iteration")]
     rows = []
     for _, group in runs.groupby("cell", sort=False):
