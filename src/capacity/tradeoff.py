@@ -137,9 +137,10 @@ def generalization(
 def memorization(groups: Iterable[Group], column: str, permutations: Permutations) -> Trend:
     """Whether a measure of memorization rises over sizes that may be compared; a diverged run has memorized nothing.
 
-    A size whose runs do not have the column is left out.
+    A size is left out where the column does not exist or is empty, as for a stream whose lines have no order.
     """
-    measured = tuple(sorted((group for group in groups if column in group.runs), key=_parameters))
+    known = [group for group in groups if column in group.runs and group.runs[column].notna().any()]
+    measured = tuple(sorted(known, key=_parameters))
     values = [_memorized(group.runs, column).tolist() for group in measured]
     shown = ", ".join(f"{g.size} {sum(v) / len(v):.3g} (n = {len(v)})" for g, v in zip(measured, values, strict=True))
 

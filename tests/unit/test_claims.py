@@ -271,12 +271,17 @@ def test_the_best_constant_answer_beyond_digits_is_nineteen():
     assert claims.best_constant() == pytest.approx(21 / 600)
 
 
-@pytest.mark.parametrize(("share", "outcome"), [(0.0, REPLICATED), (21 / 600, REPLICATED), (22 / 600, NOT_REPLICATED)])
-def test_operands_beyond_digits_are_held_against_a_constant(base, share, outcome):
-    runs = base.assign(**{claims.OPERANDS: share})
-    verdict = judge("C7", base=runs)["C7"]
+@pytest.mark.parametrize(
+    ("share", "outcome", "constant"),
+    [(21 / 600, REPLICATED, 20), (22 / 600, REPLICATED, 0), (111 / 600, REPLICATED, 0), (112 / 600, NOT_REPLICATED, 0)],
+)
+def test_operands_beyond_digits_are_held_against_a_constant_and_the_margin(base, share, outcome, constant):
+    """21 of 600 are right by a constant answer, and 90 more are 15 %."""
+    verdict = judge("C7", base=base.assign(**{claims.OPERANDS: share}))["C7"]
     assert verdict.finding.outcome == outcome
     assert verdict.runs == 80
+    beside = [line for line in verdict.finding.evidence if "constant" in line.words]
+    assert {(line.count, line.outcome) for line in beside} == {(constant, "")}
 
 
 def test_operands_that_some_runs_were_not_asked_leave_the_claim_open(base):
