@@ -435,19 +435,27 @@ def test_bfloat16_trains_with_nearly_the_same_losses_and_keeps_weights_in_float3
         assert all(math.isfinite(each) for each in value), name
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses what torch has deprecated
 def test_compiled_updates_are_the_plain_ones():
-    """Of a batch so large that all four lines are in it every time: one shape, so one compilation."""
-    cell = short_cell(TINY, stream="aligned", batch=200)
-    lines = corpus.build(cell)
-    plain, compiled = (train.Training(cell, lines, [5], "cpu", Execution(compile=each)) for each in (False, True))
-    graphs = torch._dynamo.utils.counters["stats"]
-    graphs.clear()
-    for iteration in range(5):
-        torch.testing.assert_close(compiled.update(iteration), plain.update(iteration), rtol=0, atol=5e-6)
-    assert graphs["unique_graphs"] == 1
-    for name, value in plain.parameters.items():
-        torch.testing.assert_close(compiled.parameters[name], value, rtol=0, atol=1e-4)
+    """In a process of its own, where nothing was compiled before. Of a batch so large that all four lines are in it
+    every time: one shape, so one compilation."""
+    program = """
+import torch
+from capacity import corpus, devices, train
+from capacity.cells import make_cell
+from capacity.execution import Execution
+from capacity.protocol import Size
+devices.prepare(1)
+cell = make_cell("facts", Size(1, 1, 8, 1), facts=4, stream="aligned", batch=200, iterations=5)
+lines = corpus.build(cell)
+plain, compiled = (train.Training(cell, lines, [5], "cpu", Execution(compile=each)) for each in (False, True))
+for iteration in range(5):
+    torch.testing.assert_close(compiled.update(iteration), plain.update(iteration), rtol=0, atol=5e-6)
+assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+for name, value in plain.parameters.items():
+    torch.testing.assert_close(compiled.parameters[name], value, rtol=0, atol=1e-4)
+"""
+    environment = os.environ | {"PYTHONPATH": str(Path(train.__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
 
 
 def test_training_refuses_an_execution_that_cannot_be_had(tmp_path, monkeypatch):
