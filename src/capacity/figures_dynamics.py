@@ -129,7 +129,7 @@ def _draw_states(axis: Axes, history: pd.DataFrame, order: list[int]) -> None:
     colours = ListedColormap(STATES)
     rows = numpy.arange(len(order) + 1)
     axis.pcolormesh(edges, rows, table.to_numpy(dtype=float), cmap=colours, vmin=-0.5, vmax=2.5, rasterized=True)
-    axis.hlines(rows[1:-1], edges[0], edges[-1], color="white", linewidth=min(0.5, 8 / len(order)))
+    axis.hlines(rows[1:-1], edges[0], edges[-1], color="white", linewidth=min(0.5, 3 / len(order)))
     axis.set_ylim(len(order), 0)
 
 

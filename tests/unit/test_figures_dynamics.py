@@ -224,6 +224,22 @@ def test_the_left_operand_runs_down_and_what_was_not_asked_is_crossed(one):
 
 
 @pytest.mark.parametrize("name", ["dynamics", "answers"])
+def test_a_settled_figure_stays_where_it_was_laid_out_at_rounded_places(one, name):
+    figure = one.draw(name)
+    for _ in range(2):
+        figure.draw_without_rendering()
+    before = [axis.get_position(original=True).get_points() for axis in figure.axes]
+    before += [part.bbox_relative.get_points() for part in figure.subfigs]
+    plotting.settle(figure)
+    figure.draw_without_rendering()
+    after = [axis.get_position(original=True).get_points() for axis in figure.axes]
+    after += [part.bbox_relative.get_points() for part in figure.subfigs]
+    for old, new in zip(before, after, strict=True):
+        assert new == pytest.approx(old, abs=1e-5)
+        assert numpy.array_equal(new, new.round(6))
+
+
+@pytest.mark.parametrize("name", ["dynamics", "answers"])
 def test_the_stage_draws_the_tables_of_several_tasks_and_the_same_bytes_again(studies, name, tmp_path, monkeypatch):
     study = studies["two"]
     module, inputs = {
