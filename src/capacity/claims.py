@@ -15,10 +15,10 @@ import numpy
 import pandas as pd
 from scipy import stats
 
-from capacity import comparisons, files, protocol, published, statistics, tradeoff
+from capacity import comparisons, files, operands, pages, protocol, published, statistics, tables, tradeoff
 from capacity.comparisons import ALPHA
 from capacity.jobs import cell_of
-from capacity.replication import RNG_SEED, STUDIES, Group, Groups, groups, read_runs, write_table
+from capacity.replication import RNG_SEED, STUDIES, Group, Groups, groups, read_runs
 from capacity.tradeoff import Permutations
 from capacity.trends import PERMUTATIONS
 from capacity.verdicts import (
@@ -35,7 +35,6 @@ from capacity.verdicts import (
 
 GROKKING_STUDY = "grokking"
 OPERANDS = "final_operands_0_19_beyond_digits"
-LARGEST_OPERAND = 19
 FEW_FACTS = 0.2
 SIZES = tuple(protocol.SIZES)
 
@@ -269,10 +268,9 @@ def grokking(studies: Mapping[str, pd.DataFrame]) -> Finding:
 
 def best_constant() -> float:
     """The best share of the expressions with an operand from 10 to 19 that one constant answer gets right."""
-    operands = range(LARGEST_OPERAND + 1)
-    beyond = [(left, right) for left in operands for right in operands if max(left, right) > 9]
-    answers = pd.Series([left + right for left, right in beyond] + [left - right for left, right in beyond])
-    return float(answers.value_counts(normalize=True).iloc[0])
+    every = operands.expressions()
+    beyond = [every[number] for number in operands.groups(every)["beyond_digits"]]
+    return operands.best_constant(beyond)[1] / len(beyond)
 
 
 OPERANDS_RULE = (
@@ -395,7 +393,7 @@ def to_markdown(verdicts: Sequence[Verdict]) -> str:
         "protocol, so that the verdict is about another experiment than the paper's; how it departs stands with each "
         "claim. The paper's own protocol: `snakemake results/tables/claims.md --config budget=paper`.",
         "",
-        *_table(
+        *pages.table(
             ("claim", "", "verdict", "runs"),
             ((each.claim.name, each.claim.statement, f"**{each.text}**", _runs(each)) for each in verdicts),
         ),
@@ -414,7 +412,7 @@ def _section(verdict: Verdict) -> list[str]:
         "",
         f"**Rule.** {finding.rule}",
         "",
-        *_table(
+        *pages.table(
             ("cells", "measured", "k of n", "estimate", "p", "p, Holm", "decision", "note"),
             (_evidence(line) for line in finding.evidence),
         ),
@@ -446,11 +444,7 @@ def _evidence(line: Evidence) -> tuple[str, ...]:
 
 
 def _runs(verdict: Verdict) -> str:
-    return f"{verdict.runs}" + (f" ({verdict.diverged} diverged)" if verdict.diverged else "")
-
-
-def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return ["| " + " | ".join(row) + " |" for row in (heading, ["---"] * len(heading), *rows)]
+    return pages.count_runs(verdict.runs, verdict.diverged)
 
 
 def main() -> None:
@@ -464,10 +458,9 @@ def main() -> None:
     rng = numpy.random.default_rng(RNG_SEED)
     verdicts = judge(read_runs(arguments.runs), sources, arguments.budget, rng)
     record = files.provenance("claims", {"runs": list(sources.values()), "budget": arguments.budget})
-    write_table(arguments.output, "claims", verdicts_frame(verdicts), record)
-    write_table(arguments.output, "claims_evidence", evidence_frame(verdicts), record)
-    with files.atomic(arguments.output / "claims.md") as temporary:
-        temporary.write_text(to_markdown(verdicts), encoding="utf-8")
+    tables.write_table(arguments.output, "claims", verdicts_frame(verdicts), record)
+    tables.write_table(arguments.output, "claims_evidence", evidence_frame(verdicts), record)
+    pages.write(arguments.output / "claims.md", to_markdown(verdicts))
 
 
 if __name__ == "__main__":

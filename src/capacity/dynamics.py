@@ -23,7 +23,7 @@ import numpy
 import numpy.typing
 import pandas as pd
 
-from capacity import files, statistics, tables
+from capacity import files, pages, statistics, tables
 
 Flags = numpy.typing.NDArray[numpy.bool_]
 
@@ -47,8 +47,8 @@ def by_run(history: pd.DataFrame) -> pd.DataFrame:
     after ``t_gen`` at which all are right, None where there are none. What a task does not ask for is None.
     """
     rows = [
-        dict(zip(("cell", "seed"), key, strict=True)) | {name: run[name].iloc[0] for name in IDENTITY} | _times(run)
-        for key, run in history.groupby(["cell", "seed"], sort=False)
+        {name: run[name].iloc[0] for name in IDENTITY} | _times(run)
+        for _, run in history.groupby(["cell", "seed"], sort=False)
     ]
     return pd.DataFrame(rows, columns=[*IDENTITY, *_TYPES]).astype(_TYPES)
 
@@ -96,8 +96,8 @@ def survival(times: pd.Series, last: pd.Series) -> statistics.Survival:
 
 def to_markdown(title: str, cells: pd.DataFrame) -> str:
     """The table of cells as a page."""
-    notes = list(dict.fromkeys(text for text in cells["departs"] if text))
-    columns = (
+    notes = pages.Notes(cells["departs"])
+    heading = (
         "task",
         "size",
         "parameters",
@@ -114,14 +114,12 @@ def to_markdown(title: str, cells: pd.DataFrame) -> str:
         "all held out right, final",
         "departs",
     )
-    lines = [f"# {title}: when runs fit, generalize and lose it", ""]
-    lines += ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    for row in cells.to_dict("records"):
-        entries = [
+    rows = (
+        (
             row["task"],
             row["size"],
             f"{row['parameters']:,}",
-            f"{row['n']}" + (f" ({row['diverged']} diverged)" if row["diverged"] else ""),
+            pages.count_runs(row["n"], row["diverged"]),
             _count(row, "t_fit", row["n"]),
             _median(row, "t_fit"),
             _count(row, "t_fit_facts", row["n"]),
@@ -132,10 +130,14 @@ def to_markdown(title: str, cells: pd.DataFrame) -> str:
             _median(row, "t_lose"),
             "-" if pd.isna(row["kept_share_mean"]) else f"{row['kept_share_mean']:.0%}",
             _count(row, "generalizes_final", row["n"]),
-            f"[{notes.index(row['departs']) + 1}]" if row["departs"] else "",
-        ]
-        lines.append("| " + " | ".join(entries) + " |")
-    lines += [
+            notes.mark(row["departs"]),
+        )
+        for row in cells.to_dict("records")
+    )
+    lines = [
+        f"# {title}: when runs fit, generalize and lose it",
+        "",
+        *pages.table(heading, rows),
         "",
         "Counts are runs, with Wilson's 95 % interval; diverged runs are counted as runs in which nothing happened. "
         "Updates are Kaplan-Meier medians: a run in which the event did not come is censored at its last evaluation, "
@@ -146,8 +148,8 @@ def to_markdown(title: str, cells: pd.DataFrame) -> str:
         "are right, whether or not they were lost in between. Ever is exploratory: among many looks at four "
         "expressions some are lucky.",
         "",
+        *notes.lines(),
     ]
-    lines += [f"[{number}] Departs from the paper's protocol: {note}.  " for number, note in enumerate(notes, 1)]
     return "\n".join(lines) + "\n"
 
 
@@ -221,11 +223,8 @@ def main() -> None:
     runs = by_run(tables.read_frame(arguments.history))
     cells = by_cell(runs, tables.read_frame(arguments.summary))
     record = files.provenance("dynamics", source["settings"], runs=source["runs"])
-    tables.write_frame(arguments.output / "dynamics.parquet", runs, record)
-    with files.atomic(arguments.output / "dynamics.csv") as temporary:
-        runs.to_csv(temporary, index=False)
-    with files.atomic(arguments.output / "dynamics.md") as temporary:
-        temporary.write_text(to_markdown(arguments.title, cells), encoding="utf-8")
+    tables.write_table(arguments.output, "dynamics", runs, record)
+    pages.write(arguments.output / "dynamics.md", to_markdown(arguments.title, cells))
 
 
 if __name__ == "__main__":

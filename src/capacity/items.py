@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from capacity import evaluate, files, jobs, tables
-from capacity.cells import parse_cell, parse_seeds
+from capacity import files, jobs, tables
+from capacity.cells import parse_cell
 
 EXPRESSION = re.compile(r"<(\d+)[+-](\d+)=")
 IDENTITY = ("cell", "task", "size", "variant", "operation", "left", "right", "split")
@@ -65,14 +65,10 @@ def main() -> None:
 
     rows: list[dict[str, Any]] = []
     sources = []
-    for job in jobs.plan(arguments.config, arguments.cells).jobs_of(arguments.table):
-        evaluation = files.read_json(job["evaluation"])
-        evaluate.check(evaluation, job["evaluation"])
-        rows += item_rows(evaluation, set(parse_seeds(job["seeds"])))
-        training = evaluation["provenance"]["training"]
-        sources.append(
-            {"cell": evaluation["cell"], "seeds": training["seeds"], **{name: training[name] for name in tables.ORIGIN}}
-        )
+    plan = jobs.plan(arguments.config, arguments.cells)
+    for _, evaluation, wanted in tables.read_evaluations(plan, arguments.table):
+        rows += item_rows(evaluation, wanted)
+        sources.append(tables.source(evaluation))
     record = files.provenance("items", {"table": arguments.table}, runs=sources)
     tables.write_frame(arguments.output, items_frame(rows), record)
 

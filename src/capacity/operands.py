@@ -133,13 +133,19 @@ def baselines(lines: Sequence[Line]) -> dict[str, dict[str, Score]] | None:
     nearest = nearest_seen(every, seen)
     found: dict[str, dict[str, Score]] = {"zero": {}, "constant": {}, "nearest_seen": {}}
     for name, numbers in groups(every).items():
-        counts = Counter(int(every[number].answer) for number in numbers)
-        best = min(counts, key=lambda answer: (-counts[answer], answer))
-        found["zero"][name] = _score(counts[0], len(numbers))
-        found["constant"][name] = _score(counts[best], len(numbers)) | {"answer": best}
+        answer, count = best_constant([every[number] for number in numbers])
+        found["zero"][name] = _score(sum(every[number].answer == "0" for number in numbers), len(numbers))
+        found["constant"][name] = _score(count, len(numbers)) | {"answer": answer}
         right = sum(nearest[number] == every[number].answer for number in numbers)
         found["nearest_seen"][name] = _score(right, len(numbers))
     return found
+
+
+def best_constant(lines: Sequence[Line]) -> tuple[int, int]:
+    """The answer that is right for most of some expressions, the smallest of several, and for how many."""
+    counts = Counter(int(line.answer) for line in lines)
+    best = min(counts, key=lambda answer: (-counts[answer], answer))
+    return best, counts[best]
 
 
 def columns(

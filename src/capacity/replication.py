@@ -15,7 +15,7 @@ from typing import Any
 import numpy
 import pandas as pd
 
-from capacity import files, protocol, published, statistics, tables
+from capacity import files, pages, protocol, published, statistics, tables
 from capacity.jobs import cell_of
 
 STUDIES = ("base", "weight-decay")
@@ -146,7 +146,7 @@ def _measured(runs: pd.DataFrame, column: str, rng: numpy.random.Generator) -> d
 
 def to_markdown(table: pd.DataFrame) -> str:
     """The table as a page: by the paper's rule, then at the final iterate."""
-    notes = list(dict.fromkeys(text for text in table["departs"] if text))
+    notes = pages.Notes(table["departs"])
     rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
     lines = [
         "# The paper's numbers and ours",
@@ -161,10 +161,12 @@ def to_markdown(table: pd.DataFrame) -> str:
         "at the test set. 0.978 is 890 of 910: all seen expressions right and no held-out one. Each entry: "
         "paper / seed 1337 / all seeds.",
         "",
-        *_heading("task", "size", "variant", "n", *PAPER_RULE, "departs"),
-        *(
-            _line(row, notes, [_triple(row, f"paper_{score}", column) for score, column in PAPER_RULE.items()])
-            for row in rows
+        *pages.table(
+            ("task", "size", "variant", "n", *PAPER_RULE, "departs"),
+            (
+                _line(row, notes, [_triple(row, f"paper_{score}", column) for score, column in PAPER_RULE.items()])
+                for row in rows
+            ),
         ),
         "",
         "## At the final iterate",
@@ -172,35 +174,22 @@ def to_markdown(table: pd.DataFrame) -> str:
         "Nothing is chosen here. *All held out right* counts runs, with Clopper and Pearson's exact 95 % interval. "
         "*Loss* is in nats per character. Each entry: seed 1337 / all seeds; the loss: paper / seed 1337 / all seeds.",
         "",
-        *_heading(
-            "task",
-            "size",
-            "variant",
-            "n",
-            "seen",
-            "held out",
-            "all held out right",
-            "facts, paper's prompts",
-            "facts, matched prompts",
-            "loss",
-            "departs",
+        *pages.table(
+            (
+                *("task", "size", "variant", "n", "seen", "held out", "all held out right"),
+                *("facts, paper's prompts", "facts, matched prompts", "loss", "departs"),
+            ),
+            (_line(row, notes, _final(row)) for row in rows),
         ),
-        *(_line(row, notes, _final(row)) for row in rows),
         "",
-        *(f"[{number}] Departs from the paper's protocol: {note}.  " for number, note in enumerate(notes, 1)),
+        *notes.lines(),
     ]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _heading(*names: str) -> list[str]:
-    return ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
-
-
-def _line(row: Mapping[str, Any], notes: Sequence[str], entries: Sequence[str]) -> str:
-    number = f"{row['n']}" + (f" ({row['diverged']} diverged)" if row["diverged"] else "")
-    note = f"[{notes.index(row['departs']) + 1}]" if row["departs"] else ""
-    parts = [row["task"], row["size"], row["variant"], number if row["n"] else "not run", *entries, note]
-    return "| " + " | ".join(parts) + " |"
+def _line(row: Mapping[str, Any], notes: pages.Notes, entries: Sequence[str]) -> list[str]:
+    runs = pages.count_runs(row["n"], row["diverged"]) if row["n"] else "not run"
+    return [row["task"], row["size"], row["variant"], runs, *entries, notes.mark(row["departs"])]
 
 
 def _final(row: Mapping[str, Any]) -> list[str]:
@@ -216,26 +205,14 @@ def _triple(row: Mapping[str, Any], paper: str, column: str) -> str:
     ours = _pair(row, column)
     if pd.isna(row[paper]) and ours == "-":
         return "-"
-    return f"{_number(row[paper])} / {ours if ours != '-' else '- / -'}"
+    return f"{pages.number(row[paper])} / {ours if ours != '-' else '- / -'}"
 
 
 def _pair(row: Mapping[str, Any], column: str) -> str:
     mean, low, high = (row[f"{column}_{part}"] for part in ("mean", "low", "high"))
     if pd.isna(mean):
         return "-"
-    interval = "" if pd.isna(low) else f" [{low:.3f}, {high:.3f}]"
-    return f"{_number(row[f'{column}_seed_1337'])} / {mean:.3f}{interval}"
-
-
-def _number(value: float) -> str:
-    return "-" if pd.isna(value) else f"{value:.3f}"
-
-
-def write_table(folder: Path, name: str, frame: pd.DataFrame, record: files.Provenance) -> None:
-    """A frame as ``name.parquet`` with its provenance and as ``name.csv``."""
-    tables.write_frame(folder / f"{name}.parquet", frame, record)
-    with files.atomic(folder / f"{name}.csv") as temporary:
-        frame.to_csv(temporary, index=False)
+    return f"{pages.number(row[f'{column}_seed_1337'])} / {pages.with_interval(mean, low, high)}"
 
 
 def main() -> None:
@@ -246,9 +223,8 @@ def main() -> None:
 
     table = replicate(groups(read_runs(arguments.runs)), numpy.random.default_rng(RNG_SEED))
     record = files.provenance("replication", {"runs": [path.as_posix() for path in arguments.runs]})
-    write_table(arguments.output, "replication", table, record)
-    with files.atomic(arguments.output / "replication.md") as temporary:
-        temporary.write_text(to_markdown(table), encoding="utf-8")
+    tables.write_table(arguments.output, "replication", table, record)
+    pages.write(arguments.output / "replication.md", to_markdown(table))
 
 
 if __name__ == "__main__":

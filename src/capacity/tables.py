@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy
 import pandas as pd
 import pyarrow as pa
 
-from capacity import bits, evaluate, files, floors, jobs, operands, statistics
+from capacity import bits, evaluate, files, floors, jobs, operands, pages, statistics
 from capacity.cells import Cell, describe_departures, parse_cell, parse_seeds
 
 ORIGIN = ("git_commit", "source_digest", "device", "threads", "precision", "compile", "graph")
@@ -152,7 +152,7 @@ def runs_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     """One row per cell.
 
-    For each endpoint and score, and for memorized bits: ``_mean`` over seeds with a bootstrap interval ``_low`` to
+    For each of :data:`MEASURES`: ``_mean`` over seeds with a bootstrap interval ``_low`` to
     ``_high`` (empty for one seed); for each outcome: ``_count`` of ``n``, its ``_share``, and Wilson's interval. ``n``
     counts every run, diverged ones included; ``diverged`` says how many those are.
     """
@@ -183,18 +183,18 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
 
 def to_markdown(title: str, summary: pd.DataFrame) -> str:
     """The summary as a page: what each cell saw, what it did not see, and what departs from the paper."""
-    notes = list(dict.fromkeys(text for text in summary["departs"] if text))
-    header = (
-        "| task | size | parameters | n | seen | held out, final | all held out right | held out, time average "
-        "| held out, paper's rule | facts, paper's prompts | facts, matched prompts | loss | departs |"
+    notes = pages.Notes(summary["departs"])
+    heading = (
+        *("task", "size", "parameters", "n", "seen", "held out, final", "all held out right"),
+        *("held out, time average", "held out, paper's rule", "facts, paper's prompts", "facts, matched prompts"),
+        *("loss", "departs"),
     )
-    lines = [f"# {title}", "", header, "|" + "---|" * 13]
-    for row in _records(summary):
-        cells = [
+    rows = (
+        (
             row["task"],
             row["size"],
             f"{row['parameters']:,}",
-            f"{row['n']}" + (f" ({row['diverged']} diverged)" if row["diverged"] else ""),
+            pages.count_runs(row["n"], row["diverged"]),
             _interval(row, "final_seen"),
             _interval(row, "final_held_out"),
             _outcome(row, "generalizes"),
@@ -203,10 +203,14 @@ def to_markdown(title: str, summary: pd.DataFrame) -> str:
             _interval(row, "final_facts_paper_prompts"),
             _interval(row, "final_facts_matched_prompts"),
             _interval(row, "final_stream_loss"),
-            _note(row, notes),
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    lines += [
+            notes.mark(row["departs"]),
+        )
+        for row in _records(summary)
+    )
+    lines = [
+        f"# {title}",
+        "",
+        *pages.table(heading, rows),
         "",
         "Shares of the questions answered right, as the mean over seeds with a 95 % bootstrap interval (none for one "
         "seed, and of no width where all seeds agree, however few they are). "
@@ -214,38 +218,41 @@ def to_markdown(title: str, summary: pd.DataFrame) -> str:
         "the training stream. The paper's rule picks the checkpoint with the best accuracy, held-out expressions "
         "included: a choice made on the test set, shown for comparison.",
         "",
+        *_bits_section(summary, notes),
+        *notes.lines(),
     ]
-    lines += _bits_section(summary, notes)
-    lines += [f"[{number}] Departs from the paper's protocol: {note}.  " for number, note in enumerate(notes, 1)]
     return "\n".join(lines) + "\n"
 
 
-def _bits_section(summary: pd.DataFrame, notes: Sequence[str]) -> list[str]:
+def _bits_section(summary: pd.DataFrame, notes: pages.Notes) -> list[str]:
     """Floors and memorized bits of each cell, as the second table of the page."""
-    header = (
-        "| task | size | loss | floor, order unknown | floor, order known | order bits | of at most | fact bits "
-        "| per parameter | key-specific bits | arithmetic bits, seen | arithmetic bits, held out | departs |"
+    heading = (
+        *("task", "size", "loss", "floor, order unknown", "floor, order known", "order bits", "of at most"),
+        *("fact bits", "per parameter", "key-specific bits", "arithmetic bits, seen", "arithmetic bits, held out"),
+        "departs",
     )
-    lines = ["## Memorized bits", "", header, "|" + "---|" * 13]
-    for row in _records(summary):
-        cells = [
+    rows = (
+        (
             row["task"],
             row["size"],
             _interval(row, "final_stream_loss"),
-            _number(row["loss_floor_order_unknown"], 4),
-            _number(row["loss_floor_order_known"], 4),
+            pages.number(row["loss_floor_order_unknown"], 4),
+            pages.number(row["loss_floor_order_known"], 4),
             _interval(row, "order_bits", 1),
-            _number(row["order_bits_at_most"], 1),
+            pages.number(row["order_bits_at_most"], 1),
             _interval(row, "fact_bits_unigram_matched_prompts", 1),
             _interval(row, "fact_bits_unigram_matched_prompts_per_parameter"),
             _interval(row, "key_specific_bits_matched_prompts", 1),
             _interval(row, "arithmetic_bits_seen", 1),
             _interval(row, "arithmetic_bits_held_out", 1),
-            _note(row, notes),
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
+            notes.mark(row["departs"]),
+        )
+        for row in _records(summary)
+    )
     return [
-        *lines,
+        "## Memorized bits",
+        "",
+        *pages.table(heading, rows),
         "",
         "Floors, in nats per character: the lowest loss of a rule that knows every trained line and not their order, "
         "and the lowest of anything that reads the windows. Order bits: how far the loss lies below the first, over "
@@ -277,16 +284,8 @@ def _list(seeds: Iterable[int]) -> str:
 
 
 def _interval(row: Mapping[str, Any], measure: str, digits: int = 3) -> str:
-    mean, low, high = (_number(row[f"{measure}_{part}"], digits) for part in ("mean", "low", "high"))
-    return mean if low == "-" else f"{mean} [{low}, {high}]"
-
-
-def _note(row: Mapping[str, Any], notes: Sequence[str]) -> str:
-    return f"[{notes.index(row['departs']) + 1}]" if row["departs"] else ""
-
-
-def _number(value: float, digits: int) -> str:
-    return "-" if pd.isna(value) else f"{value:.{digits}f}"
+    mean, low, high = (row[f"{measure}_{part}"] for part in ("mean", "low", "high"))
+    return pages.with_interval(mean, low, high, digits)
 
 
 def _outcome(row: Mapping[str, Any], outcome: str) -> str:
@@ -308,34 +307,44 @@ def main() -> None:
     histories = []
     sources = []
     plan = jobs.plan(arguments.config, arguments.cells)
-    for job in plan.jobs_of(arguments.table):
-        evaluation = files.read_json(job["evaluation"])
-        evaluate.check(evaluation, job["evaluation"])
-        wanted = set(parse_seeds(job["seeds"]))
+    for job, evaluation, wanted in read_evaluations(plan, arguments.table):
         rows += run_rows(evaluation, wanted)
-        cell = parse_cell(evaluation["cell"])
-        histories.append(history_frame(files.read_parquet(job["history"]), cell, wanted))
-        training = evaluation["provenance"]["training"]
-        sources.append({"cell": cell.name, "seeds": training["seeds"], **_origin(training)})
+        histories.append(history_frame(files.read_parquet(job["history"]), parse_cell(evaluation["cell"]), wanted))
+        sources.append(source(evaluation))
     record = files.provenance("tables", {"table": arguments.table}, runs=sources)
-    runs = runs_frame(rows)
-    summary = summarise(runs)
+    summary = summarise(runs := runs_frame(rows))
     write_frame(arguments.output / "runs.parquet", runs, record)
     write_frame(arguments.output / "history.parquet", pd.concat(histories, ignore_index=True), record)
-    write_frame(arguments.output / "summary.parquet", summary, record)
-    with files.atomic(arguments.output / "summary.csv") as temporary:
-        summary.to_csv(temporary, index=False)
-    with files.atomic(arguments.output / "summary.md") as temporary:
-        temporary.write_text(to_markdown(plan.title(arguments.table.partition("/")[0]), summary), encoding="utf-8")
+    write_table(arguments.output, "summary", summary, record)
+    title = plan.title(arguments.table.partition("/")[0])
+    pages.write(arguments.output / "summary.md", to_markdown(title, summary))
 
 
-def _origin(training: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: training[name] for name in ORIGIN}
+def read_evaluations(plan: jobs.Plan, table: str) -> Iterator[tuple[dict[str, str], dict[str, Any], set[int]]]:
+    """For each job of a table its files, its evaluation, checked against the schema, and the seeds that are wanted."""
+    for job in plan.jobs_of(table):
+        evaluation = files.read_json(job["evaluation"])
+        evaluate.check(evaluation, job["evaluation"])
+        yield job, evaluation, set(parse_seeds(job["seeds"]))
+
+
+def source(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the runs of an evaluation come from, for the record of a table."""
+    training = evaluation["provenance"]["training"]
+    origin = {name: training[name] for name in ORIGIN}
+    return {"cell": evaluation["cell"], "seeds": training["seeds"], **origin}
 
 
 def write_frame(path: Path, frame: pd.DataFrame, record: files.Provenance) -> None:
     """A frame as Parquet with its provenance."""
     files.write_parquet(path, pa.Table.from_pandas(frame, preserve_index=False), record)
+
+
+def write_table(folder: Path, name: str, frame: pd.DataFrame, record: files.Provenance) -> None:
+    """A frame as ``name.parquet`` with its provenance and as ``name.csv``."""
+    write_frame(folder / f"{name}.parquet", frame, record)
+    with files.atomic(folder / f"{name}.csv") as temporary:
+        frame.to_csv(temporary, index=False)
 
 
 def read_frame(path: str | Path) -> pd.DataFrame:

@@ -435,6 +435,14 @@ def test_bfloat16_trains_with_nearly_the_same_losses_and_keeps_weights_in_float3
         assert all(math.isfinite(each) for each in value), name
 
 
+def output_of(program: str) -> str:
+    """What a program prints in a process of its own; a program that fails shows its errors."""
+    environment = os.environ | {"PYTHONPATH": str(Path(train.__file__).parents[1])}
+    return subprocess.run(
+        [sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+
+
 def test_compiled_updates_are_the_plain_ones():
     """In a process of its own, where nothing was compiled before. Of a batch so large that all four lines are in it
     every time: one shape, so one compilation."""
@@ -454,8 +462,7 @@ assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
 for name, value in plain.parameters.items():
     torch.testing.assert_close(compiled.parameters[name], value, rtol=0, atol=1e-4)
 """
-    environment = os.environ | {"PYTHONPATH": str(Path(train.__file__).parents[1])}
-    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+    output_of(program)
 
 
 def test_training_refuses_an_execution_that_cannot_be_had(tmp_path, monkeypatch):
@@ -477,15 +484,7 @@ cell = make_cell("facts", Size(1, 1, 4, 1), facts=2, iterations=1, batch=2)
 train.train(cell, corpus.build(cell), [1], "cpu", lambda done, losses: None)
 print({"torch._dynamo", "torch._inductor"} & set(sys.modules))
 """
-    source = str(Path(train.__file__).parents[1])
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=os.environ | {"PYTHONPATH": source},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == "set()"
+    assert output_of(program).strip() == "set()"
 
 
 def test_the_layout_of_gradients_does_not_matter(monkeypatch):
