@@ -7,7 +7,7 @@ own generator on the CPU, those of many updates at a time.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -37,6 +37,23 @@ class Batches:
         self._rows = stream.rows.to(device)
         self._drawn = torch.empty(len(seeds), 0, batch, dtype=torch.long, device=device)
         self._next = 0
+        self._states = [each.get_state() for each in self._generators]  # before the rows in _drawn were drawn
+
+    def state(self) -> dict[str, Tensor]:
+        """How far the draws are, by name: what :meth:`restore` takes."""
+        all_used = self._next == self._drawn.shape[1]
+        states = [each.get_state() for each in self._generators] if all_used else self._states
+        named = {f"generator.{number}": value for number, value in enumerate(states)}
+        return named | {"next": torch.tensor(0 if all_used else self._next)}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """The next batch is the one that was next when ``state`` was taken."""
+        for number, each in enumerate(self._generators):
+            each.set_state(state[f"generator.{number}"])
+        self._drawn, self._next = self._drawn[:, :0], 0
+        if int(state["next"]):
+            self._draw()
+            self._next = int(state["next"])
 
     def rows(self) -> Rows:
         """The next batch of every seed, row by row: each tensor is (S, N, T)."""
@@ -68,12 +85,15 @@ class Batches:
     def _numbers(self) -> Tensor:
         """(S, N), the numbers of the rows that each seed draws next."""
         if self._next == self._drawn.shape[1]:
-            shape = (UPDATES_AT_ONCE, self._batch)
-            drawn = [torch.randint(len(self._stream), shape, generator=each) for each in self._generators]
-            self._drawn = torch.stack(drawn).to(self._device)
-            self._next = 0
+            self._draw()
         self._next += 1
         return self._drawn[:, self._next - 1]
+
+    def _draw(self) -> None:
+        self._states = [each.get_state() for each in self._generators]
+        shape = (UPDATES_AT_ONCE, self._batch)
+        drawn = [torch.randint(len(self._stream), shape, generator=each) for each in self._generators]
+        self._drawn, self._next = torch.stack(drawn).to(self._device), 0
 
 
 def target_counts(prefixes: Prefixes, rows: Rows, times: Tensor, characters: int) -> Tensor:

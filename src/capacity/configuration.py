@@ -150,6 +150,12 @@ def execution_options(config: Config, size: Size) -> str:
     return " ".join(options)
 
 
+def snapshot_options(config: Config) -> str:
+    """The options of ``capacity.train`` that say when it saves snapshots."""
+    chosen = {name: value for name, value in config["snapshots"].items() if value is not None}
+    return " ".join(f"--snapshot-{name} {value}" for name, value in sorted(chosen.items()))
+
+
 def _by_size(key: str, config: Config, size: Size) -> Any:
     by_name = config[key].get("sizes", {})
     by_shape = {Size(**config["sizes"][name]): value for name, value in by_name.items()}

@@ -33,9 +33,18 @@ PAPER_RULE_SCORE = "combined_910"
 
 
 def evaluate(
-    cell: Cell, lines: Sequence[Line], seeds: Sequence[int], parameters: model.Parameters, history: pa.Table
+    cell: Cell,
+    lines: Sequence[Line],
+    seeds: Sequence[int],
+    parameters: model.Parameters,
+    history: pa.Table,
+    diverged_at: Sequence[int | None],
 ) -> dict[str, Any]:
-    """The evaluation of every seed of a job, without its provenance; runs where the parameters are."""
+    """The evaluation of every seed of a job, without its provenance; runs where the parameters are.
+
+    ``diverged_at`` says of each seed what :class:`capacity.train.Trained` does. Raises ValueError if a seed is missing
+    from the history, or is said not to have diverged and has parameters that are not finite.
+    """
     vocabulary = corpus.vocabulary(lines)
     examination = Examination(lines, vocabulary, cell.block)
     heads = cell.size.heads
@@ -61,6 +70,8 @@ def evaluate(
         evaluations = [row for row in rows if row["seed"] == seed]
         if not evaluations:
             raise ValueError(f"the history of {cell.name} has no rows of seed {seed}")
+        if diverged_at[number] is None and not is_finite(parameters, number):
+            raise ValueError(f"seed {seed} of {cell.name} has weights that are not finite, and no record of diverging")
         last = evaluations[-1]
         final = {name: _score(int(count[number]), totals[name]) for name, count in scores.items()}
         items = [
@@ -86,7 +97,8 @@ def evaluate(
         runs.append(
             {
                 "seed": seed,
-                "diverged": is_diverged(parameters, number),
+                "diverged": diverged_at[number] is not None,
+                "diverged_at": diverged_at[number],
                 "final": _endpoint([last], final),
                 "time_average": _averaged(evaluations[-averaged_evaluations(len(evaluations)) :], totals),
                 "paper_best": _averaged([paper_best(evaluations)], totals),
@@ -144,9 +156,9 @@ def paper_best(evaluations: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return max(evaluations, key=lambda row: (row[PAPER_RULE_SCORE], -row["iteration"]))
 
 
-def is_diverged(parameters: model.Parameters, number: int) -> bool:
-    """Whether any parameter of one network of a stack is not finite."""
-    return not all(bool(value[number].isfinite().all()) for value in parameters.values())
+def is_finite(parameters: model.Parameters, number: int) -> bool:
+    """Whether every parameter of one network of a stack is finite."""
+    return all(bool(value[number].isfinite().all()) for value in parameters.values())
 
 
 def finite(value: float | Tensor) -> float | None:
@@ -219,7 +231,7 @@ def main() -> None:
     training = files.provenance_of(history)
     if training["cell"] != cell.name:
         raise ValueError(f"{arguments.history} is the history of {training['cell']}, not of {cell.name}")
-    evaluation = evaluate(cell, corpus.read(arguments.corpus), seeds, parameters, history)
+    evaluation = evaluate(cell, corpus.read(arguments.corpus), seeds, parameters, history, training["diverged_at"])
     evaluation["provenance"] = files.provenance(
         "evaluate",
         cell.settings(),

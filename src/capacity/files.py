@@ -76,6 +76,12 @@ def read_parquet(path: str | Path) -> pa.Table:
         raise ValueError(f"{path} is not a whole Parquet file: {error}") from error
 
 
+def sha256(path: str | Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def provenance_of(table: pa.Table) -> Provenance:
     """What :func:`write_parquet` was given."""
     return dict(json.loads((table.schema.metadata or {})[b"provenance"]))

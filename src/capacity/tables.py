@@ -108,7 +108,7 @@ def run_rows(evaluation: Mapping[str, Any], wanted: Iterable[int]) -> list[dict[
         row["parameters"] = evaluation["parameters"]
         row["parameters_without_positions"] = evaluation["parameters_without_positions"]
         row |= dict(zip(FLOORS, (known, unknown, most), strict=True))
-        row |= {"seed": run["seed"], "diverged": run["diverged"]}
+        row |= {name: run[name] for name in ("seed", "diverged", "diverged_at")}
         for endpoint in ENDPOINTS:
             measured = run[endpoint]
             row[f"{endpoint}_first_iteration"] = measured["first_iteration"]
@@ -145,7 +145,9 @@ def runs_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Run rows as a typed frame, ordered by task, number of parameters, cell and seed."""
     frame = pd.DataFrame(list(rows))
     fractions = [*FLOORS, *MEASURES, *operands.BASELINES]
-    frame = frame.astype(dict.fromkeys(fractions, "float64") | dict.fromkeys(OUTCOMES, "boolean"))
+    frame = frame.astype(
+        dict.fromkeys(fractions, "float64") | dict.fromkeys(OUTCOMES, "boolean") | {"diverged_at": "Int64"}
+    )
     return frame.sort_values(["task", "parameters", "cell", "seed"], ignore_index=True)
 
 

@@ -12,7 +12,7 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -22,21 +22,22 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
-from torch.optim.adamw import adamw
 
 from capacity import corpus, devices, files, model, protocol
 from capacity.batches import Batches, target_counts
 from capacity.cells import Cell, format_seeds, parse_cell, parse_seeds, runs_name
 from capacity.execution import PRECISIONS, Execution, Replay
+from capacity.optimizer import AdamW, clip_per_seed
 from capacity.prefixes import Prefixes, prefixes_of
 from capacity.randomness import generator, initialisation_generator
 from capacity.scoring import ROWS_AT_ONCE, Candidates, Examination
+from capacity.snapshots import InterruptedTrainingError, Signals, Snapshot, Snapshots, only_one
 from capacity.streams import Rows, Stream
 from capacity.tasks import Line
 
 SECONDS_BETWEEN_LINES = 10.0
-ADAM_EPSILON = 1e-8
 PLAIN = Execution()
+NEVER = -1
 
 Report = Callable[[int, Tensor], None]
 """Called before the first and after each update, with the updates done by all seeds, and the latest (S,) losses."""
@@ -44,10 +45,18 @@ Report = Callable[[int, Tensor], None]
 
 @dataclass(frozen=True)
 class Trained:
-    """What training gives: final parameters with a leading seed axis, and one history row per seed and evaluation."""
+    """What training gives, for S seeds.
+
+    Attributes:
+        parameters: the final ones, each with a leading axis of S.
+        history: one row per seed and evaluation.
+        diverged_at: for each seed the updates done when its loss was not finite for the first time, or after which
+            its parameters are not; None for a seed that did not diverge.
+    """
 
     parameters: model.Parameters
     history: list[dict[str, Any]]
+    diverged_at: list[int | None]
 
 
 def learning_rate(cell: Cell, iteration: int) -> float:
@@ -71,6 +80,11 @@ def evaluations(cell: Cell) -> int:
     return sum(is_evaluated(cell, iteration) for iteration in range(cell.iterations + 1))
 
 
+def updates_since_evaluation(cell: Cell, iteration: int) -> int:
+    """How many updates lie between an evaluation and the one before it; 0 for the first."""
+    return (iteration - 1) % cell.evaluation_interval + 1 if iteration else 0
+
+
 def dropout(rate: float, generators: Sequence[torch.Generator]) -> model.Dropout | None:
     """Dropout that draws the mask of slice s from ``generators[s]``; None at rate 0."""
     if rate == 0.0:
@@ -83,14 +97,6 @@ def dropout(rate: float, generators: Sequence[torch.Generator]) -> model.Dropout
         return x * keep.div_(1.0 - rate)
 
     return drop
-
-
-def clip_per_seed(gradients: Sequence[Tensor], largest: float) -> None:
-    """Scale each seed's gradients in place to a norm of at most ``largest``, all its tensors taken together."""
-    norms = torch.stack([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients])
-    scale = (largest / (torch.linalg.vector_norm(norms, dim=0) + 1e-6)).clamp(max=1.0)  # (S,)
-    for gradient in gradients:
-        gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
 
 
 def row_losses(logits: Tensor, rows: Rows) -> Tensor:
@@ -128,46 +134,6 @@ class _PrefixLosses(torch.autograd.Function):
         return of_sums.sub_(counts * (gradient / total)[:, None, None]), None
 
 
-class AdamW:
-    """AdamW over a stack, fused; weight decay on matrices, embeddings included, not on the norms (paper, section 3.3).
-
-    torch's function in place of its class: the state is plain tensors, and a job starts in half the time, because the
-    class loads torch's compiler.
-    """
-
-    def __init__(self, parameters: Sequence[Tensor], weight_decay: float) -> None:
-        self._parameters = list(parameters)
-        self._first = [torch.zeros_like(value) for value in parameters]
-        self._second = [torch.zeros_like(value) for value in parameters]
-        self._steps = [torch.zeros((), device=value.device) for value in parameters]
-        # In a stack matrices have three axes, and norms two.
-        matrices = [number for number, value in enumerate(parameters) if value.dim() >= 3]
-        norms = [number for number, value in enumerate(parameters) if value.dim() < 3]
-        self._groups = [(matrices, weight_decay), (norms, 0.0)]
-
-    def step(self, gradients: Sequence[Tensor], rate: float | Tensor) -> None:
-        """One step; a learning rate in a tensor is read when a captured step is replayed."""
-        with torch.no_grad():
-            for numbers, weight_decay in self._groups:
-                adamw(
-                    [self._parameters[number] for number in numbers],
-                    # The fused kernel of torch 2.13 reads a gradient as if it were laid out like its parameter.
-                    [gradients[number].contiguous() for number in numbers],
-                    [self._first[number] for number in numbers],
-                    [self._second[number] for number in numbers],
-                    [],
-                    [self._steps[number] for number in numbers],
-                    fused=True,
-                    amsgrad=False,
-                    beta1=protocol.ADAM_BETA1,
-                    beta2=protocol.ADAM_BETA2,
-                    lr=rate,
-                    weight_decay=weight_decay,
-                    eps=ADAM_EPSILON,
-                    maximize=False,
-                )
-
-
 class Training:
     """A stack of networks in training: all seeds in each update.
 
@@ -192,8 +158,8 @@ class Training:
         self._shares = device == "cpu" and len(seeds) == 1 and cell.dropout == 0.0
         self._batches = Batches(stream, cell.batch, seeds, device)
         self._examiner = Examiner(lines, stream, cell, device)
-        generators = [generator(seed, "dropout", device) for seed in seeds]
-        self._dropout = dropout(cell.dropout, generators)
+        self._generators = [generator(seed, "dropout", device) for seed in seeds]
+        self._dropout = dropout(cell.dropout, self._generators)
         self._optimizer = AdamW(list(self.parameters.values()), cell.weight_decay)
         self._rate = torch.zeros((), device=device)
         losses = _losses_of_prefixes if self._shares else _losses_of_rows
@@ -201,13 +167,32 @@ class Training:
         self._losses = torch.compile(losses, dynamic=self._shares) if execution.compile else losses
         self._replay: Replay | None = None
         if execution.graph and device == "cuda":
-            self._replay = Replay(self._descend, generators if self._dropout else [])
+            self._replay = Replay(self._descend, self._generators if self._dropout else [])
 
     def update(self, iteration: int) -> Tensor:
         """One update of every network; returns their losses before it, (S,), on the device."""
         self._rate.fill_(learning_rate(self._cell, iteration))
         batch = self._batches.prefixes() if self._shares else self._batches.rows().tensors()
         return self._descend(*batch) if self._replay is None else self._replay(*batch)
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that updates change, by name: what :meth:`restore` takes."""
+        found = {f"parameter.{name}": value.detach() for name, value in self.parameters.items()}
+        found |= {f"optimizer.{name}": value for name, value in self._optimizer.state().items()}
+        found |= {f"batches.{name}": value for name, value in self._batches.state().items()}
+        return found | {f"dropout.{number}": each.get_state() for number, each in enumerate(self._generators)}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on as the training did that ``state`` was taken from: the same cell, seeds and device."""
+        with torch.no_grad():
+            for name, value in self.parameters.items():
+                value.copy_(state[f"parameter.{name}"])
+            for name, value in self._optimizer.state().items():
+                value.copy_(state[f"optimizer.{name}"])
+        start = "batches."
+        self._batches.restore({name.removeprefix(start): state[name] for name in state if name.startswith(start)})
+        for number, each in enumerate(self._generators):
+            each.set_state(state[f"dropout.{number}"])
 
     def examine(self) -> dict[str, list[float]]:
         """Each measure of :class:`Examiner`, with one value per seed."""
@@ -241,8 +226,12 @@ def train(
     device: str,
     report: Report,
     execution: Execution = PLAIN,
+    snapshots: Snapshots | None = None,
 ) -> Trained:
-    """Train the seeds of a cell on a corpus, on ``cpu`` or ``cuda``."""
+    """Train the seeds of a cell on a corpus, on ``cpu`` or ``cuda``, saving and going on from snapshots if given.
+
+    Raises :class:`capacity.snapshots.InterruptedTrainingError` if the snapshots are asked to stop.
+    """
     stacks = [[seed] for seed in seeds] if device == "cpu" else [list(seeds)]
     parts = []
     for number, stack in enumerate(stacks):
@@ -251,10 +240,13 @@ def train(
         def report_all(done: int, losses: Tensor, before: int = before, width: int = len(stack)) -> None:
             report(before + done * width, losses)
 
-        parts.append(train_stack(cell, lines, stack, device, report_all, execution))
+        parts.append(train_stack(cell, lines, stack, device, report_all, execution, snapshots))
     names = parts[0].parameters
-    parameters = {name: torch.cat([part.parameters[name] for part in parts]) for name in names}
-    return Trained(parameters, [row for part in parts for row in part.history])
+    return Trained(
+        {name: torch.cat([part.parameters[name] for part in parts]) for name in names},
+        [row for part in parts for row in part.history],
+        [each for part in parts for each in part.diverged_at],
+    )
 
 
 def train_stack(
@@ -264,30 +256,65 @@ def train_stack(
     device: str,
     report: Report,
     execution: Execution = PLAIN,
+    snapshots: Snapshots | None = None,
 ) -> Trained:
-    """Train one stack of networks, all seeds in each update."""
+    """Train one stack of networks, all seeds in each update.
+
+    A seed whose loss is not finite has diverged. That update makes all of its parameters NaN, which no later one
+    changes, and on a CPU, where a stack is one seed, none follows.
+    """
     training = Training(cell, lines, seeds, device, execution)
     history: list[dict[str, Any]] = []
-    running = torch.zeros(len(seeds), device=device)
-    losses = torch.full((len(seeds),), math.nan, device=device)
-    since = 0
-    for iteration in range(cell.iterations + 1):
-        report(iteration, losses)
+    tracked = {
+        "losses": torch.full((len(seeds),), math.nan, device=device),  # of the latest update
+        "sums": torch.zeros(len(seeds), device=device),  # of losses since the latest evaluation
+        "diverged_at": torch.full((len(seeds),), NEVER, device=device),
+    }
+    start = 0
+    saved = None if snapshots is None else snapshots.newest(seeds)
+    if saved is not None:
+        training.restore(saved.tensors)
+        tracked = {name: saved.tensors[name].to(device) for name in tracked}
+        start, history = saved.updates, list(saved.history)
+
+    def snapshot(updates: int) -> Snapshot:
+        return Snapshot(updates, training.state() | tracked, history)
+
+    for iteration in range(start, cell.iterations + 1):
+        report(iteration, tracked["losses"])
+        if snapshots is not None:
+            snapshots.offer(seeds, iteration, iteration == cell.iterations, snapshot)
         if is_evaluated(cell, iteration):
-            means = (running / since).tolist() if since else [None] * len(seeds)
-            found = training.examine()
-            rate = learning_rate(cell, iteration)
-            for number, seed in enumerate(seeds):
-                row = {"seed": seed, "iteration": iteration, "learning_rate": rate, "training_loss": means[number]}
-                history.append(row | {name: values[number] for name, values in found.items()})
-            running.zero_()
-            since = 0
+            history += _rows(cell, seeds, iteration, tracked["sums"], training.examine())
+            tracked["sums"].zero_()
+        all_diverged = device == "cpu" and bool((tracked["diverged_at"] != NEVER).all())  # a GPU is not waited for
         if iteration == cell.iterations:
             break
-        losses = training.update(iteration)
-        running += losses
-        since += 1
-    return Trained({name: value.detach().cpu() for name, value in training.parameters.items()}, history)
+        losses = tracked["losses"] if all_diverged else training.update(iteration)
+        first = (tracked["diverged_at"] == NEVER) & ~losses.isfinite()
+        tracked["diverged_at"].masked_fill_(first, iteration)
+        tracked["losses"] = losses
+        tracked["sums"] += losses
+    broken = ~torch.stack([value.detach().isfinite().flatten(1).all(1) for value in training.parameters.values()]).all(
+        0
+    )
+    tracked["diverged_at"].masked_fill_((tracked["diverged_at"] == NEVER) & broken, cell.iterations)
+    return Trained(
+        {name: value.detach().cpu() for name, value in training.parameters.items()},
+        history,
+        [None if each == NEVER else each for each in tracked["diverged_at"].tolist()],
+    )
+
+
+def _rows(
+    cell: Cell, seeds: Sequence[int], iteration: int, sums: Tensor, found: Mapping[str, list[float]]
+) -> Iterator[dict[str, Any]]:
+    """What an evaluation adds to the history: a row per seed."""
+    since = updates_since_evaluation(cell, iteration)
+    means = (sums / since).tolist() if since else [None] * len(seeds)
+    for number, seed in enumerate(seeds):
+        known = {"seed": seed, "iteration": iteration, "learning_rate": learning_rate(cell, iteration)}
+        yield known | {"training_loss": means[number]} | {name: values[number] for name, values in found.items()}
 
 
 class Examiner:
@@ -337,16 +364,23 @@ class Progress:
         self._identity = {"cell": cell.name, "seeds": format_seeds(seeds), "updates_in_all": self._total}
         self._path = path
         self._log = log
-        self._start = time.monotonic()
+        self._start: tuple[float, int] | None = None
         self._last_line = -math.inf
+
+    def say(self, line: str) -> None:
+        """A line of its own in the log."""
+        print(line, file=self._log, flush=True)
 
     def __call__(self, done: int, losses: Tensor) -> None:
         now = time.monotonic()
+        if self._start is None:
+            self._start = now, done  # not 0 if the job goes on from a snapshot
         if now - self._last_line < SECONDS_BETWEEN_LINES and done < self._total:
             return
         loss = float(losses.mean()) if done else math.nan  # waits for a GPU, so only when a line is due
         self._last_line = now
-        rate = done / (now - self._start) if done else 0.0
+        seconds, updates = now - self._start[0], done - self._start[1]
+        rate = updates / seconds if updates else 0.0
         left = (self._total - done) / rate if rate else None
         state = {"updates": done, "loss": loss if math.isfinite(loss) else None, "updates_per_second": round(rate, 2)}
         files.write_json(self._path, self._identity | state | {"seconds_left": None if left is None else round(left)})
@@ -354,7 +388,11 @@ class Progress:
         if left is not None:
             line += f", loss {loss:.4f}" if math.isfinite(loss) else ""
             line += f", {rate:.1f} updates/s, time left {int(left) // 60}:{int(left) % 60:02d}"
-        print(line, file=self._log, flush=True)
+        self.say(line)
+
+    def remove(self) -> None:
+        """The job is done: nothing is in progress any more."""
+        self._path.unlink(missing_ok=True)
 
 
 def history_table(history: Sequence[dict[str, Any]]) -> pa.Table:
@@ -368,25 +406,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cell", help="name of the cell, such as task=facts/size=n14/variant=paper")
     parser.add_argument("--seeds", required=True, help="seeds of this job, such as 0-4_1337")
-    parser.add_argument("--corpus", required=True, help="Parquet file of the corpus")
+    parser.add_argument("--corpus", required=True, type=Path, help="Parquet file of the corpus")
     parser.add_argument("--output", required=True, type=Path, help="folder for weights, history and record")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument("--precision", default="float32", choices=PRECISIONS, help="of matrix products")
     parser.add_argument("--compile", action="store_true", help="fuse the operations of an update with torch.compile")
     parser.add_argument("--cuda-graph", action="store_true", help="replay updates as one CUDA graph, on a GPU")
+    parser.add_argument("--snapshot-seconds", type=float, help="most seconds of work to lose; default: no limit")
+    parser.add_argument("--snapshot-updates", type=int, help="most updates of a stack to lose; default: no limit")
     arguments = parser.parse_args()
 
     cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)
     devices.prepare(arguments.threads)
     device = devices.resolve(arguments.device)
     execution = Execution(arguments.precision, arguments.compile, arguments.cuda_graph)
-    progress_file = arguments.output / "progress.json"
-    start = time.monotonic()
-    progress = Progress(cell, seeds, progress_file, sys.stdout)
-    trained = train(cell, corpus.read(arguments.corpus), seeds, device, progress, execution)
-    seconds = time.monotonic() - start
-
     record = files.provenance(
         "train",
         cell.settings(),
@@ -396,12 +430,64 @@ def main() -> None:
         threads=arguments.threads,
         **execution.record(device),
     )
-    save_weights(arguments.output / "weights.safetensors", trained.parameters, cell, seeds)
-    files.write_parquet(arguments.output / "history.parquet", history_table(trained.history), record)
-    timing = {"wall_seconds": round(seconds, 2), "updates_per_second": round(cell.iterations * len(seeds) / seconds, 2)}
-    files.write_json(arguments.output / "timing.json", timing)
-    files.write_json(arguments.output / "run.json", record)
-    progress_file.unlink(missing_ok=True)
+    folder: Path = arguments.output
+    progress = Progress(cell, seeds, folder / "progress.json", sys.stdout)
+    with Signals() as signals, only_one(folder / "training.lock", progress.say) as took_over:
+        if took_over and is_done(folder, record):
+            progress.say("the earlier run of this job has just finished it")
+            return
+        snapshots = Snapshots(
+            folder / "snapshots",
+            fingerprint(record, arguments.corpus),
+            arguments.snapshot_seconds,
+            arguments.snapshot_updates,
+            lambda: signals.received is not None,
+            progress.say,
+        )
+        try:
+            trained = train(cell, corpus.read(arguments.corpus), seeds, device, progress, execution, snapshots)
+        except InterruptedTrainingError as interruption:
+            progress.say(f"asked to stop by signal {signals.received}: {interruption}")
+            sys.exit(signals.exit_code)
+        for seed, updates in zip(seeds, trained.diverged_at, strict=True):
+            if updates is not None:
+                progress.say(f"seed {seed} diverged: after {updates} updates its loss is not finite")
+        write_outputs(folder, trained, cell, seeds, record, snapshots)
+        progress.remove()
+        snapshots.remove()
+
+
+def fingerprint(record: Mapping[str, Any], corpus_file: Path) -> dict[str, Any]:
+    """What decides the numbers of a run: a snapshot of another is of no use.
+
+    The record of the run less the commit, whose files outside the stage decide nothing, and the bytes of the corpus.
+    """
+    return {name: value for name, value in record.items() if name != "git_commit"} | {
+        "corpus": files.sha256(corpus_file)
+    }
+
+
+def is_done(folder: Path, record: Mapping[str, Any]) -> bool:
+    """Whether the outputs of a run are all there: the record is written last."""
+    path = folder / "run.json"
+    return path.exists() and files.read_json(path).items() >= record.items()
+
+
+def write_outputs(
+    folder: Path, trained: Trained, cell: Cell, seeds: Sequence[int], record: files.Provenance, snapshots: Snapshots
+) -> None:
+    """Weights, history and timing, and last the record, which says that all are there."""
+    record = record | {"diverged_at": trained.diverged_at}
+    save_weights(folder / "weights.safetensors", trained.parameters, cell, seeds)
+    files.write_parquet(folder / "history.parquet", history_table(trained.history), record)
+    seconds = snapshots.trained_seconds
+    timing = {
+        "wall_seconds": round(seconds, 2),
+        "updates_per_second": round(cell.iterations * len(seeds) / seconds, 2),
+        "interruptions": snapshots.interruptions,
+    }
+    files.write_json(folder / "timing.json", timing)
+    files.write_json(folder / "run.json", record)
 
 
 def save_weights(path: Path, parameters: model.Parameters, cell: Cell, seeds: Sequence[int]) -> None:

@@ -88,7 +88,16 @@ def run(cell: Cell, seed: int, loss: float | None = 0.5, diverged: bool = False,
     }
     known = bits(cell, None, None, None) if diverged else bits(cell)
     ends = {name: dict(found) for name in ("final", "time_average", "paper_best")}
-    return {"seed": seed, "diverged": diverged, **ends, "bits": known, "items": [item], "operands": None}
+    at = cell.iterations if diverged else None
+    return {
+        "seed": seed,
+        "diverged": diverged,
+        "diverged_at": at,
+        **ends,
+        "bits": known,
+        "items": [item],
+        "operands": None,
+    }
 
 
 def evaluation(cell: Cell, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

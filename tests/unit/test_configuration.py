@@ -23,6 +23,7 @@ BASE: dict[str, Any] = {
     "threads": {"default": 1, "sizes": {"wide": 3}},
     "precision": {"default": "float32", "sizes": {"wide": "bfloat16"}},
     "compile": False,
+    "snapshots": {"seconds": 60, "updates": None},
     "cuda_graph": False,
     "sizes": {
         "n14": {"layers": 1, "heads": 1, "width": 14, "mlp_factor": 1},
@@ -117,7 +118,7 @@ def test_the_laptop_budget_keeps_the_papers_small_networks():
 
 
 def test_another_budget_is_named_when_it_is_not_there():
-    with pytest.raises(ConfigurationError, match=r"budget: 'papper' is not known.*laptop, paper.*'paper'\?"):
+    with pytest.raises(ConfigurationError, match=r"budget: 'papper' is not known.*laptop, workstation, paper.*'paper'\?"):
         configuration.main_configuration(ROOT, "papper")
 
 

@@ -59,7 +59,7 @@ def make_history(totals, evaluations, seeds=SEEDS):
 def evaluated(lines, stack, totals):
     """The evaluation of two random networks whose histories have four evaluations."""
     history = train.history_table(make_history(totals, 4))
-    found = evaluate.evaluate(CELL, lines, SEEDS, stack, history)
+    found = evaluate.evaluate(CELL, lines, SEEDS, stack, history, (None, None))
     training = files.provenance("train", CELL.settings(), cell=CELL.name, seeds=list(SEEDS))
     return found | {"provenance": files.provenance("evaluate", CELL.settings(), seeds=list(SEEDS), training=training)}
 
@@ -162,7 +162,7 @@ def test_a_task_alone_has_no_bits_of_the_other_and_no_order_bits_where_lines_sta
     vocabulary = corpus.vocabulary(lines)
     parameters = model.initialise(cell.size, len(vocabulary), cell.block, [initialisation_generator(0)])
     history = make_history(Examination(lines, vocabulary, cell.block).totals(), 2, seeds=(0,))
-    found = evaluate.evaluate(cell, lines, (0,), parameters, train.history_table(history))
+    found = evaluate.evaluate(cell, lines, (0,), parameters, train.history_table(history), (None,))
     known = found["runs"][0]["bits"]
     assert known[without] is None
     assert known[task] is not None
@@ -193,7 +193,7 @@ def test_the_time_average_takes_20_evaluations_or_their_share_of_a_shorter_run(e
 
 def test_the_time_average_is_over_the_last_evaluations(lines, stack, totals):
     history = train.history_table(make_history(totals, 121))
-    for run in evaluate.evaluate(CELL, lines, SEEDS, stack, history)["runs"]:
+    for run in evaluate.evaluate(CELL, lines, SEEDS, stack, history, (None, None))["runs"]:
         average = run["time_average"]
         assert (average["first_iteration"], average["last_iteration"]) == (200 * 101, 200 * 120)
         assert average["evaluations"] == 20
@@ -219,7 +219,7 @@ def test_the_paper_s_checkpoint_is_chosen_for_each_seed_by_its_own_history(lines
     for row in rows:
         number = row["iteration"] // 200
         row["combined_910"] = (100 if number >= best[row["seed"]] else 50) / totals["combined_910"]
-    for run in evaluate.evaluate(CELL, lines, SEEDS, stack, train.history_table(rows))["runs"]:
+    for run in evaluate.evaluate(CELL, lines, SEEDS, stack, train.history_table(rows), (None, None))["runs"]:
         number, chosen = best[run["seed"]], run["paper_best"]
         assert (chosen["first_iteration"], chosen["last_iteration"]) == (200 * number, 200 * number)
         assert chosen["evaluations"] == 1
@@ -240,12 +240,13 @@ def test_a_network_that_is_not_finite_has_diverged_and_can_still_be_written(
     for row in rows:
         if row["seed"] == 7 and row["iteration"] > 0:
             row["stream_loss"] = row["training_loss"] = value
-    found = evaluate.evaluate(CELL, lines, SEEDS, broken, train.history_table(rows))
+    found = evaluate.evaluate(CELL, lines, SEEDS, broken, train.history_table(rows), (None, 400))
     files.write_json(tmp_path / "evaluation.json", found | {"provenance": evaluated["provenance"]})
     written = files.read_json(tmp_path / "evaluation.json")
     check(written, "evaluation.json")
     whole, diverged = written["runs"]
     assert (whole["diverged"], diverged["diverged"]) == (False, True)
+    assert (whole["diverged_at"], diverged["diverged_at"]) == (None, 400)
     assert whole["final"] == evaluated["runs"][0]["final"]
     assert [item["answer"] for item in whole["items"]] == [item["answer"] for item in evaluated["runs"][0]["items"]]
     assert diverged["final"]["stream_loss"] is None
@@ -366,7 +367,7 @@ def test_what_does_not_fit_the_schema_is_refused_by_file_and_key(evaluated, path
 def job(tmp_path, lines, stack, totals, monkeypatch):
     """A folder with what the stage reads, and the command line that names it."""
     files.write_parquet(tmp_path / "corpus.parquet", corpus.to_table(lines), {})
-    record = files.provenance("train", CELL.settings(), cell=CELL.name, seeds=list(SEEDS))
+    record = files.provenance("train", CELL.settings(), cell=CELL.name, seeds=list(SEEDS), diverged_at=[None, None])
     files.write_parquet(tmp_path / "history.parquet", train.history_table(make_history(totals, 4)), record)
     train.save_weights(tmp_path / "weights.safetensors", stack, CELL, SEEDS)
     arguments = ["evaluate", CELL.name, "--seeds", "0_7", "--device", "cpu", "--output", f"{tmp_path}/evaluation.json"]

@@ -17,7 +17,7 @@ from safetensors import safe_open
 from torch import Tensor
 from torch.nn import functional
 
-from capacity import corpus, files, model, protocol, randomness, train
+from capacity import corpus, files, model, optimizer, protocol, randomness, train
 from capacity.cells import Cell, make_cell, parse_cell
 from capacity.execution import Execution
 from capacity.protocol import MLT, SIZES, STREAMS, TASKS, Size
@@ -181,7 +181,7 @@ def test_clipping_a_stack_clips_each_seed_as_torch_clips_one_network(largest):
             value.grad = gradient[seed].clone()
         torch.nn.utils.clip_grad_norm_(alone, largest)
         expected.append([value.grad for value in alone])
-    train.clip_per_seed(stack, largest)
+    optimizer.clip_per_seed(stack, largest)
     for seed in range(4):
         for gradient, value in zip(stack, expected[seed], strict=True):
             torch.testing.assert_close(gradient[seed], value, rtol=1e-6, atol=1e-9)
@@ -228,13 +228,13 @@ def test_updates_of_a_stack_are_those_of_plain_adamw_on_each_network(decay, as_t
     seeds = (3, 4)
     starts = [randomness.initialisation_generator(seed) for seed in seeds]
     stack = {name: value.requires_grad_() for name, value in model.initialise(DEEP, 17, 9, starts).items()}
-    optimizer = train.AdamW(list(stack.values()), decay)
+    adamw = optimizer.AdamW(list(stack.values()), decay)
     networks = [plain_from_seed(DEEP, 17, 9, seed) for seed in seeds]
     plain = [plain_adam(network, cell) for network in networks]
     generator = torch.Generator().manual_seed(9)
     for rate in (1e-2, 3e-3, 2e-2):
         gradients = {name: torch.randn(value.shape, generator=generator) for name, value in stack.items()}
-        optimizer.step(list(gradients.values()), torch.tensor(rate) if as_tensor else rate)
+        adamw.step(list(gradients.values()), torch.tensor(rate) if as_tensor else rate)
         for number, (network, each) in enumerate(zip(networks, plain, strict=True)):
             for name, gradient in gradients.items():
                 network.get_parameter(f"{name}.weight").grad = gradient[number].clone()
@@ -249,7 +249,7 @@ def test_updates_of_a_stack_are_those_of_plain_adamw_on_each_network(decay, as_t
 def test_weight_decay_shrinks_matrices_and_embeddings_and_no_norm():
     stack = model.initialise(DEEP, 17, 9, [randomness.initialisation_generator(0)])
     before = {name: value.clone() for name, value in stack.items()}
-    train.AdamW(list(stack.values()), 0.5).step([torch.zeros_like(value) for value in stack.values()], 0.1)
+    optimizer.AdamW(list(stack.values()), 0.5).step([torch.zeros_like(value) for value in stack.values()], 0.1)
     for name, value in stack.items():
         factor = 1.0 if name.endswith("norm") else 1 - 0.1 * 0.5
         torch.testing.assert_close(value, before[name] * factor, rtol=1e-6, atol=0)
@@ -261,8 +261,8 @@ def test_the_optimizer_reads_gradients_whatever_their_layout():
     moved = []
     for each in (gradient, gradient.transpose(1, 2).contiguous().transpose(1, 2)):
         weight = torch.zeros(2, 5, 3)
-        optimizer = train.AdamW([weight, torch.zeros(2, 3)], 0.0)
-        optimizer.step([each, torch.zeros(2, 3)], 0.1)
+        adamw = optimizer.AdamW([weight, torch.zeros(2, 3)], 0.0)
+        adamw.step([each, torch.zeros(2, 3)], 0.1)
         moved.append(weight)
     assert torch.equal(*moved)
     torch.testing.assert_close(moved[0], -0.1 * gradient.sign(), rtol=0, atol=1e-4)

@@ -63,6 +63,11 @@ def execution_of(wildcards):
     return configuration.execution_options(config, jobs.cell_of(wildcards.cell).size)
 
 
+def snapshots_of(wildcards, output):
+    """Not the wildcards alone decide it, as far as Snakemake can tell: so a change of it reruns nothing."""
+    return configuration.snapshot_options(config)
+
+
 def corpus_of(wildcards):
     return f"results/corpora/{jobs.cell_of(wildcards.cell).corpus_name}.parquet"
 

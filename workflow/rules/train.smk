@@ -19,8 +19,9 @@ rule train:
         folder=lambda wildcards, output: str(Path(output.record).parent),
         device=config["device"],
         execution=execution_of,
+        snapshots=snapshots_of,
         code=digest("train"),
     shell:
         "python -m capacity.train {wildcards.cell:q} --seeds {wildcards.seeds:q} --corpus {input.corpus:q}"
         " --output {params.folder:q} --device {params.device:q} --threads {threads}"
-        " {params.execution} > {log:q} 2>&1"
+        " {params.execution} {params.snapshots} > {log:q} 2>&1"

@@ -1,0 +1,308 @@
+"""Snapshots: what an interrupted training job goes on from.
+
+A snapshot is a folder beside the outputs of its job, where Snakemake does not delete it with them:
+
+``tensors.safetensors``   parameters, moments, states of generators
+``history.parquet``       the evaluations made
+``state.json``            how far it is, and the fingerprint of the run
+``SHA256SUMS``            checksums of the three, as ``sha256sum`` writes them
+
+It is written under another name and takes its own when it is whole and on the disk. The newest two are kept, and the
+newest that is whole and has the fingerprint of the job is the one to go on from.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any, TextIO
+
+import pyarrow as pa
+import safetensors
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from capacity import files
+from capacity.cells import format_seeds
+
+KEPT = 2
+CHECKSUMS = "SHA256SUMS"
+TENSORS, HISTORY, STATE_FILE = "tensors.safetensors", "history.parquet", "state.json"
+STATE = ("updates", "seconds", "interruptions")
+SECONDS_TO_STOP = 600.0  # what another process is given to finish its update and save
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One stack of networks after some updates, before they are examined there.
+
+    Attributes:
+        updates: done.
+        tensors: by name; what training changes.
+        history: rows of the evaluations made so far.
+        seconds: that the job had trained for by then.
+        interruptions: after which it had gone on by then.
+    """
+
+    updates: int
+    tensors: Mapping[str, Tensor]
+    history: Sequence[dict[str, Any]]
+    seconds: float = 0.0
+    interruptions: int = 0
+
+
+class DamagedSnapshotError(Exception):
+    """A snapshot is not as it was written."""
+
+
+def write(folder: Path, snapshot: Snapshot, fingerprint: Mapping[str, Any]) -> Path:
+    """Save a snapshot below ``folder``; when this returns it is there in whole and outlasts a power cut."""
+    target = folder / f"{snapshot.updates:09d}"
+    unfinished = folder / f".{target.name}.unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        save_file({name: value.contiguous() for name, value in snapshot.tensors.items()}, unfinished / TENSORS)
+        files.write_parquet(unfinished / HISTORY, pa.Table.from_pylist(list(snapshot.history)), {})
+        state = {name: getattr(snapshot, name) for name in STATE}
+        files.write_json(unfinished / STATE_FILE, state | {"fingerprint": dict(fingerprint)})
+        sums = "".join(f"{files.sha256(path)}  {path.name}\n" for path in sorted(unfinished.iterdir()))
+        (unfinished / CHECKSUMS).write_text(sums, encoding="ascii")
+        for path in unfinished.iterdir():
+            _to_disk(path)
+        shutil.rmtree(target, ignore_errors=True)
+        unfinished.rename(target)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    _to_disk(folder)
+    return target
+
+
+def read(path: Path) -> tuple[Snapshot, dict[str, Any]]:
+    """A snapshot and its fingerprint. Raises :class:`DamagedSnapshotError` if it is not whole."""
+    try:
+        lines = (path / CHECKSUMS).read_text("ascii").splitlines()
+        sums = {name: checksum for checksum, _, name in (line.partition("  ") for line in lines)}
+        if set(sums) != {TENSORS, HISTORY, STATE_FILE}:
+            raise DamagedSnapshotError(f"{path / CHECKSUMS} does not list its files")
+        for name, expected in sums.items():
+            if files.sha256(path / name) != expected:
+                raise DamagedSnapshotError(f"{path / name} is not what its checksum says")
+        state = files.read_json(path / STATE_FILE)
+        tensors = load_file(path / TENSORS)
+        history = files.read_parquet(path / HISTORY).to_pylist()
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        raise DamagedSnapshotError(f"{path} cannot be read: {error}") from error
+    return Snapshot(tensors=tensors, history=history, **{name: state[name] for name in STATE}), state["fingerprint"]
+
+
+class Snapshots:
+    """The snapshots of a job, each of its stacks in a folder of its own, and when they are due.
+
+    Args:
+        folder: for all of them; it goes when the job is done.
+        fingerprint: what must be the same for a job to go on from a snapshot, as JSON values.
+        seconds: between two of a stack; None for never by time.
+        updates: between two of a stack; None for never by updates.
+        asked_to_stop: whether the job is to save and leave.
+        say: takes lines for the log.
+        clock: seconds that pass.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        fingerprint: Mapping[str, Any],
+        seconds: float | None,
+        updates: int | None,
+        asked_to_stop: Callable[[], bool] = lambda: False,
+        say: Say = lambda line: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder = folder
+        self._fingerprint = json.loads(json.dumps(fingerprint))  # as it comes back from a file
+        self._seconds = seconds
+        self._updates = updates
+        self._asked_to_stop = asked_to_stop
+        self._say = say
+        self._clock = clock
+        self._start = clock()
+        self._before = 0.0
+        self.interruptions = 0
+        self._saved_at, self._saved_updates = clock(), 0
+
+    @property
+    def trained_seconds(self) -> float:
+        """How long the job has trained up to here; what it did again after an interruption is not in it."""
+        return self._before + self._clock() - self._start
+
+    def newest(self, seeds: Sequence[int]) -> Snapshot | None:
+        """What a stack goes on from: its newest snapshot that is whole and of this run; None if there is none."""
+        self._saved_at, self._saved_updates = self._clock(), 0
+        folder = self._folder_of(seeds)
+        for path in sorted(_whole(folder), reverse=True):
+            try:
+                found, fingerprint = read(path)
+            except DamagedSnapshotError as error:
+                self._say(f"snapshot passed over: {error}")
+                continue
+            if fingerprint != self._fingerprint:
+                names = sorted(self._fingerprint.keys() | fingerprint.keys())
+                differs = [name for name in names if self._fingerprint.get(name) != fingerprint.get(name)]
+                self._say(f"snapshot passed over: {path} is of another run, with other {', '.join(differs)}")
+                continue
+            self._say(f"seeds {format_seeds(seeds)} go on from update {found.updates}, saved in {path}")
+            self._before = max(self._before, found.seconds)
+            self.interruptions = max(self.interruptions, found.interruptions + 1)
+            self._saved_updates = found.updates
+            return found
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+
+    def offer(self, seeds: Sequence[int], updates: int, last: bool, make: Callable[[int], Snapshot]) -> None:
+        """Save what a stack has come to if that is due.
+
+        Raises :class:`InterruptedTrainingError`, once that is saved, if the job is asked to stop.
+
+        Args:
+            seeds: of the stack.
+            updates: that it has done.
+            last: whether it has no more to do: that is always saved.
+            make: gives the snapshot after that many updates; what it says of time is set here.
+        """
+        stop = self._asked_to_stop()
+        since = updates - self._saved_updates
+        timely = self._seconds is not None and self._clock() - self._saved_at >= self._seconds
+        due = timely or last or (self._updates is not None and since >= self._updates)
+        if since > 0 and (due or stop):
+            made = replace(make(updates), seconds=round(self.trained_seconds, 2), interruptions=self.interruptions)
+            folder = self._folder_of(seeds)
+            write(folder, made, self._fingerprint)
+            for path in sorted(_whole(folder))[:-KEPT]:
+                shutil.rmtree(path)
+            self._saved_at, self._saved_updates = self._clock(), updates
+        if stop:
+            raise InterruptedTrainingError(
+                f"seeds {format_seeds(seeds)} saved at update {updates}, to go on from there next time"
+            )
+
+    def remove(self) -> None:
+        """Nothing is to go on any more."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _folder_of(self, seeds: Sequence[int]) -> Path:
+        return self._folder / f"seeds={format_seeds(seeds)}"
+
+
+class InterruptedTrainingError(Exception):
+    """The job was asked to stop, and has saved where it is."""
+
+
+class Signals:
+    """SIGTERM (a time limit, preemption) and SIGINT (Ctrl-C) as a wish to be asked for, while the block lasts."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Signals:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    @property
+    def exit_code(self) -> int:
+        """128 and the number of the signal, as a shell says it: not zero, so that ``retries`` go on."""
+        return 128 + (self.received or 0)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.received = number
+
+
+@contextmanager
+def only_one(path: Path, say: Say) -> Iterator[bool]:
+    """Hold a lock for as long as the block lasts; gives whether another process had to be stopped for it.
+
+    A Snakemake that is killed leaves its jobs running, and their outputs would be deleted by the next: such a process,
+    if it runs on this machine, is sent SIGTERM, so that it saves and leaves. Raises RuntimeError if it runs elsewhere
+    or does not leave.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stopped = False
+    while True:
+        handle = path.open("a+", encoding="utf-8")
+        if not _locks(handle):
+            with handle:
+                _stop(path, handle, say)
+            stopped = True
+        # The one before may have removed the file between our opening and locking it: then another can lock anew.
+        elif path.exists() and os.fstat(handle.fileno()).st_ino == path.stat().st_ino:
+            break
+        else:
+            handle.close()
+    with handle:
+        handle.truncate(0)
+        handle.write(f"{os.getpid()} {socket.gethostname()}\n")
+        handle.flush()
+        try:
+            yield stopped
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _locks(handle: TextIO) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _stop(path: Path, handle: TextIO, say: Say) -> None:
+    """Ask the process that holds a lock to leave, and wait until it has."""
+    handle.seek(0)
+    pid, _, host = handle.read().strip().partition(" ")
+    if not pid:
+        time.sleep(0.1)  # it has locked the file and not yet written its name
+        return
+    if host != socket.gethostname():
+        raise RuntimeError(
+            f"{path} is locked: process {pid} on {host} still trains this job; wait until it is done, or stop it there"
+        )
+    say(f"process {pid} still trains this job for an earlier run: it is asked to save and stop")
+    with suppress(ProcessLookupError):  # it may just have left
+        os.kill(int(pid), signal.SIGTERM)
+    end = time.monotonic() + SECONDS_TO_STOP
+    while not _locks(handle):
+        if time.monotonic() > end:
+            raise RuntimeError(f"{path} is locked: process {pid} does not stop; end it with `kill -9 {pid}`")
+        time.sleep(0.1)
+
+
+def _whole(folder: Path) -> list[Path]:
+    """The folders that have taken their own names."""
+    return [path for path in folder.glob("[0-9]*") if path.is_dir()] if folder.is_dir() else []
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
