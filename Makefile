@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 SNAKEMAKE := $(VENV)/bin/snakemake
 
-.PHONY: all run report test lint status benchmark clean
+.PHONY: all run report test faults lint status benchmark clean
 .DEFAULT_GOAL := all
 
 all: run report
@@ -22,6 +22,9 @@ report: run
 
 test: $(VENV)/installed-test lint
 	$(VENV)/bin/python -m pytest
+
+faults: $(VENV)/installed-test
+	$(VENV)/bin/python tests/faults/campaign.py --kills 200
 
 lint: $(VENV)/installed-test
 	$(VENV)/bin/ruff check

@@ -152,8 +152,7 @@ def execution_options(config: Config, size: Size) -> str:
 
 def snapshot_options(config: Config) -> str:
     """The options of ``capacity.train`` that say when it saves snapshots."""
-    chosen = {name: value for name, value in config["snapshots"].items() if value is not None}
-    return " ".join(f"--snapshot-{name} {value}" for name, value in sorted(chosen.items()))
+    return " ".join(f"--snapshot-{name} {config['snapshots'][name]}" for name in ("seconds", "updates"))
 
 
 def _by_size(key: str, config: Config, size: Size) -> Any:

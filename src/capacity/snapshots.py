@@ -114,8 +114,8 @@ class Snapshots:
     Args:
         folder: for all of them; it goes when the job is done.
         fingerprint: what must be the same for a job to go on from a snapshot, as JSON values.
-        seconds: between two of a stack; None for never by time.
-        updates: between two of a stack; None for never by updates.
+        seconds: between two of a stack; 0 for never by time.
+        updates: between two of a stack; 0 for never by updates.
         asked_to_stop: whether the job is to save and leave.
         say: takes lines for the log.
         clock: seconds that pass.
@@ -125,8 +125,8 @@ class Snapshots:
         self,
         folder: Path,
         fingerprint: Mapping[str, Any],
-        seconds: float | None,
-        updates: int | None,
+        seconds: float,
+        updates: int,
         asked_to_stop: Callable[[], bool] = lambda: False,
         say: Say = lambda line: None,
         clock: Callable[[], float] = time.monotonic,
@@ -184,8 +184,8 @@ class Snapshots:
         """
         stop = self._asked_to_stop()
         since = updates - self._saved_updates
-        timely = self._seconds is not None and self._clock() - self._saved_at >= self._seconds
-        due = timely or last or (self._updates is not None and since >= self._updates)
+        timely = self._seconds > 0 and self._clock() - self._saved_at >= self._seconds
+        due = timely or last or (0 < self._updates <= since)
         if since > 0 and (due or stop):
             made = replace(make(updates), seconds=round(self.trained_seconds, 2), interruptions=self.interruptions)
             folder = self._folder_of(seeds)

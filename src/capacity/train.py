@@ -413,8 +413,8 @@ def main() -> None:
     parser.add_argument("--precision", default="float32", choices=PRECISIONS, help="of matrix products")
     parser.add_argument("--compile", action="store_true", help="fuse the operations of an update with torch.compile")
     parser.add_argument("--cuda-graph", action="store_true", help="replay updates as one CUDA graph, on a GPU")
-    parser.add_argument("--snapshot-seconds", type=float, help="most seconds of work to lose; default: no limit")
-    parser.add_argument("--snapshot-updates", type=int, help="most updates of a stack to lose; default: no limit")
+    parser.add_argument("--snapshot-seconds", type=float, default=0, help="between snapshots; 0 is never by time")
+    parser.add_argument("--snapshot-updates", type=int, default=0, help="of a stack between snapshots; 0 is never")
     arguments = parser.parse_args()
 
     cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)

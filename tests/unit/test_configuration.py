@@ -23,7 +23,7 @@ BASE: dict[str, Any] = {
     "threads": {"default": 1, "sizes": {"wide": 3}},
     "precision": {"default": "float32", "sizes": {"wide": "bfloat16"}},
     "compile": False,
-    "snapshots": {"seconds": 60, "updates": None},
+    "snapshots": {"seconds": 60, "updates": 0},
     "cuda_graph": False,
     "sizes": {
         "n14": {"layers": 1, "heads": 1, "width": 14, "mlp_factor": 1},
@@ -118,7 +118,9 @@ def test_the_laptop_budget_keeps_the_papers_small_networks():
 
 
 def test_another_budget_is_named_when_it_is_not_there():
-    with pytest.raises(ConfigurationError, match=r"budget: 'papper' is not known.*laptop, workstation, paper.*'paper'\?"):
+    with pytest.raises(
+        ConfigurationError, match=r"budget: 'papper' is not known.*laptop, workstation, paper.*'paper'\?"
+    ):
         configuration.main_configuration(ROOT, "papper")
 
 
@@ -204,9 +206,14 @@ def test_updates_are_carried_out_as_the_size_and_the_switches_say():
     assert configuration.execution_options(switched, SIZES["n14"]) == "--precision float32 --compile --cuda-graph"
 
 
+def test_snapshots_come_as_often_as_is_chosen():
+    assert configuration.snapshot_options(BASE) == "--snapshot-seconds 60 --snapshot-updates 0"
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
+        ("snapshots", {"seconds": 0, "updates": 1}),
         ("device", "cpu"),
         ("device", "cuda"),
         ("threads", {"default": 2}),

@@ -48,7 +48,7 @@ def same(found: Snapshot, expected: Snapshot) -> bool:
     )
 
 
-def keeping(folder: Path, seconds: float | None = None, updates: int | None = None, **more) -> Snapshots:
+def keeping(folder: Path, seconds: float = 0, updates: int = 0, **more) -> Snapshots:
     return Snapshots(folder, PRINT, seconds, updates, **more)
 
 
@@ -122,7 +122,7 @@ def test_stacks_are_kept_apart(tmp_path):
         (10.0, None, [4, 8]),
         (None, 3, [3, 6, 9]),
         (10.0, 3, [3, 6, 9]),
-        (None, None, []),
+        (0, 0, []),
         (1.0, 100, list(range(1, 10))),
     ],
 )

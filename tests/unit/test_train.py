@@ -638,6 +638,76 @@ def test_training_neither_reads_nor_moves_the_global_generator():
     assert all(torch.equal(results[0][name], results[1][name]) for name in results[0])
 
 
+def break_at(monkeypatch, iteration: int, number: int, value: float) -> list[int]:
+    """From an iteration on one network of a stack has a weight that is not finite; gives the updates made, as made."""
+    made, update = [], train.Training.update
+
+    def broken(self, at):
+        made.append(at)
+        if at == iteration:
+            with torch.no_grad():
+                self.parameters["position_embedding"][number, 0, 0] = value
+        return update(self, at)
+
+    monkeypatch.setattr(train.Training, "update", broken)
+    return made
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_seed_that_diverges_is_marked_and_its_neighbours_do_not_notice(monkeypatch, value):
+    cell = short_cell(DEEP, dropout=0.1)
+    lines = corpus.build(cell)
+    whole = train.train_stack(cell, lines, [8, 1337, 2], "cpu", nothing)
+    break_at(monkeypatch, 5, 1, value)
+    found = train.train_stack(cell, lines, [8, 1337, 2], "cpu", nothing)
+    assert whole.diverged_at == [None, None, None]
+    assert found.diverged_at == [None, 5, None]
+    for name, expected in whole.parameters.items():
+        assert torch.equal(found.parameters[name][[0, 2]], expected[[0, 2]])
+        assert found.parameters[name][1].isnan().all()
+    neighbours = [row for row in found.history if row["seed"] != 1337]
+    assert neighbours == [row for row in whole.history if row["seed"] != 1337]
+    losses = {row["iteration"]: row["stream_loss"] for row in found.history if row["seed"] == 1337}
+    assert {iteration: math.isfinite(loss) for iteration, loss in losses.items()} == {
+        0: True,
+        4: True,
+        8: False,
+        10: False,
+    }
+
+
+def test_on_a_cpu_nothing_is_computed_for_a_seed_that_diverged_and_the_next_one_is_trained(monkeypatch):
+    cell = short_cell()
+    lines = corpus.build(cell)
+    alone = train.train(cell, lines, [4], "cpu", nothing)
+    made = break_at(monkeypatch, 3, 0, math.nan)
+    first = train.train(cell, lines, [3], "cpu", nothing)
+    assert made == [0, 1, 2, 3]
+    assert first.diverged_at == [3]
+    monkeypatch.undo()
+    both = train.train(cell, lines, [3, 4], "cpu", nothing)
+    assert torch.equal(both.parameters["token_embedding"][1], alone.parameters["token_embedding"][0])
+    means = [row["training_loss"] for row in first.history]
+    assert means[0] is None
+    assert math.isfinite(sum(row["stream_loss"] for row in first.history[:1]))
+    assert [math.isnan(mean) for mean in means[1:]] == [True, True, True]
+
+
+def test_a_seed_whose_last_update_breaks_it_has_diverged_then(monkeypatch):
+    update = train.Training.update
+
+    def broken(self, at):
+        losses = update(self, at)
+        if at == 9:
+            with torch.no_grad():
+                self.parameters["token_embedding"][0, 0, 0] = math.nan
+        return losses
+
+    monkeypatch.setattr(train.Training, "update", broken)
+    cell = short_cell()
+    assert train.train(cell, corpus.build(cell), [3], "cpu", nothing).diverged_at == [10]
+
+
 def test_reports_count_the_updates_of_all_seeds():
     cell = short_cell(iterations=5, evaluation_interval=5)
     said: list[tuple[int, float]] = []
