@@ -119,8 +119,8 @@ def test_stacks_are_kept_apart(tmp_path):
 @pytest.mark.parametrize(
     ("seconds", "updates", "expected"),
     [
-        (10.0, None, [4, 8]),
-        (None, 3, [3, 6, 9]),
+        (10.0, 0, [4, 8]),
+        (0, 3, [3, 6, 9]),
         (10.0, 3, [3, 6, 9]),
         (0, 0, []),
         (1.0, 100, list(range(1, 10))),
