@@ -45,6 +45,13 @@ def atomic(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove what :func:`atomic` left in a folder when its process was killed. Nobody else may be writing there."""
+    for path in folder.glob(".*.*"):
+        if path.is_file():
+            path.unlink()
+
+
 def write_json(path: str | Path, value: Any) -> None:
     """JSON with a newline at the end. NaN and infinities are refused: write None instead."""
     with atomic(path) as temporary:

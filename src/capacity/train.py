@@ -436,6 +436,7 @@ def main() -> None:
         if took_over and is_done(folder, record):
             progress.say("the earlier run of this job has just finished it")
             return
+        files.remove_unfinished(folder)
         snapshots = Snapshots(
             folder / "snapshots",
             fingerprint(record, arguments.corpus),

@@ -5,17 +5,20 @@ python tests/faults/campaign.py --kills 200 --seed 1
 A job is begun, killed, begun again as Snakemake would begin it (what outputs there are deleted), and so on until it is
 done; then the next one is begun. Half of the kills come after a random time, by SIGKILL, SIGTERM or SIGINT; the other
 half are SIGKILL just before a random one of the operations on files with which snapshots and outputs are written and
-removed. Every job must end in the bytes of one that nobody disturbed.
+removed, and half of those among the last, where the outputs are. Every job must end in the bytes of one that nobody
+disturbed, and no kill may cost more updates than lie between two snapshots; none by a signal that can be heeded.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import mmap
 import os
 import random
 import shutil
 import signal
+import struct
 import sys
 import tempfile
 import time
@@ -24,8 +27,10 @@ from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
+from torch import Tensor
+
 from capacity import corpus, files, snapshots, train
-from capacity.cells import Cell, make_cell
+from capacity.cells import Cell, make_cell, parse_seeds
 from capacity.protocol import Size
 
 CELLS = [
@@ -49,37 +54,66 @@ SAME = ("weights.safetensors", "history.parquet", "run.json")
 OUTPUTS = (*SAME, "timing.json")
 OPERATIONS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+OPERATIONS_AT_THE_END = 40  # more than it takes to write the last snapshot and the outputs
 WRITING = "while writing"
+KINDS = ("kills", WRITING, *(f"by {each.name}" for each in SIGNALS), "jobs finished")
+ZERO = ("failed by themselves", "files half-written", "progress lost", "bytes that differ", "files left over")
 
 
 def forked(work: Callable[[], None]) -> int:
     """Do something in a process of its own, which needs no imports again; gives its id."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # so that none comes before there is a process to speak of
     pid = os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         return pid
+    code = 0
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         work()
     except SystemExit as leaving:
-        os._exit(leaving.code if isinstance(leaving.code, int) else 1)
+        code = leaving.code if isinstance(leaving.code, int) else 1
+    except KeyboardInterrupt:
+        code = 130  # as Python leaves where nobody catches it
     except BaseException as error:  # printed, and the parent sees the exit code
         print(f"{type(error).__name__}: {error}", flush=True)
-        os._exit(1)
-    os._exit(0)
+        code = 1
+    os._exit(code)
 
 
-def job(cell: Cell, folder: Path, killed_at: int | None = None) -> None:
+class Watched:
+    """How many updates a job made, and how many operations on files: in memory that outlives it."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, 16)
+
+    def read(self) -> tuple[int, int]:
+        updates, operations = struct.unpack("qq", self._memory[:])
+        return updates, operations
+
+    def write(self, updates: int, operations: int) -> None:
+        self._memory[:] = struct.pack("qq", updates, operations)
+
+
+def job(cell: Cell, folder: Path, watched: Watched, killed_at: int | None = None) -> None:
     """The training stage as the rule calls it; with ``killed_at`` it dies before that operation on its files."""
-    left = [killed_at]
+    update = train.Training.update
 
-    def count(event: str, arguments: tuple[object, ...]) -> None:
-        if left[0] is None or event not in OPERATIONS or not str(arguments[0]).startswith(str(folder)):
-            return
-        left[0] -= 1
-        if left[0] < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+    def watched_update(self: train.Training, iteration: int) -> Tensor:
+        losses = update(self, iteration)
+        updates, operations = watched.read()
+        watched.write(updates + 1, operations)
+        return losses
 
-    if killed_at is not None:
-        sys.addaudithook(count)
+    def watch(event: str, arguments: tuple[object, ...]) -> None:
+        if event in OPERATIONS and str(arguments[0]).startswith(str(folder)):
+            updates, operations = watched.read()
+            if operations == killed_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            watched.write(updates, operations + 1)
+
+    train.Training.update = watched_update  # type: ignore[method-assign]
+    sys.addaudithook(watch)
     sys.argv = ["train", cell.name, "--seeds", SEEDS, "--corpus", str(folder.parent / f"{cell.task}.parquet")]
     sys.argv += ["--output", str(folder), "--device", "cpu", "--snapshot-updates", str(SNAPSHOT_UPDATES)]
     with (folder.parent / "log").open("a", buffering=1) as log, redirect_stdout(log), redirect_stderr(log):
@@ -101,21 +135,25 @@ def newest(folder: Path) -> int:
 
 
 def campaign(kills: int, seed: int, folder: Path) -> dict[str, int]:
-    """Counts of what happened; all but the kills, by kind, and the jobs finished should be zero."""
+    """Counts of what happened: :data:`KINDS` of kills and jobs finished, and :data:`ZERO`, which should all be 0."""
     drawn = random.Random(seed)
     counts: Counter[str] = Counter()
+    watched = Watched()
     expected: dict[str, dict[str, bytes]] = {}
     seconds: dict[str, float] = {}
+    operations: dict[str, int] = {}
     for cell in CELLS:
         files.write_parquet(folder / f"{cell.task}.parquet", corpus.to_table(corpus.build(cell)), {})
         start = time.monotonic()
+        watched.write(0, 0)
         undisturbed = folder / f"undisturbed {cell.task}"
-        if os.waitpid(forked(lambda cell=cell, path=undisturbed: job(cell, path)), 0)[1]:
+        if os.waitpid(forked(lambda cell=cell, path=undisturbed: job(cell, path, watched)), 0)[1]:
             raise RuntimeError(f"the undisturbed job failed: {(folder / 'log').read_text()}")
         seconds[cell.name] = time.monotonic() - start
+        operations[cell.name] = watched.read()[1]
         expected[cell.name] = {name: (undisturbed / name).read_bytes() for name in SAME}
 
-    number = 0
+    number = sent = 0
     while counts["kills"] < kills:
         cell, target = CELLS[number % len(CELLS)], folder / f"job {number}"
         number += 1
@@ -124,40 +162,43 @@ def campaign(kills: int, seed: int, folder: Path) -> dict[str, int]:
             for name in OUTPUTS:
                 (target / name).unlink(missing_ok=True)
             before = newest(target)
+            left = 1 - before / (cell.iterations * len(parse_seeds(SEEDS)))
+            heeded = False
+            watched.write(0, 0)
             if counts["kills"] >= kills:
-                status = os.waitpid(forked(lambda cell=cell, path=target: job(cell, path)), 0)[1]
+                status = os.waitpid(forked(lambda cell=cell, path=target: job(cell, path, watched)), 0)[1]
             elif drawn.random() < 0.5:
-                at = drawn.randrange(120)
-                status = os.waitpid(forked(lambda cell=cell, path=target, at=at: job(cell, path, at)), 0)[1]
+                most = round(operations[cell.name] * left) + OPERATIONS_AT_THE_END
+                at = (
+                    drawn.randrange(most) if drawn.random() < 0.5 else most - drawn.randrange(2 * OPERATIONS_AT_THE_END)
+                )
+                status = os.waitpid(forked(lambda cell=cell, path=target, at=at: job(cell, path, watched, at)), 0)[1]
                 counts[WRITING] += os.WIFSIGNALED(status)
             else:
-                pid = forked(lambda cell=cell, path=target: job(cell, path))
-                chosen = drawn.choice(SIGNALS)
-                time.sleep(drawn.random() * seconds[cell.name])
+                pid = forked(lambda cell=cell, path=target: job(cell, path, watched))
+                chosen = SIGNALS[sent % len(SIGNALS)]
+                sent += 1
+                time.sleep(drawn.random() * seconds[cell.name] * left)
                 os.kill(pid, chosen)
                 status = os.waitpid(pid, 0)[1]
                 counts[f"by {chosen.name}"] += status != 0
+                heeded = os.WIFEXITED(status)
             done = status == 0
             counts["kills"] += not done
             counts["failed by themselves"] += os.WIFEXITED(status) and os.WEXITSTATUS(status) not in (0, 130, 143)
             # What is there under an output's own name is whole, always.
             there = [name for name in SAME if (target / name).exists()]
-            counts["files half-written"] += sum(
-                (target / name).read_bytes() != expected[cell.name][name] for name in there
-            )
+            half = sum((target / name).read_bytes() != expected[cell.name][name] for name in there)
+            counts["files half-written"] += half
             if not done and len(there) < len(SAME):
-                counts["progress lost"] += newest(target) < before
+                lost = before + watched.read()[0] - newest(target)
+                counts["progress lost"] += lost > (0 if heeded else SNAPSHOT_UPDATES)
         counts["jobs finished"] += 1
-        counts["bytes that differ"] += any(
-            (target / name).read_bytes() != content for name, content in expected[cell.name].items()
-        )
+        ended = {name: (target / name).read_bytes() for name in SAME}
+        counts["bytes that differ"] += ended != expected[cell.name]
         counts["files left over"] += len({path.name for path in target.iterdir()} - set(OUTPUTS))
         shutil.rmtree(target)
-    zero = ("failed by themselves", "files half-written", "progress lost", "bytes that differ", "files left over")
-    return {
-        name: counts[name]
-        for name in ("kills", WRITING, *(f"by {each.name}" for each in SIGNALS), "jobs finished", *zero)
-    }
+    return {name: counts[name] for name in (*KINDS, *ZERO)}
 
 
 def main() -> None:

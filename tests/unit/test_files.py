@@ -235,3 +235,14 @@ def test_the_commit_says_when_tracked_source_is_modified(monkeypatch, tmp_path):
     assert files.git_commit() == commit
     (tmp_path / "src" / "files.py").write_text("two\n")
     assert files.git_commit() == f"{commit}-modified"
+
+
+def test_what_a_killed_process_left_unfinished_is_removed_and_nothing_else(tmp_path):
+    (tmp_path / "whole.json").write_text("{}")
+    (tmp_path / ".folder").mkdir()
+    with files.atomic(tmp_path / "part.json") as temporary:
+        left = Path(shutil.copy(temporary, tmp_path / temporary.name.replace("part", "other")))
+        temporary.write_text("{}")
+    assert left.exists()
+    files.remove_unfinished(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".folder", "part.json", "whole.json"]
