@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from capacity import devices
+from capacity.errors import InputError
 
 
 @pytest.mark.parametrize(("available", "device"), [(False, "cpu"), (True, "cuda")])
@@ -15,9 +16,7 @@ def test_auto_takes_cuda_where_there_is_one(available, device, monkeypatch):
 
 def test_cuda_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(
-        RuntimeError, match="device: cuda was asked for, but torch sees no CUDA device; use device=auto"
-    ):
+    with pytest.raises(InputError, match="device: cuda was asked for, but torch sees no CUDA device; use device=auto"):
         devices.resolve("cuda")
 
 
