@@ -27,7 +27,7 @@ LONGEST_NAME = 200  # a file system takes 255 bytes for one part of a path; some
 # Bounds on what single keys, each within its own range, make together: more is a slip, and would end a job or the
 # whole machine for want of memory.
 MOST_WEIGHTS = 10**9  # of one network
-MOST_CHARACTERS = 10**8  # of one batch
+MOST_CHARACTERS = 10**7  # of one batch
 MOST_EVALUATIONS = 10**6  # of one run: a row of its history each
 MOST_CELLS = 10_000  # of one grid
 SHAPE_AXES = ("layers", "heads", "width", "mlp_factor")
@@ -248,6 +248,16 @@ def _resolve(axes: dict[str, Any], grid: Mapping[str, Any], key: str, config: Co
     return cell, expand_seeds(seeds, f"{key}.seeds")
 
 
+def check_named(cell: Cell, schema: Mapping[str, Any]) -> None:
+    """Hold a cell that was asked for by its name to what a grid may ask for. Raises ConfigurationError."""
+    settings = {**cell.settings(), **cell.settings()["size"]}
+    grid = {axis: [value] for axis, value in settings.items() if axis != "size"}
+    for error in _Validator({"$ref": "#/$defs/grid", "$defs": schema["$defs"]}).iter_errors(grid):
+        raise ConfigurationError(f"{cell.name}: {_explain(error)}")
+    _check_shape(cell.name, cell.size)
+    check_cell(cell, cell.name)
+
+
 def check_cell(cell: Cell, key: str) -> None:
     """Raises ConfigurationError if settings of a cell contradict each other or are too much together."""
     if cell.task != "facts" and len(cell.held_out) >= 55:
@@ -328,15 +338,15 @@ def _check_size(name: str, size: Size) -> None:
         )
 
 
-def _check_name(key: str, name: str, known: Collection[str]) -> None:
+def _check_name(key: str, name: Any, known: Collection[str]) -> None:
     if name not in known:
         raise ConfigurationError(
             f"{key}: {name!r} is not known; it must be one of {', '.join(known)}{_hint(name, known)}"
         )
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), 1)
+def _hint(name: Any, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(str(name), list(known), 1)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
