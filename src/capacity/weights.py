@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,8 @@ from capacity import corpus, files, model
 from capacity.cells import Cell, runs_name
 from capacity.errors import InputError
 
-TYPE = "F32"
+TYPE, BYTES = "F32", 4
+LONGEST_HEADER = 2**20  # bytes for names and places of the tensors: far more than any network here has
 
 
 def save(path: Path, parameters: model.Parameters, cell: Cell, seeds: Sequence[int]) -> None:
@@ -35,13 +38,17 @@ def load(path: str | Path, cell: Cell, seeds: Sequence[int]) -> model.Parameters
 
     Values that are not finite are let through: a seed that diverged has them.
     """
+    wanted, needed = runs_name(cell, seeds), _shapes(cell, len(seeds))
+    with Path(path).open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+    if size > LONGEST_HEADER + BYTES * sum(math.prod(shape) for shape in needed.values()):
+        raise InputError(f"{path} has {size} bytes, too many for {wanted}; {files.REMEDY}")
     try:
         with safe_open(path, framework="pt") as stored:
             about = _about(path, stored.metadata() or {})
-            wanted = runs_name(cell, seeds)
             if about.get("runs") != wanted:
                 raise InputError(f"{path} holds {about.get('runs')}, not {wanted}; {files.REMEDY}")
-            _check_shapes(path, stored, cell, len(seeds))
+            _check_shapes(path, stored, needed)
             parameters = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise InputError(f"{path} is not a whole safetensors file ({error}); {files.REMEDY}") from error
@@ -68,9 +75,12 @@ def _about(path: str | Path, metadata: Mapping[str, str]) -> dict[str, Any]:
         raise InputError(f"{path} does not say which runs it holds; {files.REMEDY}") from error
 
 
-def _check_shapes(path: str | Path, stored: Any, cell: Cell, seeds: int) -> None:
+def _shapes(cell: Cell, seeds: int) -> dict[str, list[int]]:
     vocabulary = corpus.vocabulary(corpus.build(cell))
-    needed = {name: [seeds, *shape] for name, shape in model.shapes(cell.size, len(vocabulary), cell.block).items()}
+    return {name: [seeds, *shape] for name, shape in model.shapes(cell.size, len(vocabulary), cell.block).items()}
+
+
+def _check_shapes(path: str | Path, stored: Any, needed: Mapping[str, list[int]]) -> None:
     names = set(stored.keys())
     if wrong := sorted(names.symmetric_difference(needed)):
         is_extra = wrong[0] in names
