@@ -58,12 +58,22 @@ def atomic(path: str | Path) -> Iterator[Path]:
         with _replacement(path) as temporary:
             yield temporary
     except Exception as error:
-        # Libraries written in C++ or Rust put the number of the system's error in the text of one of their own.
-        said = re.search(r"(?:os error|errno) (\d+)", str(error))
-        code = error.errno if isinstance(error, OSError) and error.errno else said and int(said[1])
+        code = _system_error(error)
         if code not in _WHY_NOT_WRITTEN:
             raise
         raise OSError(code, f"{path} cannot be written: {_WHY_NOT_WRITTEN[code]}") from error
+
+
+def _system_error(error: BaseException | None) -> int | None:
+    """The number of the system's error behind one, if any. Libraries in C++ or Rust put it in the text of an error of
+    their own, and matplotlib fails anew while it closes a file that it could not write."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno:
+            return error.errno
+        if said := re.search(r"(?:os error|errno) (\d+)", str(error)):
+            return int(said[1])
+        error = error.__context__
+    return None
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -38,6 +39,13 @@ except errors.InputError as error:
     raise WorkflowError(
         f"{error}\nTo work in another folder: {elsewhere} --snakefile {shlex.quote(str(ROOT / 'Snakefile'))}"
     )
+
+
+# A job on a full disk may not even be able to say so in its log.
+onerror:
+    if Path("results").exists() and shutil.disk_usage("results").free < 2**20:
+        print("The disk of results is full: make room and run the same command again.", file=sys.stderr)
+
 
 PLAN = jobs.plan(config, Path("results/cells"))
 BUDGET = config["budgets"][config["budget"]]
