@@ -12,7 +12,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from capacity import protocol, tasks
+from capacity.errors import InputError
 from capacity.protocol import Size
+
+MOST_SEEDS = 100_000  # of one cell: more is a slip, and a range is not written out before it is known to be shorter
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -143,17 +146,17 @@ def parse_cell(name: str) -> Cell:
     """The cell of a canonical name. Raises ValueError if the name is not canonical."""
     match = re.fullmatch(r"task=([a-z]+)/size=([a-z0-9]+)/variant=([a-z0-9_.+-]+)", name)
     if match is None:
-        raise ValueError(f"cell {name!r} is not of the form task=.../size=.../variant=...")
+        raise InputError(f"cell {name!r} is not of the form task=.../size=.../variant=...")
     task, size, variant = match.groups()
     chosen = {}
     if variant != "paper":
         for key, value in re.findall(r"([a-z0-9]+(?:_[a-z0-9]+)*)-([^_]+)(?:_|$)", variant):
             if key not in PARSERS:
-                raise ValueError(f"cell {name!r}: axis {key!r} is not one of {', '.join(PARSERS)}")
+                raise InputError(f"cell {name!r}: axis {key!r} is not one of {', '.join(PARSERS)}")
             chosen[key] = PARSERS[key](value)
     cell = make_cell(task, Size.parse(size), **chosen)
     if cell.name != name:
-        raise ValueError(f"cell {name!r} is not canonical: write {cell.name!r}")
+        raise InputError(f"cell {name!r} is not canonical: write {cell.name!r}")
     return cell
 
 
@@ -201,10 +204,13 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     for part in text.split("_"):
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
         if match is None:
-            raise ValueError(f"seeds {text!r}: {part!r} is neither a number nor a range such as 0-9")
-        seeds.extend(range(int(match[1]), int(match[2] or match[1]) + 1))
+            raise InputError(f"seeds {text!r}: {part!r} is neither a number nor a range such as 0-9")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if len(seeds) + last - first >= MOST_SEEDS:
+            raise InputError(f"seeds {text!r}: more than {MOST_SEEDS:,}, the most there may be")
+        seeds.extend(range(first, last + 1))
     if format_seeds(seeds) != text:
-        raise ValueError(f"seeds {text!r} are not canonical: write {format_seeds(seeds)!r}")
+        raise InputError(f"seeds {text!r} are not canonical: write {format_seeds(seeds)!r}")
     return tuple(seeds)
 
 

@@ -15,7 +15,7 @@ import numpy
 import pandas as pd
 from scipy import stats
 
-from capacity import comparisons, files, operands, pages, protocol, published, statistics, tables, tradeoff
+from capacity import comparisons, errors, files, operands, pages, protocol, published, statistics, tables, tradeoff
 from capacity.comparisons import ALPHA
 from capacity.jobs import cell_of
 from capacity.replication import RNG_SEED, STUDIES, Group, Groups, groups, read_runs
@@ -464,4 +464,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import difflib
 import itertools
 import math
+import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,31 @@ import jsonschema
 import yaml
 
 from capacity import corpus, protocol
-from capacity.cells import Cell, make_cell, normalise_pairs
+from capacity.cells import MOST_SEEDS, Cell, make_cell, normalise_pairs
+from capacity.errors import InputError
 from capacity.protocol import Size
 
 LONGEST_NAME = 200  # a file system takes 255 bytes for one part of a path; some are for suffixes
+# Bounds on what single keys, each within its own range, make together: more is a slip, and would end a job or the
+# whole machine for want of memory.
+MOST_WEIGHTS = 10**9  # of one network
+MOST_CHARACTERS = 10**7  # of one batch
+MOST_EVALUATIONS = 10**6  # of one run: a row of its history each
+MOST_CELLS = 10_000  # of one grid
 SHAPE_AXES = ("layers", "heads", "width", "mlp_factor")
 
 Config = Mapping[str, Any]
 
 
+def _whole_pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
+    """Patterns are of whole texts: ``$`` alone lets a newline follow, and a key of YAML may be no text at all."""
+    if not isinstance(value, str) or re.fullmatch(pattern, value) is None:
+        yield jsonschema.ValidationError(f"{value!r} does not match {pattern!r}")
+
+
 _Validator = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
     jsonschema.Draft202012Validator,
+    validators={"pattern": _whole_pattern},
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
         {
             # JSON takes 20.0 for an integer and YAML knows .nan: neither is what a setting is meant to be.
@@ -41,7 +56,7 @@ _Validator = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
 )
 
 
-class ConfigurationError(ValueError):
+class ConfigurationError(InputError):
     """A configuration that cannot be run; the message names the key, the value and what would be right."""
 
 
@@ -64,9 +79,27 @@ def main_configuration(root: Path, budget: str | None = None) -> dict[str, Any]:
     return config
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader, which alone would let a key that stands there twice silently win over the first."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if (key.tag, str(key.value)) in seen:
+                mark = key.start_mark
+                raise ConfigurationError(f"{mark.name}, line {mark.line + 1}: the key {key.value!r} stands there twice")
+            seen.add((key.tag, str(key.value)))
+        return node
+
+
 def read_yaml(path: Path) -> Any:
-    """The value in a YAML file."""
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    """The value in a YAML file. Raises ConfigurationError if it is no YAML or a key of a mapping stands there twice."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return yaml.load(file, _Loader)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigurationError(f"{path} is not YAML: {error}") from error
 
 
 def validate(config: Config, schema: Mapping[str, Any]) -> None:
@@ -78,8 +111,7 @@ def validate(config: Config, schema: Mapping[str, Any]) -> None:
         _check_size(name, Size(**shape))
     _check_name("budget", config["budget"], config["budgets"])
     for key in ("threads", "precision"):
-        for name in config[key].get("sizes", {}):
-            _check_name(f"{key}.sizes", name, config["sizes"])
+        _check_by_size(key, config)
     for budget, settings in config["budgets"].items():
         for study in settings["run"]:
             _check_name(f"budgets.{budget}.run", study, config["studies"])
@@ -89,6 +121,8 @@ def validate(config: Config, schema: Mapping[str, Any]) -> None:
                 _check_name(f"{key}.where.size", size, config["sizes"])
             if "seeds" in entry:
                 expand_seeds(entry["seeds"], f"{key}.seeds")
+            elif "set" not in entry:
+                raise ConfigurationError(f"{key}: {entry!r} decides nothing; give it set, seeds or both")
     studies(config)
 
 
@@ -98,12 +132,15 @@ def studies(config: Config) -> dict[str, Study]:
 
 
 def expand_seeds(entries: Iterable[int | str], key: str) -> tuple[int, ...]:
-    """``[1337, "0-3"]`` as (0, 1, 2, 3, 1337). Raises ConfigurationError for a repeated seed or an empty range."""
+    """``[1337, "0-3"]`` as (0, 1, 2, 3, 1337). Raises ConfigurationError for a repeated seed, a range that is empty, or
+    too many seeds."""
     seeds: list[int] = []
     for entry in entries:
         first, last = (entry, entry) if isinstance(entry, int) else (int(part) for part in entry.split("-"))
-        if last < first or last - first >= 100_000:
-            raise ConfigurationError(f"{key}: range {entry!r} must go upwards, over at most 100,000 seeds")
+        if last < first:
+            raise ConfigurationError(f"{key}: range {entry!r} must go upwards")
+        if len(seeds) + last - first >= MOST_SEEDS:
+            raise ConfigurationError(f"{key}: {entry!r} makes it more than {MOST_SEEDS:,} seeds, the most there may be")
         seeds.extend(range(first, last + 1))
     repeated = [seed for seed, times in Counter(seeds).items() if times > 1]
     if repeated:
@@ -185,6 +222,9 @@ def _expand(grid: Mapping[str, Any], key: str, config: Config) -> Iterable[dict[
     for size in grid.get("size", ()):
         _check_name(f"{key}.size", size, config["sizes"])
     names = [axis for axis in grid if axis != "seeds"]
+    made = math.prod(len(grid[name]) for name in names)
+    if made > MOST_CELLS:
+        raise ConfigurationError(f"{key}: its axes make {made:,} cells, more than {MOST_CELLS:,}; make them shorter")
     for values in itertools.product(*(grid[name] for name in names)):
         yield dict(zip(names, values, strict=True))
 
@@ -194,8 +234,7 @@ def _resolve(axes: dict[str, Any], grid: Mapping[str, Any], key: str, config: Co
     task = chosen.pop("task")
     name = chosen.pop("size", None)
     size = Size(**config["sizes"][name]) if name else Size(**{axis: chosen.pop(axis) for axis in SHAPE_AXES})
-    if size.width % size.heads:
-        raise ConfigurationError(f"{key}.heads: {size.heads} heads do not divide the width {size.width}")
+    _check_shape(key, size)
     budget: dict[str, Any] = {}
     seeds = grid.get("seeds")
     for entry in config["budgets"][config["budget"]]["cells"]:
@@ -210,11 +249,22 @@ def _resolve(axes: dict[str, Any], grid: Mapping[str, Any], key: str, config: Co
     if "held_out" in merged:
         merged["held_out"] = normalise_pairs(merged["held_out"])
     cell = make_cell(task, size, **merged)
-    _check_cell(cell, key)
+    check_cell(cell, key)
     return cell, expand_seeds(seeds, f"{key}.seeds")
 
 
-def _check_cell(cell: Cell, key: str) -> None:
+def check_named(cell: Cell, schema: Mapping[str, Any]) -> None:
+    """Hold a cell that was asked for by its name to what a grid may ask for. Raises ConfigurationError."""
+    settings = {**cell.settings(), **cell.settings()["size"]}
+    grid = {axis: [value] for axis, value in settings.items() if axis != "size"}
+    for error in _Validator({"$ref": "#/$defs/grid", "$defs": schema["$defs"]}).iter_errors(grid):
+        raise ConfigurationError(f"{cell.name}: {_explain(error)}")
+    _check_shape(cell.name, cell.size)
+    check_cell(cell, cell.name)
+
+
+def check_cell(cell: Cell, key: str) -> None:
+    """Raises ConfigurationError if settings of a cell contradict each other or are too much together."""
     if cell.task != "facts" and len(cell.held_out) >= 55:
         raise ConfigurationError(f"{key}.held_out: all 55 pairs of digits are held out; leave at least one to train on")
     lines = corpus.stream_lines(corpus.build(cell))
@@ -243,13 +293,44 @@ def _check_cell(cell: Cell, key: str) -> None:
         raise ConfigurationError(
             f"{key}.evaluation_interval: {cell.evaluation_interval} is above iterations, {cell.iterations}"
         )
+    evaluations = cell.iterations // cell.evaluation_interval
+    if evaluations > MOST_EVALUATIONS:
+        raise ConfigurationError(
+            f"{key}.evaluation_interval: {cell.evaluation_interval} makes {evaluations:,} evaluations of "
+            f"{cell.iterations:,} iterations, more than {MOST_EVALUATIONS:,}; make it larger"
+        )
+    if cell.batch * cell.block > MOST_CHARACTERS:
+        raise ConfigurationError(
+            f"{key}.batch: {cell.batch} windows of {cell.block} characters are more than {MOST_CHARACTERS:,} characters"
+        )
     if len(cell.variant) > LONGEST_NAME:
         raise ConfigurationError(f"{key}: the name of the cell {cell.name} is longer than {LONGEST_NAME} characters")
 
 
-def _check_size(name: str, size: Size) -> None:
+def _check_shape(key: str, size: Size) -> None:
     if size.width % size.heads:
-        raise ConfigurationError(f"sizes.{name}.heads: {size.heads} heads do not divide the width {size.width}")
+        raise ConfigurationError(f"{key}.heads: {size.heads} heads do not divide the width {size.width}")
+    weights = size.layers * (4 + 2 * size.mlp_factor) * size.width**2
+    if weights > MOST_WEIGHTS:
+        raise ConfigurationError(
+            f"{key}.width: {size.width} makes {weights:,} weights with layers {size.layers} and mlp_factor "
+            f"{size.mlp_factor}, more than {MOST_WEIGHTS:,}"
+        )
+
+
+def _check_by_size(key: str, config: Config) -> None:
+    by_shape: dict[Size, tuple[str, Any]] = {}
+    for name, value in config[key].get("sizes", {}).items():
+        _check_name(f"{key}.sizes", name, config["sizes"])
+        other, chosen = by_shape.setdefault(Size(**config["sizes"][name]), (name, value))
+        if chosen != value:
+            raise ConfigurationError(
+                f"{key}.sizes.{name}: {value!r}, but {other} has the same shape and {chosen!r}; give both the same"
+            )
+
+
+def _check_size(name: str, size: Size) -> None:
+    _check_shape(f"sizes.{name}", size)
     reserved = protocol.SIZES.get(name)
     if reserved is None:
         try:
@@ -262,15 +343,15 @@ def _check_size(name: str, size: Size) -> None:
         )
 
 
-def _check_name(key: str, name: str, known: Collection[str]) -> None:
+def _check_name(key: str, name: Any, known: Collection[str]) -> None:
     if name not in known:
         raise ConfigurationError(
             f"{key}: {name!r} is not known; it must be one of {', '.join(known)}{_hint(name, known)}"
         )
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), 1)
+def _hint(name: Any, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(str(name), list(known), 1)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 

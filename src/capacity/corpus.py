@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from capacity import files, tasks
+from capacity import errors, files, tasks
 from capacity.cells import Cell, parse_cell
+from capacity.errors import InputError
 from capacity.tasks import Line
 from capacity.vocabulary import Vocabulary
 
@@ -49,12 +50,21 @@ def from_table(table: pa.Table) -> list[Line]:
     return lines
 
 
-def read(path: str | Path) -> list[Line]:
-    """The lines of a corpus file. Raises ValueError naming the file if it is not a corpus."""
+def read(path: str | Path, cell: Cell | None = None) -> list[Line]:
+    """The lines of a corpus file. Raises InputError naming the file if it is not a corpus, or not that of ``cell``."""
     table = files.read_parquet(path)
     if not table.schema.equals(SCHEMA):
-        raise ValueError(f"{path} is not a corpus: its columns are {table.schema.names}, not {SCHEMA.names}")
-    return from_table(table)
+        raise InputError(
+            f"{path} is not a corpus: its columns are {_columns(table.schema)}, not {_columns(SCHEMA)}; {files.REMEDY}"
+        )
+    lines = from_table(table)
+    if cell is not None and lines != build(cell):
+        raise InputError(f"{path} is another corpus than that of {cell.name}, {cell.corpus_name}; {files.REMEDY}")
+    return lines
+
+
+def _columns(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name} ({field.type})" for field in schema)
 
 
 def stream_lines(lines: Sequence[Line]) -> list[Line]:
@@ -90,4 +100,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import torch
 
+from capacity.errors import InputError
+
 
 def resolve(wanted: str) -> str:
-    """``auto`` is CUDA where there is one. Raises RuntimeError if CUDA is asked for and there is none."""
+    """``auto`` is CUDA where there is one. Raises InputError if CUDA is asked for and there is none."""
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise RuntimeError("device: cuda was asked for, but torch sees no CUDA device; use device=auto or device=cpu")
+        raise InputError("device: cuda was asked for, but torch sees no CUDA device; use device=auto or device=cpu")
     return wanted
 
 

@@ -23,7 +23,7 @@ import numpy
 import numpy.typing
 import pandas as pd
 
-from capacity import files, pages, statistics, tables
+from capacity import errors, files, pages, statistics, tables
 
 Flags = numpy.typing.NDArray[numpy.bool_]
 
@@ -36,6 +36,11 @@ _TYPES = {
     "kept_share": "float64",
 }
 IDENTITY = ("cell", "task", "size", "variant", "seed")
+DYNAMICS = {
+    **tables.NAMES,
+    **dict.fromkeys(("seed", "evaluations", "last_iteration", *EVENTS, "t_lose"), "an integer"),
+    **dict.fromkeys(("diverged", "generalizes_ever", "generalizes_final"), "true or false"),
+}
 
 
 def by_run(history: pd.DataFrame) -> pd.DataFrame:
@@ -220,12 +225,12 @@ def main() -> None:
     parser.add_argument("--output", required=True, type=Path, help="folder of the tables")
     arguments = parser.parse_args()
     source = files.provenance_of(files.read_parquet(arguments.history))
-    runs = by_run(tables.read_frame(arguments.history))
-    cells = by_cell(runs, tables.read_frame(arguments.summary))
+    runs = by_run(tables.read_frame(arguments.history, tables.HISTORY))
+    cells = by_cell(runs, tables.read_frame(arguments.summary, tables.SUMMARY))
     record = files.provenance("dynamics", source["settings"], runs=source["runs"])
     tables.write_table(arguments.output, "dynamics", runs, record)
     pages.write(arguments.output / "dynamics.md", to_markdown(arguments.title, cells))
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

@@ -19,17 +19,18 @@ import pyarrow as pa
 import torch
 import yaml
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from capacity import bits, corpus, devices, files, floors, model, operands
-from capacity.cells import Cell, parse_cell, parse_seeds, runs_name
+from capacity import bits, corpus, devices, errors, files, floors, model, operands, weights
+from capacity.cells import Cell, parse_cell, parse_seeds
+from capacity.errors import InputError
 from capacity.scoring import Candidates, Examination, Item, candidates_by_task
 from capacity.tasks import Line
 
 AVERAGED_EVALUATIONS = 20  # of the paper's 121; a run with fewer evaluations averages the same share of them
 PAPER_EVALUATIONS = 121
 PAPER_RULE_SCORE = "combined_910"
+HISTORY_COLUMNS = {"seed": "an integer", "iteration": "an integer", "stream_loss": "a number"}
 
 
 def evaluate(
@@ -64,14 +65,17 @@ def evaluate(
     totals = examination.totals()
     lowest = floors.loss_floors(cell, lines)
     characters = sum(len(line.text) for line in corpus.stream_lines(lines))
+    missing = [name for name in totals if name not in history.column_names]
+    if missing:
+        raise InputError(f"the history of {cell.name} has no column {missing[0]!r}; {files.REMEDY}")
     rows = history.to_pylist()
     runs = []
     for number, seed in enumerate(seeds):
         evaluations = [row for row in rows if row["seed"] == seed]
         if not evaluations:
-            raise ValueError(f"the history of {cell.name} has no rows of seed {seed}")
+            raise InputError(f"the history of {cell.name} has no rows of seed {seed}")
         if diverged_at[number] is None and not is_finite(parameters, number):
-            raise ValueError(f"seed {seed} of {cell.name} has weights that are not finite, and no record of diverging")
+            raise InputError(f"seed {seed} of {cell.name} has weights that are not finite, and no record of diverging")
         last = evaluations[-1]
         final = {name: _score(int(count[number]), totals[name]) for name, count in scores.items()}
         items = [
@@ -190,25 +194,25 @@ def _averaged(evaluations: Sequence[dict[str, Any]], totals: dict[str, int]) -> 
     return _endpoint(evaluations, scores)
 
 
-def load_weights(path: str | Path, cell: Cell, seeds: Sequence[int]) -> model.Parameters:
-    """Parameters of a stack. Raises ValueError naming the file if it is damaged or of other runs."""
-    try:
-        with safe_open(path, framework="pt") as stored:
-            metadata = stored.metadata() or {}
-            parameters = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
-    if metadata.get("runs") != runs_name(cell, seeds):
-        raise ValueError(f"{path} holds {metadata.get('runs')}, not {runs_name(cell, seeds)}")
-    return parameters
+def read_history(path: str | Path, cell: Cell, seeds: Sequence[int]) -> pa.Table:
+    """The history of a job. Raises InputError naming the file if it is damaged or of another job."""
+    history = files.read_parquet(path)
+    found = files.provenance_of(history).get("cell")
+    if found != cell.name:
+        raise InputError(f"{path} is the history of {found}, not of {cell.name}; {files.REMEDY}")
+    files.check_columns(path, history, HISTORY_COLUMNS)
+    missing = sorted(set(seeds).difference(history["seed"].to_pylist()))
+    if missing:
+        raise InputError(f"{path} has no rows of seed {missing[0]}; {files.REMEDY}")
+    return history
 
 
 def check(evaluation: Any, source: str | Path) -> None:
-    """Raises ValueError naming the file and the key if an evaluation does not fit the schema."""
+    """Raises InputError naming the file and the key if an evaluation does not fit the schema."""
     schema = yaml.safe_load(files.EVALUATION_SCHEMA.read_text(encoding="utf-8"))
     validator = jsonschema.Draft202012Validator(schema)
     for error in validator.iter_errors(evaluation):
-        raise ValueError(f"{source}: {error.json_path}: {error.message[:200]}")
+        raise InputError(f"{source}: {error.json_path}: {error.message[:200]}")
 
 
 def main() -> None:
@@ -226,24 +230,22 @@ def main() -> None:
     cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)
     devices.prepare(arguments.threads)
     device = devices.resolve(arguments.device)
-    parameters = {name: value.to(device) for name, value in load_weights(arguments.weights, cell, seeds).items()}
-    history = files.read_parquet(arguments.history)
-    training = files.provenance_of(history)
-    if training["cell"] != cell.name:
-        raise ValueError(f"{arguments.history} is the history of {training['cell']}, not of {cell.name}")
-    evaluation = evaluate(cell, corpus.read(arguments.corpus), seeds, parameters, history, training["diverged_at"])
+    parameters = {name: value.to(device) for name, value in weights.load(arguments.weights, cell, seeds).items()}
+    history = read_history(arguments.history, cell, seeds)
+    diverged_at = files.provenance_of(history)["diverged_at"]
+    evaluation = evaluate(cell, corpus.read(arguments.corpus, cell), seeds, parameters, history, diverged_at)
     evaluation["provenance"] = files.provenance(
         "evaluate",
         cell.settings(),
         seeds=list(seeds),
         device=devices.name(device),
         threads=arguments.threads,
-        training=training,
+        training=files.provenance_of(history),
     )
     check(evaluation, arguments.output)
-    files.write_json(arguments.output, evaluation)
+    files.write_sealed_json(arguments.output, evaluation)
     print(f"evaluated {len(seeds)} seeds of {cell.name}")
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

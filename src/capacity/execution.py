@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from capacity.errors import InputError
+
 PRECISIONS = ("float32", "bfloat16")
 EAGER_UPDATES = 3  # before a CUDA graph is captured, so that every library has set itself up
 
@@ -34,10 +36,10 @@ class Execution:
     graph: bool = False
 
     def check(self, device: str) -> None:
-        """Raises RuntimeError if this cannot be had on a device."""
+        """Raises InputError if this cannot be had on a device."""
         compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")  # as torch chooses
         if self.compile and device == "cpu" and shutil.which(compiler) is None:
-            raise RuntimeError(f"compile: true needs a C++ compiler ({compiler}), and none is found; set it to false")
+            raise InputError(f"compile: true needs a C++ compiler ({compiler}), and none is found; set it to false")
 
     def record(self, device: str) -> dict[str, Any]:
         """The choices as they took effect on a device."""

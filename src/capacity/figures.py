@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 
-from capacity import tables
+from capacity import errors, tables
 from capacity.plotting import (
     BLUE,
     FULL_WIDTH,
@@ -251,10 +251,14 @@ def main() -> None:
     read = tables.read_frame
     with matplotlib.rc_context(STYLE):
         figure = draw(
-            arguments.figure, read(arguments.runs), read(arguments.history), read(arguments.summary), arguments.title
+            arguments.figure,
+            read(arguments.runs, tables.RUNS),
+            read(arguments.history, tables.HISTORY),
+            read(arguments.summary, tables.SUMMARY),
+            arguments.title,
         )
         save(figure, arguments.pdf, arguments.png)
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

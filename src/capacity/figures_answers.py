@@ -18,7 +18,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from capacity import tables
+from capacity import errors, items, tables
 from capacity.plotting import FULL_WIDTH, ORANGE, STYLE, cell_title, expression_cells, footnote, in_rows, save
 
 COLUMNS = 4  # the paper's four sizes side by side
@@ -94,9 +94,9 @@ def main() -> None:
     matplotlib.use("agg")
     read = tables.read_frames
     with matplotlib.rc_context(STYLE):
-        figure = draw(read(arguments.items), read(arguments.summary), arguments.title)
+        figure = draw(read(arguments.items, items.ITEMS), read(arguments.summary, tables.SUMMARY), arguments.title)
         save(figure, arguments.pdf, arguments.png)
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

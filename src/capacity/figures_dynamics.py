@@ -23,7 +23,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from matplotlib.transforms import ScaledTranslation
 
-from capacity import dynamics, tables
+from capacity import dynamics, errors, tables
 from capacity.plotting import (
     FULL_WIDTH,
     GREY,
@@ -213,9 +213,14 @@ def main() -> None:
     matplotlib.use("agg")
     read = tables.read_frames
     with matplotlib.rc_context(STYLE):
-        figure = draw(read(arguments.history), read(arguments.runs), read(arguments.summary), arguments.title)
+        figure = draw(
+            read(arguments.history, tables.HISTORY),
+            read(arguments.runs, dynamics.DYNAMICS),
+            read(arguments.summary, tables.SUMMARY),
+            arguments.title,
+        )
         save(figure, arguments.pdf, arguments.png)
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

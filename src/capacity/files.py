@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import errno
 import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,19 +18,66 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 
 import capacity
+from capacity.errors import InputError
 
 Provenance = dict[str, Any]
+
+CHECKSUM = "sha256"
+REMEDY = "delete it and run the same command again, which makes it anew"
+_WHY_NOT_WRITTEN = {
+    errno.ENOSPC: "the disk is full; make room and run the same command again",
+    errno.EDQUOT: "the quota of the disk is used up; make room and run the same command again",
+    errno.EROFS: "its file system is read-only; choose another folder",
+    errno.EACCES: "there is no permission to write there",
+    errno.EPERM: "there is no permission to write there",
+    errno.ENOTDIR: "a part of its path is a file where a folder should be",
+    errno.EEXIST: "a part of its path is a file, or a link that leads nowhere, where a folder should be",
+}
+_KINDS = {
+    "an integer": pa.types.is_integer,
+    "a number": lambda kind: pa.types.is_floating(kind) or pa.types.is_integer(kind),
+    "true or false": pa.types.is_boolean,
+    "text": lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind),
+}
 
 EVALUATION_SCHEMA = Path(__file__).parents[2] / "workflow/schemas/evaluation.schema.yaml"
 
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that replaces it when the block ends well and vanishes when it does not."""
+    """A temporary path beside ``path`` that replaces it when the block ends well and vanishes when it does not.
+
+    Raises OSError that says what to do if the disk is full or nothing can be written there.
+    """
     path = Path(path)
+    try:
+        with _replacement(path) as temporary:
+            yield temporary
+    except Exception as error:
+        code = _system_error(error)
+        if code not in _WHY_NOT_WRITTEN:
+            raise
+        raise OSError(code, f"{path} cannot be written: {_WHY_NOT_WRITTEN[code]}") from error
+
+
+def _system_error(error: BaseException | None) -> int | None:
+    """The number of the system's error behind one, if any. Libraries in C++ or Rust put it in the text of an error of
+    their own, and matplotlib fails anew while it closes a file that it could not write."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno:
+            return error.errno
+        if said := re.search(r"(?:os error|errno) (\d+)", str(error)):
+            return int(said[1])
+        error = error.__context__
+    return None
+
+
+@contextmanager
+def _replacement(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
     os.close(descriptor)
@@ -52,6 +101,19 @@ def remove_unfinished(folder: Path) -> None:
             path.unlink()
 
 
+def check_writable(folder: Path) -> None:
+    """Raises InputError if files cannot be written in a folder, which need not exist yet."""
+    place = folder
+    while not os.path.lexists(place):
+        place = place.parent
+    if not place.exists():
+        raise InputError(f"{place} is a link to {place.readlink()}, which is not there; mount it, make it or unlink it")
+    if not place.is_dir():
+        raise InputError(f"{place} is a file, and has to be a folder; rename it")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(f"nothing can be written in {place.resolve()}: it is read-only, or belongs to someone else")
+
+
 def write_json(path: str | Path, value: Any) -> None:
     """JSON with a newline at the end. NaN and infinities are refused: write None instead."""
     with atomic(path) as temporary:
@@ -59,28 +121,66 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def read_json(path: str | Path) -> Any:
-    """The value in a JSON file. Raises ValueError naming the file if it is not whole."""
+    """The value in a JSON file. Raises InputError naming the file if it is not whole."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not a whole JSON file: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not a whole JSON file ({error}); {REMEDY}") from error
+
+
+def write_sealed_json(path: str | Path, value: Mapping[str, Any]) -> None:
+    """A mapping as JSON, with a checksum of its values beside them."""
+    write_json(path, {**value, CHECKSUM: _checksum_of_values(value)})
+
+
+def read_sealed_json(path: str | Path) -> dict[str, Any]:
+    """What :func:`write_sealed_json` was given. Raises InputError naming the file if any of it has changed since."""
+    value = read_json(path)
+    stored = value.pop(CHECKSUM, None) if isinstance(value, dict) else None
+    _compare(path, stored, _checksum_of_values(value))
+    return dict(value)
 
 
 def write_parquet(path: str | Path, table: pa.Table, provenance: Provenance) -> None:
-    """A Parquet file with its provenance as JSON under the key ``provenance`` of the schema metadata."""
-    stamped = table.replace_schema_metadata(
-        {**(table.schema.metadata or {}), b"provenance": json.dumps(provenance, sort_keys=True).encode()}
-    )
+    """A Parquet file with its provenance as JSON under the key ``provenance`` of the schema metadata, and a checksum of
+    everything that a reader gets to see."""
+    about = {**(table.schema.metadata or {}), b"provenance": json.dumps(provenance, sort_keys=True).encode()}
+    stamped = table.replace_schema_metadata(about)
+    about[CHECKSUM.encode()] = _checksum_of_table(stamped).encode()
     with atomic(path) as temporary:
-        pq.write_table(stamped, temporary, compression="zstd")
+        pq.write_table(stamped.replace_schema_metadata(about), temporary, compression="zstd")
 
 
 def read_parquet(path: str | Path) -> pa.Table:
-    """The table in a Parquet file. Raises ValueError naming the file if it is not one."""
+    """The table in a Parquet file that :func:`write_parquet` wrote.
+
+    Raises InputError naming the file if it is not one, or if anything that is read from it has changed since.
+    """
     try:
-        return pq.ParquetFile(path).read()
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"{path} is not a whole Parquet file: {error}") from error
+        with Path(path).open("rb") as file:
+            table = pq.ParquetFile(file).read()
+        table.validate(full=True)
+        about = dict(table.schema.metadata or {})
+        stored = about.pop(CHECKSUM.encode(), b"").decode()
+        table = table.replace_schema_metadata(about)
+        found = _checksum_of_table(table)
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(f"{path} is not a whole Parquet file ({error}); {REMEDY}") from error
+    _compare(path, stored, found)
+    return table
+
+
+def check_columns(path: str | Path, table: pa.Table, columns: Mapping[str, str]) -> None:
+    """Raises InputError naming the file if a column is missing or of another kind: ``an integer``, ``a number``,
+    ``true or false`` or ``text``."""
+    for name, kind in columns.items():
+        if name not in table.schema.names:
+            raise InputError(f"{path} has no column {name!r}; {REMEDY}")
+        found = table.schema.field(name).type
+        if not _KINDS[kind](found):
+            raise InputError(f"{path}: the column {name!r} is {found}, and has to be {kind}; {REMEDY}")
 
 
 def sha256(path: str | Path) -> str:
@@ -92,6 +192,28 @@ def sha256(path: str | Path) -> str:
 def provenance_of(table: pa.Table) -> Provenance:
     """What :func:`write_parquet` was given."""
     return dict(json.loads((table.schema.metadata or {})[b"provenance"]))
+
+
+def _compare(path: str | Path, stored: str | None, found: str) -> None:
+    if not stored:
+        raise InputError(f"{path} has no checksum, so it was not written by this workflow; {REMEDY}")
+    if stored != found:
+        raise InputError(f"{path} is damaged: its content does not fit its checksum; {REMEDY}")
+
+
+def _checksum_of_values(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _checksum_of_table(table: pa.Table) -> str:
+    """Over names, types, metadata and values, as text: not over bytes, whose layout is up to the library."""
+    digest = hashlib.sha256()
+    fields = [(field.name, str(field.type), field.nullable) for field in table.schema]
+    digest.update(repr((fields, sorted((table.schema.metadata or {}).items()))).encode())
+    text = pa.BufferOutputStream()
+    pyarrow.csv.write_csv(table, text)
+    digest.update(text.getvalue())
+    return digest.hexdigest()
 
 
 def provenance(stage: str, settings: Mapping[str, Any], **more: Any) -> Provenance:

@@ -14,10 +14,16 @@ from typing import Any
 
 import pandas as pd
 
-from capacity import files, jobs, tables
+from capacity import errors, files, jobs, tables
 from capacity.cells import parse_cell
 
 EXPRESSION = re.compile(r"<(\d+)[+-](\d+)=")
+ITEMS = {
+    **tables.NAMES,
+    **dict.fromkeys(("operation", "split"), "text"),
+    **dict.fromkeys(("left", "right", "n", "count", "diverged"), "an integer"),
+    "share": "a number",
+}
 IDENTITY = ("cell", "task", "size", "variant", "operation", "left", "right", "split")
 
 
@@ -74,4 +80,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

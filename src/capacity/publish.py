@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from capacity import files, jobs
+from capacity import errors, files, jobs
 from capacity.configuration import Study, main_configuration
 
 TABLES = ("summary.md", "summary.csv", "dynamics.md")
@@ -56,4 +56,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy
 import pandas as pd
 
-from capacity import files, pages, protocol, published, statistics, tables
+from capacity import errors, files, pages, protocol, published, statistics, tables
 from capacity.jobs import cell_of
 
 STUDIES = ("base", "weight-decay")
@@ -65,7 +65,7 @@ Groups = dict[tuple[str, str, str], Group]
 
 def read_runs(paths: Iterable[Path]) -> dict[str, pd.DataFrame]:
     """The runs of each study, by name; a table of runs lies in a folder that is called like its study."""
-    return {path.parent.name: tables.read_frame(path) for path in paths}
+    return {path.parent.name: tables.read_frame(path, tables.RUNS) for path in paths}
 
 
 def groups(studies: Mapping[str, pd.DataFrame]) -> Groups:
@@ -228,4 +228,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

@@ -34,6 +34,7 @@ from torch import Tensor
 
 from capacity import files
 from capacity.cells import format_seeds
+from capacity.errors import InputError
 
 KEPT = 2
 CHECKSUMS = "SHA256SUMS"
@@ -240,7 +241,7 @@ def only_one(path: Path, say: Say) -> Iterator[bool]:
     """Hold a lock for as long as the block lasts; gives whether another process had to be stopped for it.
 
     A Snakemake that is killed leaves its jobs running, and their outputs would be deleted by the next: such a process,
-    if it runs on this machine, is sent SIGTERM, so that it saves and leaves. Raises RuntimeError if it runs elsewhere
+    if it runs on this machine, is sent SIGTERM, so that it saves and leaves. Raises InputError if it runs elsewhere
     or does not leave.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -282,7 +283,7 @@ def _stop(path: Path, handle: TextIO, say: Say) -> None:
         time.sleep(0.1)  # it has locked the file and not yet written its name
         return
     if host != socket.gethostname():
-        raise RuntimeError(
+        raise InputError(
             f"{path} is locked: process {pid} on {host} still trains this job; wait until it is done, or stop it there"
         )
     say(f"process {pid} still trains this job for an earlier run: it is asked to save and stop")
@@ -291,7 +292,7 @@ def _stop(path: Path, handle: TextIO, say: Say) -> None:
     end = time.monotonic() + SECONDS_TO_STOP
     while not _locks(handle):
         if time.monotonic() > end:
-            raise RuntimeError(f"{path} is locked: process {pid} does not stop; end it with `kill -9 {pid}`")
+            raise InputError(f"{path} is locked: process {pid} does not stop; end it with `kill -9 {pid}`")
         time.sleep(0.1)
 
 

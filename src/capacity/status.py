@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from capacity import configuration, files, jobs
+from capacity import configuration, errors, files, jobs
 
 STATES = ("running", "waiting", "trained", "done")
 STALE_SECONDS = 600.0  # a job writes its progress far more often than this
@@ -106,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

@@ -16,8 +16,9 @@ import numpy
 import pandas as pd
 import pyarrow as pa
 
-from capacity import bits, evaluate, files, floors, jobs, operands, pages, statistics
+from capacity import bits, errors, evaluate, files, floors, jobs, operands, pages, statistics
 from capacity.cells import Cell, describe_departures, parse_cell, parse_seeds
+from capacity.errors import InputError
 
 ORIGIN = ("git_commit", "source_digest", "device", "threads", "precision", "compile", "graph")
 ENDPOINTS = ("final", "time_average", "paper_best")
@@ -66,6 +67,25 @@ MEASURES = (
     *operands.MEASURES,
 )
 """The columns of a run that a summary averages."""
+
+NAMES = dict.fromkeys(("cell", "task", "size", "variant"), "text")
+RUNS = {
+    **NAMES,
+    **dict.fromkeys(("parameters", "seed"), "an integer"),
+    **dict.fromkeys(("published", "diverged", *OUTCOMES), "true or false"),
+    "departs": "text",
+    **dict.fromkeys((*FLOORS, *MEASURES), "a number"),
+}
+HISTORY = {**NAMES, **dict.fromkeys(("seed", "iteration"), "an integer"), "stream_loss": "a number"}
+SUMMARY = {
+    **NAMES,
+    **dict.fromkeys(("parameters", "n", "diverged", *(f"{outcome}_count" for outcome in OUTCOMES)), "an integer"),
+    "published": "true or false",
+    "departs": "text",
+    **{f"{measure}_{part}": "a number" for measure in (*MEASURES, *OUTCOMES) for part in ("low", "high")},
+    **{f"{measure}_mean": "a number" for measure in MEASURES},
+}
+"""What the stages that read these tables count on: columns and their kinds, for :func:`read_frame`."""
 
 BOOTSTRAP_SEED = 0
 
@@ -146,7 +166,7 @@ def runs_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame(list(rows))
     fractions = [*FLOORS, *MEASURES, *operands.BASELINES]
     frame = frame.astype(
-        dict.fromkeys(fractions, "float64") | dict.fromkeys(OUTCOMES, "boolean") | {"diverged_at": "Int64"}
+        dict.fromkeys(fractions, "float64") | dict.fromkeys(OUTCOMES, "boolean") | {"diverged_at": "float64"}
     )
     return frame.sort_values(["task", "parameters", "cell", "seed"], ignore_index=True)
 
@@ -311,7 +331,8 @@ def main() -> None:
     plan = jobs.plan(arguments.config, arguments.cells)
     for job, evaluation, wanted in read_evaluations(plan, arguments.table):
         rows += run_rows(evaluation, wanted)
-        histories.append(history_frame(files.read_parquet(job["history"]), parse_cell(evaluation["cell"]), wanted))
+        cell = parse_cell(evaluation["cell"])
+        histories.append(history_frame(evaluate.read_history(job["history"], cell, sorted(wanted)), cell, wanted))
         sources.append(source(evaluation))
     record = files.provenance("tables", {"table": arguments.table}, runs=sources)
     summary = summarise(runs := runs_frame(rows))
@@ -323,11 +344,19 @@ def main() -> None:
 
 
 def read_evaluations(plan: jobs.Plan, table: str) -> Iterator[tuple[dict[str, str], dict[str, Any], set[int]]]:
-    """For each job of a table its files, its evaluation, checked against the schema, and the seeds that are wanted."""
+    """For each job of a table its files, its evaluation, checked against the schema, and the seeds that are wanted.
+
+    Raises InputError naming the file of an evaluation that is damaged or of other runs.
+    """
     for job in plan.jobs_of(table):
-        evaluation = files.read_json(job["evaluation"])
-        evaluate.check(evaluation, job["evaluation"])
-        yield job, evaluation, set(parse_seeds(job["seeds"]))
+        path = job["evaluation"]
+        evaluation = files.read_sealed_json(path)
+        evaluate.check(evaluation, path)
+        wanted = set(parse_seeds(job["seeds"]))
+        found = {run["seed"] for run in evaluation["runs"]}
+        if f"/{evaluation['cell']}/seeds=" not in path or not wanted <= found:
+            raise InputError(f"{path} holds runs of {evaluation['cell']}, and not those of its folder; {files.REMEDY}")
+        yield job, evaluation, wanted
 
 
 def source(evaluation: Mapping[str, Any]) -> dict[str, Any]:
@@ -349,15 +378,17 @@ def write_table(folder: Path, name: str, frame: pd.DataFrame, record: files.Prov
         frame.to_csv(temporary, index=False)
 
 
-def read_frame(path: str | Path) -> pd.DataFrame:
-    """The inverse of :func:`write_frame`."""
-    return pd.DataFrame(files.read_parquet(path).to_pandas())
+def read_frame(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """The inverse of :func:`write_frame`. Raises InputError naming the file if it is damaged or a column is wrong."""
+    table = files.read_parquet(path)
+    files.check_columns(path, table, columns or {})
+    return pd.DataFrame(table.to_pandas())
 
 
-def read_frames(paths: Iterable[str | Path]) -> pd.DataFrame:
+def read_frames(paths: Iterable[str | Path], columns: Mapping[str, str]) -> pd.DataFrame:
     """Frames below one another: those of some tasks of a study as one."""
-    return pd.concat([read_frame(path) for path in paths], ignore_index=True)
+    return pd.concat([read_frame(path, columns) for path in paths], ignore_index=True)
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

@@ -19,13 +19,12 @@ from typing import Any, TextIO
 
 import pyarrow as pa
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from capacity import corpus, devices, files, model, protocol
+from capacity import corpus, devices, errors, files, model, protocol, weights
 from capacity.batches import Batches, target_counts
-from capacity.cells import Cell, format_seeds, parse_cell, parse_seeds, runs_name
+from capacity.cells import Cell, format_seeds, parse_cell, parse_seeds
 from capacity.execution import PRECISIONS, Execution, Replay
 from capacity.optimizer import AdamW, clip_per_seed
 from capacity.prefixes import Prefixes, prefixes_of
@@ -446,7 +445,7 @@ def main() -> None:
             progress.say,
         )
         try:
-            trained = train(cell, corpus.read(arguments.corpus), seeds, device, progress, execution, snapshots)
+            trained = train(cell, corpus.read(arguments.corpus, cell), seeds, device, progress, execution, snapshots)
         except InterruptedTrainingError as interruption:
             progress.say(f"asked to stop by signal {signals.received}: {interruption}")
             sys.exit(signals.exit_code)
@@ -479,7 +478,7 @@ def write_outputs(
 ) -> None:
     """Weights, history and timing, and last the record, which says that all are there."""
     record = record | {"diverged_at": trained.diverged_at}
-    save_weights(folder / "weights.safetensors", trained.parameters, cell, seeds)
+    weights.save(folder / "weights.safetensors", trained.parameters, cell, seeds)
     files.write_parquet(folder / "history.parquet", history_table(trained.history), record)
     seconds = snapshots.trained_seconds
     timing = {
@@ -491,12 +490,5 @@ def write_outputs(
     files.write_json(folder / "run.json", record)
 
 
-def save_weights(path: Path, parameters: model.Parameters, cell: Cell, seeds: Sequence[int]) -> None:
-    """Parameters as safetensors, the cell and its seeds in the metadata."""
-    # One key: safetensors writes several in no fixed order, and the same weights are to be the same bytes.
-    with files.atomic(path) as temporary:
-        save_file(parameters, temporary, metadata={"runs": runs_name(cell, seeds)})
-
-
 if __name__ == "__main__":
-    main()
+    errors.run(main)

@@ -14,6 +14,7 @@ from handmade_studies import answering, as_claimed, at, changed, first_seeds, la
 from capacity import claims, files, published, tables
 from capacity.cells import describe_departures, make_cell
 from capacity.protocol import MLT
+from capacity.tradeoff import ORDER_BITS
 from capacity.verdicts import INCONCLUSIVE, NOT_REPLICATED, NOT_RUN, REPLICATED
 
 NAMES = [claim.name for claim in published.CLAIMS]
@@ -359,9 +360,13 @@ def test_the_same_runs_give_the_same_page(base):
     assert pages[0] == pages[1]
 
 
+ABSENT = {ORDER_BITS: "float64", claims.OPERANDS: "float64"}
+
+
 def test_the_stage_writes_verdicts_and_evidence(base, tmp_path, monkeypatch):
     path = tmp_path / "base/runs.parquet"
-    tables.write_frame(path, first_seeds(base, 2), files.provenance("tables", {}))
+    whole = first_seeds(base, 2).reindex(columns=[*base.columns, ORDER_BITS, claims.OPERANDS]).astype(ABSENT)
+    tables.write_frame(path, whole, files.provenance("tables", {}))
     arguments = ["claims", "--runs", str(path), "--budget", "paper", "--output", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", arguments)
     claims.main()

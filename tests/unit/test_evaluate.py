@@ -10,9 +10,9 @@ import torch
 import yaml
 from safetensors.torch import save_file
 
-from capacity import bits, corpus, evaluate, files, floors, model, train
+from capacity import bits, corpus, evaluate, files, floors, model, train, weights
 from capacity.cells import make_cell
-from capacity.evaluate import averaged_evaluations, check, load_weights, paper_best
+from capacity.evaluate import averaged_evaluations, check, paper_best
 from capacity.protocol import Size
 from capacity.randomness import initialisation_generator
 from capacity.scoring import Examination, candidates_by_task
@@ -241,8 +241,8 @@ def test_a_network_that_is_not_finite_has_diverged_and_can_still_be_written(
         if row["seed"] == 7 and row["iteration"] > 0:
             row["stream_loss"] = row["training_loss"] = value
     found = evaluate.evaluate(CELL, lines, SEEDS, broken, train.history_table(rows), (None, 400))
-    files.write_json(tmp_path / "evaluation.json", found | {"provenance": evaluated["provenance"]})
-    written = files.read_json(tmp_path / "evaluation.json")
+    files.write_sealed_json(tmp_path / "evaluation.json", found | {"provenance": evaluated["provenance"]})
+    written = files.read_sealed_json(tmp_path / "evaluation.json")
     check(written, "evaluation.json")
     whole, diverged = written["runs"]
     assert (whole["diverged"], diverged["diverged"]) == (False, True)
@@ -261,8 +261,8 @@ def test_a_network_that_is_not_finite_has_diverged_and_can_still_be_written(
 
 
 def test_weights_come_back_as_they_were_saved(tmp_path, stack):
-    train.save_weights(tmp_path / "weights.safetensors", stack, CELL, SEEDS)
-    loaded = load_weights(tmp_path / "weights.safetensors", CELL, SEEDS)
+    weights.save(tmp_path / "weights.safetensors", stack, CELL, SEEDS)
+    loaded = weights.load(tmp_path / "weights.safetensors", CELL, SEEDS)
     assert set(loaded) == set(stack)
     for name, value in stack.items():
         assert torch.equal(loaded[name], value)
@@ -271,11 +271,11 @@ def test_weights_come_back_as_they_were_saved(tmp_path, stack):
 @pytest.mark.parametrize("damage", ["truncated", "overwritten", "empty"])
 def test_damaged_weights_are_refused_by_name(tmp_path, stack, damage):
     path = tmp_path / "weights.safetensors"
-    train.save_weights(path, stack, CELL, SEEDS)
+    weights.save(path, stack, CELL, SEEDS)
     whole = path.read_bytes()
     path.write_bytes({"truncated": whole[:-100], "overwritten": b"\xff" * len(whole), "empty": b""}[damage])
     with pytest.raises(ValueError, match=r"weights\.safetensors is not a whole safetensors file"):
-        load_weights(path, CELL, SEEDS)
+        weights.load(path, CELL, SEEDS)
 
 
 @pytest.mark.parametrize(
@@ -283,15 +283,15 @@ def test_damaged_weights_are_refused_by_name(tmp_path, stack, damage):
     [(make_cell("joint", Size(1, 1, 8, 1), facts=4, iterations=600), SEEDS), (CELL, (0,)), (CELL, (0, 8))],
 )
 def test_weights_of_other_runs_are_refused_by_name(tmp_path, stack, cell, seeds):
-    train.save_weights(tmp_path / "weights.safetensors", stack, CELL, SEEDS)
+    weights.save(tmp_path / "weights.safetensors", stack, CELL, SEEDS)
     with pytest.raises(ValueError, match=r"weights\.safetensors holds .*facts-3.*, not "):
-        load_weights(tmp_path / "weights.safetensors", cell, seeds)
+        weights.load(tmp_path / "weights.safetensors", cell, seeds)
 
 
 def test_weights_that_do_not_say_whose_they_are_are_refused(tmp_path, stack):
     save_file(stack, tmp_path / "weights.safetensors")
-    with pytest.raises(ValueError, match=r"weights\.safetensors holds None, not "):
-        load_weights(tmp_path / "weights.safetensors", CELL, SEEDS)
+    with pytest.raises(ValueError, match=r"weights\.safetensors does not say which runs it holds"):
+        weights.load(tmp_path / "weights.safetensors", CELL, SEEDS)
 
 
 DELETED = object()
@@ -369,7 +369,7 @@ def job(tmp_path, lines, stack, totals, monkeypatch):
     files.write_parquet(tmp_path / "corpus.parquet", corpus.to_table(lines), {})
     record = files.provenance("train", CELL.settings(), cell=CELL.name, seeds=list(SEEDS), diverged_at=[None, None])
     files.write_parquet(tmp_path / "history.parquet", train.history_table(make_history(totals, 4)), record)
-    train.save_weights(tmp_path / "weights.safetensors", stack, CELL, SEEDS)
+    weights.save(tmp_path / "weights.safetensors", stack, CELL, SEEDS)
     arguments = ["evaluate", CELL.name, "--seeds", "0_7", "--device", "cpu", "--output", f"{tmp_path}/evaluation.json"]
     for name in ("corpus.parquet", "history.parquet", "weights.safetensors"):
         arguments += [f"--{name.split('.')[0]}", f"{tmp_path}/{name}"]
@@ -379,7 +379,7 @@ def job(tmp_path, lines, stack, totals, monkeypatch):
 
 def test_the_stage_writes_what_was_evaluated_and_how_it_was_trained(job, evaluated):
     evaluate.main()
-    written = files.read_json(job / "evaluation.json")
+    written = files.read_sealed_json(job / "evaluation.json")
     assert {key: written[key] for key in evaluated if key != "provenance"} == {
         key: value for key, value in evaluated.items() if key != "provenance"
     }

@@ -192,7 +192,7 @@ def bare(tmp_path, monkeypatch):
 
 
 def test_to_compile_on_a_cpu_takes_a_compiler(bare):
-    with pytest.raises(RuntimeError, match=r"compile: true needs a C\+\+ compiler .*none is found; set it to false"):
+    with pytest.raises(ValueError, match=r"compile: true needs a C\+\+ compiler .*none is found; set it to false"):
         Execution(compile=True).check("cpu")
     Execution(compile=True).check("cuda")
     Execution(compile=False).check("cpu")
@@ -218,5 +218,5 @@ def test_a_compiler_that_torch_would_not_use_will_not_do(named, bare, monkeypatc
         monkeypatch.setenv("CXX", named)
     else:
         compiler(bare, "g++" if sys.platform == "darwin" else "clang++")
-    with pytest.raises(RuntimeError, match=r"compile: true needs a C\+\+ compiler"):
+    with pytest.raises(ValueError, match=r"compile: true needs a C\+\+ compiler"):
         Execution(compile=True).check("cpu")

@@ -83,7 +83,7 @@ def test_the_stage_writes_the_items_of_wanted_runs_with_their_origin(tmp_path, m
     ):
         seeds = "0-1" if made["cell"] == PAPER.name else "0"
         folder = tmp_path / f"results/cells/{made['cell']}/seeds={seeds}"
-        files.write_json(folder / "evaluation.json", made)
+        files.write_sealed_json(folder / "evaluation.json", made)
         files.write_json(folder / "run.json", made["provenance"]["training"])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["items", "hand", "--config", json.dumps(config), "--output", "items.parquet"])

@@ -289,7 +289,7 @@ def test_a_process_on_another_machine_is_named_and_left_alone(tmp_path):
         other.write("123 elsewhere\n")
         other.flush()
         with (
-            pytest.raises(RuntimeError, match=r"training\.lock is locked: process 123 on elsewhere"),
+            pytest.raises(ValueError, match=r"training\.lock is locked: process 123 on elsewhere"),
             snapshots.only_one(path, print),
         ):
             pass
@@ -304,7 +304,7 @@ def test_a_process_that_does_not_leave_is_named(tmp_path, monkeypatch):
         other.write(f"123 {socket.gethostname()}\n")
         other.flush()
         with (
-            pytest.raises(RuntimeError, match="process 123 does not stop"),
+            pytest.raises(ValueError, match="process 123 does not stop"),
             snapshots.only_one(path, print),
         ):
             pass

@@ -313,7 +313,7 @@ def written(tmp_path, monkeypatch):
     for cell, seeds in ((PAPER, (0, 2)), (PAPER, (1337,)), (RECALL, (0, 1))):
         folder = tmp_path / f"results/cells/{cell.name}/seeds={format_seeds(seeds)}"
         found = evaluation(cell, [run(cell, seed) for seed in seeds])
-        files.write_json(folder / "evaluation.json", found)
+        files.write_sealed_json(folder / "evaluation.json", found)
         history = pa.Table.from_pylist(history_rows(cell, seeds, (0, 15000, 30000)))
         files.write_parquet(folder / "history.parquet", history, found["provenance"]["training"])
         files.write_json(folder / "run.json", found["provenance"]["training"])
@@ -370,8 +370,8 @@ def test_tables_say_which_runs_they_come_from(written):
 
 def test_an_evaluation_that_does_not_fit_is_refused_by_name(written, tmp_path):
     path = tmp_path / f"results/cells/{RECALL.name}/seeds=0-1/evaluation.json"
-    broken = files.read_json(path)
+    broken = files.read_sealed_json(path)
     broken["runs"][0]["final"]["scores"]["facts_paper_prompts"]["fraction"] = 2.0
-    files.write_json(path, broken)
+    files.write_sealed_json(path, broken)
     with pytest.raises(ValueError, match=r"seeds=0-1/evaluation\.json.*fraction"):
         tables.main()

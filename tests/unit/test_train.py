@@ -469,7 +469,7 @@ def test_training_refuses_an_execution_that_cannot_be_had(tmp_path, monkeypatch)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
     cell = short_cell()
-    with pytest.raises(RuntimeError, match=r"compile: true needs a C\+\+ compiler"):
+    with pytest.raises(ValueError, match=r"compile: true needs a C\+\+ compiler"):
         train.Training(cell, corpus.build(cell), [1], "cpu", Execution(compile=True))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from importlib import metadata
 
@@ -11,6 +12,10 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
+from capacity import configuration
+from capacity.execution import PRECISIONS
+from capacity.protocol import SIZES
 
 PICKLERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 LOADERS = {"torch.load", "torch.save", "numpy.load", "pandas.read_pickle", "builtins.eval", "builtins.exec"}
@@ -105,12 +110,135 @@ def dotted(node):
     return ""
 
 
-def test_nothing_is_unpickled_or_evaluated(modules):
-    found = []
-    for path, tree in modules.items():
-        imported = set(imports_of(tree))
-        found += [f"{path.name}: {name}" for name in imported if name.split(".")[0] in PICKLERS or name in LOADERS]
-        called = {dotted(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-        found += [f"{path.name}: {name}" for name in called & (LOADERS | EVALUATORS)]
-        found += [f"{path.name}: {name}" for name in called if name.split(".")[0] in PICKLERS]
-    assert found == []
+SHELLS = {"os.system", "os.popen", "os.execvp", "pty.spawn", "subprocess.getoutput", "subprocess.getstatusoutput"}
+YAML = {"yaml.unsafe_load", "yaml.full_load", "yaml.load_all", "yaml.unsafe_load_all", "yaml.full_load_all"}
+
+
+def what_is_unsafe(tree):
+    """What a module imports or calls that unpickles, evaluates, or hands a text to a shell."""
+    imported = set(imports_of(tree))
+    yield from (name for name in imported if name.split(".")[0] in PICKLERS or name in LOADERS | SHELLS)
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        name = dotted(call.func)
+        if name in LOADERS | EVALUATORS | SHELLS | YAML or name.split(".")[0] in PICKLERS:
+            yield name
+        options = {option.arg: option.value for option in call.keywords}
+        if any(ast.unparse(options[option]) != "False" for option in ("shell", "allow_pickle") if option in options):
+            yield f"{name} with shell or allow_pickle"
+        loader = ast.unparse(call.args[1]) if name == "yaml.load" and len(call.args) > 1 else "none"
+        if name == "yaml.load" and loader != "_Loader":
+            yield f"yaml.load with {loader}"
+
+
+def python_of(path):
+    """The Python of a file of rules: its lines outside rules, which stand at the margin or below a def."""
+    kept, inside = [], False
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if re.match(r"\S", line):
+            inside = not re.match(r"(use )?rule\b|(?!try|else|finally)\w+:", line)
+        kept.append(line if inside else "")
+    return "\n".join(kept)
+
+
+def test_nothing_is_unpickled_evaluated_or_given_to_a_shell(repository):
+    folders = ("src", "benchmarks", "tests", "workflow")
+    trees = {
+        path: ast.parse(path.read_text(encoding="utf-8"))
+        for folder in folders
+        for path in sorted((repository / folder).rglob("*.py"))
+    }
+    rules = [*sorted((repository / "workflow").rglob("*.smk")), repository / "workflow/Snakefile"]
+    trees |= {path: ast.parse(python_of(path)) for path in rules}
+    assert len(trees) > 80
+    found = {str(path.relative_to(repository)): sorted(what_is_unsafe(tree)) for path, tree in trees.items()}
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import pickle",
+        "from pickle import loads",
+        "import torch\ntorch.load('x')",
+        "eval('1')",
+        "exec('1')",
+        "import os\nos.system('ls')",
+        "from os import system",
+        "import subprocess\nsubprocess.run('ls', shell=True)",
+        "import yaml\nyaml.load(x, yaml.Loader)",
+        "import yaml\nyaml.unsafe_load(x)",
+        "import numpy\nnumpy.load('x')",
+        "read('x', allow_pickle=True)",
+    ],
+)
+def test_the_search_finds_what_it_looks_for(code):
+    assert list(what_is_unsafe(ast.parse(code)))
+
+
+def test_the_loader_of_yaml_makes_plain_values_alone():
+    assert issubclass(configuration._Loader, yaml.SafeLoader)
+
+
+# What a command may hold without quotes, and why it cannot say anything to a shell.
+UNQUOTED = {
+    "{threads}": "a whole number, by Snakemake",
+    "{params.execution}": "options that configuration.execution_options chooses from two lists of words",
+    "{params.snapshots}": "options and numbers, which the schema holds to be numbers",
+}
+
+
+def commands_of(path):
+    """The shell command of each rule in a file."""
+    text = path.read_text(encoding="utf-8")
+    for block in re.findall(r"^    shell:\n((?: {8,}.*\n)+)", text, re.MULTILINE):
+        yield "".join(ast.literal_eval(line.strip()) for line in block.splitlines())
+
+
+def test_every_value_in_a_command_is_quoted_for_the_shell(repository):
+    commands = [command for path in sorted((repository / "workflow").rglob("*.smk")) for command in commands_of(path)]
+    rules = sum(path.read_text().count("    shell:") for path in (repository / "workflow").rglob("*.smk"))
+    assert len(commands) == rules > 8
+    values = {value for command in commands for value in re.findall(r"{[^{}]*}", command)}
+    assert {value for value in values if not value.endswith(":q}")} <= set(UNQUOTED)
+    assert not any(re.search(r"[`$]", command) for command in commands)
+
+
+def test_the_options_that_are_not_quoted_are_words_from_two_lists(repository):
+    config = configuration.main_configuration(repository)
+    schema = configuration.read_yaml(repository / "workflow/schemas/config.schema.yaml")
+    assert schema["$defs"]["precision"]["enum"] == list(PRECISIONS)
+    for precision in PRECISIONS:
+        for switches in ({"compile": False, "cuda_graph": False}, {"compile": True, "cuda_graph": True}):
+            changed = config | switches | {"precision": {"default": precision}}
+            options = configuration.execution_options(changed, SIZES["n14"])
+            assert re.fullmatch(r"--precision (float32|bfloat16)( --compile --cuda-graph)?", options)
+
+
+def test_rules_run_commands_and_no_code_of_their_own(repository):
+    code = re.compile(r"^    (run|script|notebook|wrapper):", re.MULTILINE)
+    for path in (repository / "workflow").rglob("*.smk"):
+        assert not code.search(path.read_text(encoding="utf-8")), path
+
+
+def test_everything_that_a_dependency_needs_is_locked(repository):
+    """From package to package, by what each says that it needs; the packages of CUDA are pinned by torch itself."""
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    locked = {canonicalize_name(name) for name in locked_versions(repository / "envs/requirements.txt")}
+    waiting = [Requirement(text) for text in project["dependencies"]]
+    seen, missing = set(), set()
+    while waiting:
+        wanted = waiting.pop()
+        name = canonicalize_name(wanted.name)
+        if (name, frozenset(wanted.extras)) in seen or name.startswith(("nvidia-", "cuda-", "triton")):
+            continue
+        seen.add((name, frozenset(wanted.extras)))
+        if name not in locked:
+            missing.add(name)
+            continue
+        for text in metadata.requires(name) or ():
+            needed = Requirement(text)
+            extras = ("", *wanted.extras)
+            if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in extras):
+                waiting.append(needed)
+    assert len(seen) > 40
+    assert missing == set()

@@ -6,6 +6,7 @@ import copy
 import csv
 import json
 import platform
+import re
 import shutil
 from collections import Counter
 from contextlib import contextmanager
@@ -67,6 +68,16 @@ def edited(path):
         yield
     finally:
         path.write_bytes(before)
+
+
+def fetched_by_a_browser(page):
+    """Whatever of a page a browser gets from the network by itself: resources, style sheets, calls of scripts."""
+    found = []
+    for tag in re.findall(r"<(?:script|link|img|iframe|object|embed|source|video|audio)\b[^<>]*>", page):
+        found += re.findall(r"""(?:src|href|data|srcset)\s*=\s*["']?\s*((?:https?:)?//[^"'\s>]+)""", tag)
+    found += re.findall(r"""(?:@import\s*|url\(\s*)["']?((?:https?:)?//[^"')\s]+)""", page)
+    calls = r"(?:fetch|import|open|WebSocket|EventSource|sendBeacon|importScripts)"
+    return found + re.findall(calls + r"""\(\s*(?:["']GET["'],\s*)?["'`]((?:https?|wss?):[^"'`]+)""", page)
 
 
 def trained_folders(jobs):
@@ -235,6 +246,31 @@ def test_the_report_holds_every_figure_with_its_caption(trained):
         "made under the budget",
     ):
         assert words in report.replace("\\n", " ").replace("\n", " ")
+
+
+def test_the_report_loads_nothing_from_elsewhere(trained):
+    """Links are for a reader to follow; what a browser fetches by itself lies in the file, as data."""
+    trained.snakemake("--report", "report.html", "--configfile", "tiny.yaml")
+    report = (trained.folder / "report.html").read_text(encoding="utf-8")
+    assert fetched_by_a_browser(report) == []
+
+
+FETCHED = (
+    '<script src="https://x.org/a.js"></script>',
+    "<link rel='stylesheet' href='//x.org/a.css'>",
+    '<img alt="" src="http://x.org/a.png">',
+    '<iframe src="https://x.org"></iframe>',
+    "<style>@import 'https://x.org/a.css';</style>",
+    "<style>p {background: url(https://x.org/a.png)}</style>",
+    '<script>fetch("https://x.org")</script>',
+    '<script>new WebSocket("wss://x.org")</script>',
+    '<script>import("https://x.org/a.js")</script>',
+)
+
+
+@pytest.mark.parametrize("page", FETCHED)
+def test_the_search_for_what_a_browser_fetches_finds_it(page):
+    assert fetched_by_a_browser(page)
 
 
 def test_parquet_files_say_where_they_come_from(trained):

@@ -1,8 +1,10 @@
 """What the rules share: the validated configuration, the plan of jobs, and how a stage is called."""
 
+import functools
 import hashlib
 import json
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,9 +13,7 @@ from snakemake.exceptions import WorkflowError
 ROOT = Path(workflow.current_basedir).parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from capacity import cells, configuration, files, jobs  # noqa: E402
-
-CONFIG_SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
+from capacity import cells, configuration, errors, files, jobs  # noqa: E402
 
 # Tensors come and go by the megabyte: glibc is told to keep their memory instead of returning it to the system and
 # asking for it again, which costs up to a tenth of the time of a small network. In a job, `python` is the Python that runs Snakemake, unless an environment is made for each rule (--sdm).
@@ -23,10 +23,29 @@ if not workflow.deployment_settings.deployment_method:
     PREFIX += f'python() {{ {shlex.quote(sys.executable)} "$@"; }}; '
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
+SCHEMA = configuration.read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
 try:
-    configuration.validate(config, configuration.read_yaml(CONFIG_SCHEMA))
-except configuration.ConfigurationError as error:
+    for path in map(Path, workflow.configfiles):
+        if path.suffix != ".json":
+            configuration.read_yaml(path)  # Snakemake lets a key that stands there twice pass
+    configuration.validate(config, SCHEMA)
+except errors.InputError as error:
     raise WorkflowError(f"The configuration (config.yaml, --config and --configfile) cannot be run.\n{error}")
+try:
+    for folder in (Path.cwd(), Path("results")):
+        files.check_writable(folder)
+except errors.InputError as error:
+    elsewhere = f"snakemake --directory FOLDER --configfile {shlex.quote(str(ROOT / 'config.yaml'))}"
+    raise WorkflowError(
+        f"{error}\nTo work in another folder: {elsewhere} --snakefile {shlex.quote(str(ROOT / 'Snakefile'))}"
+    )
+
+
+# A job on a full disk may not even be able to say so in its log.
+onerror:
+    if Path("results").exists() and shutil.disk_usage("results").free < 2**20:
+        print("The disk of results is full: make room and run the same command again.", file=sys.stderr)
+
 
 PLAN = jobs.plan(config, Path("results/cells"))
 BUDGET = config["budgets"][config["budget"]]
@@ -51,16 +70,24 @@ def digest_of_file(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@functools.cache
+def cell_of(name):
+    """The cell of that name, which may come from a path on the command line, with the configuration's bounds."""
+    cell = jobs.cell_of(name)
+    configuration.check_named(cell, SCHEMA)
+    return cell
+
+
 def threads_of(wildcards):
-    return configuration.threads(config, jobs.cell_of(wildcards.cell).size)
+    return configuration.threads(config, cell_of(wildcards.cell).size)
 
 
 def work_of(wildcards):
-    return jobs.work(jobs.cell_of(wildcards.cell), cells.parse_seeds(wildcards.seeds))
+    return jobs.work(cell_of(wildcards.cell), cells.parse_seeds(wildcards.seeds))
 
 
 def execution_of(wildcards):
-    return configuration.execution_options(config, jobs.cell_of(wildcards.cell).size)
+    return configuration.execution_options(config, cell_of(wildcards.cell).size)
 
 
 def snapshots_of(wildcards, output):
@@ -69,7 +96,7 @@ def snapshots_of(wildcards, output):
 
 
 def corpus_of(wildcards):
-    return f"results/corpora/{jobs.cell_of(wildcards.cell).corpus_name}.parquet"
+    return f"results/corpora/{cell_of(wildcards.cell).corpus_name}.parquet"
 
 
 def tables_of_figure(wildcards):
