@@ -1,0 +1,30 @@
+"""A long run needs no more memory than a short one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from capacity import corpus, files
+from capacity.cells import make_cell
+from capacity.protocol import Size
+
+MOST_GROWTH = 6 * 2**20  # bytes; a tensor of the smallest batch kept at every update comes to more
+
+
+def peak(iterations: int, folder: Path) -> int:
+    """Bytes of memory that a training job with so many updates took at most."""
+    cell = make_cell("facts", Size(1, 1, 14, 1), iterations=iterations, evaluation_interval=iterations // 10, batch=100)
+    files.write_parquet(folder / "corpus.parquet", corpus.to_table(corpus.build(cell)), {})
+    command = [sys.executable, "-c", "import resource\nfrom capacity import train\ntrain.main()\n" + PRINT, cell.name]
+    command += ["--seeds", "1", "--corpus", folder / "corpus.parquet", "--output", folder / str(iterations)]
+    command += ["--device", "cpu", "--snapshot-updates", "50"]
+    return int(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout.split()[-1])
+
+
+PRINT = "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
+
+
+def test_ten_times_the_updates_and_snapshots_take_no_more_memory(tmp_path):
+    assert peak(1000, tmp_path) - peak(100, tmp_path) < MOST_GROWTH
