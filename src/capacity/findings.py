@@ -284,14 +284,15 @@ def seed_spread(found: Sequence[Arm], notes: pages.Notes) -> Values:
         *("share right, mean", "all right", "seen fitted", f"seed {protocol.PAPER_SEED}", "departs"),
     )
     base = {arm.size: arm for arm in mine if arm.name == "base"}
-    wanted = {each.size: each.wanted for name in ("C1", "C2") for each in EXPECTED[name]}
+    expected = {each.size: each for name in ("C1", "C2") for each in EXPECTED[name]}
+    wanted = {size: each.wanted for size, each in expected.items()}
     single = [
         {
             "size": base[size].label,
             "words": wanted[size].words,
-            "count": base[size].count(wanted[size]),
             "n": base[size].n,
             "shown": _share(base[size], wanted[size]),
+            "by_the_rule": _share(base[size], beside) if (beside := expected[size].beside) else "-",
             "paper_seed": _paper_seed_has(base[size], wanted[size]),
         }
         for size in wanted
@@ -342,15 +343,16 @@ def transient_generalization(found: Sequence[Arm], notes: pages.Notes) -> Values
     """Which runs answer all held-out expressions at some evaluation, and which still do at the end."""
     mine = [arm for arm in found if arm.task in EXPRESSION_TASKS]
     rows = []
-    totals = {task: dict.fromkeys(("n", "ever", "final", "transient", "lost"), 0) for task in EXPRESSION_TASKS}
+    totals: dict[tuple[str, str], dict[str, int]] = {}
     for arm in mine:
         ever = arm.dynamics["generalizes_ever"].fillna(False).astype(bool)
         final = arm.dynamics["generalizes_final"].fillna(False).astype(bool)
         lost = arm.dynamics["t_lose"].notna()
         flags = {"ever": ever, "final": final, "transient": ever & ~final, "lost": lost}
         counts = {"n": arm.n} | {name: int(flag.sum()) for name, flag in flags.items()}
+        total = totals.setdefault((arm.task, arm.name), dict.fromkeys(counts, 0))
         for name, count in counts.items():
-            totals[arm.task][name] += count
+            total[name] += count
         kept = arm.dynamics["kept_share"].dropna()
         rows.append(
             (
@@ -374,8 +376,7 @@ def transient_generalization(found: Sequence[Arm], notes: pages.Notes) -> Values
         *("first right at update", "lost again", "first lost at update", "later evaluations right, mean"),
         *("looked at every", "departs"),
     )
-    ran = {task: total for task, total in totals.items() if total["n"]}
-    return {"table": _table(heading, rows), "totals": ran, "studies": _studies(mine)}
+    return {"table": _table(heading, rows), "totals": totals, "studies": _studies(mine)}
 
 
 def order_memorization(

@@ -263,8 +263,15 @@ def test_what_one_seed_would_have_shown_is_set_against_all(base):
         "- n28 (no held-out expression right): 2 of 4 [0.068, 0.932] of its seeds; seed 1337 is among them.\n" in text
     )
     assert "- mlt† (no held-out expression right): 0 of 1" in text
-    assert "seed 1337 is not among them. One seed shows no spread." in text
+    assert "seed 1337 does not do so at the final iterate. One seed shows no spread." in text
     assert "All of n14, n28, n56 at once do as the paper says in 2 of 4 [0.068, 0.932] of the seeds" in text
+
+
+def test_the_paper_s_rule_stands_beside_the_final_iterate(base):
+    runs = base.studies["base"].runs
+    runs = put(runs, at(runs, "arithmetic", "n28"), paper_best_held_out=1.0)
+    (line,) = lines_of(sections(page_of(with_base(base, runs=runs)))[SPREAD], "- n28 (")
+    assert "2 of 4 [0.068, 0.932] of its seeds at the final iterate, 0 of 4 [0.000, 0.602] by the paper's rule" in line
 
 
 def test_one_seed_has_no_interval_and_no_spread():
@@ -295,7 +302,9 @@ def test_a_diverged_seed_is_named_counted_and_shows_nothing():
     shown = "1 of 2 [0.013, 0.987]"
     assert row_of(found[SPREAD], "base", "n14")[2:10] == ["2 (1 diverged)", "0", "0", "0", "0", "1", "1.000", shown]
     assert row_of(found[SPREAD], "base", "n28")[-1] == "diverged"
-    assert "n28 (no held-out expression right): 1 of 2 [0.013, 0.987] of its seeds; seed 1337 is not" in found[SPREAD]
+    assert (
+        "n28 (no held-out expression right): 1 of 2 [0.013, 0.987] of its seeds at the final iterate, " in found[SPREAD]
+    )
     assert "Of 1 run asked for facts, 0 recalled more" in found[PROMPTS]
     assert not re.search(r"\bnan\b", "".join(found.values()).lower())
 
@@ -312,7 +321,10 @@ def generalizing(base, *events):
 def test_runs_that_generalize_for_a_while_only_are_counted(base):
     events = [("n28", 0, 500, 750, False, 0.25), ("n28", 1, 1500, 1750, False, 0.75), ("n14", 0, 250, 500, True, 0.5)]
     text = sections(page_of(generalizing(base, *events)))[TRANSIENT]
-    assert "Arithmetic alone: of 13 runs, 3 had all held-out expressions right at one evaluation or more, and 1" in text
+    assert (
+        "- Arithmetic alone, base: of 13 runs, 3 had all held-out expressions right at one evaluation or more, and 1"
+        in text
+    )
     assert "2 **generalized for a while only**. 3 lost it at least once" in text
     row = row_of(text, "arithmetic", "base", "n28")
     assert row[4:] == [
@@ -320,7 +332,7 @@ def test_runs_that_generalize_for_a_while_only_are_counted(base):
         "250",
     ]
     assert row_of(text, "arithmetic", "base", "n14")[6:11] == ["0", "250", "1 of 1", "500", "50%"]
-    assert "Jointly: of 2 runs, 0 had" in text
+    assert "- Jointly, base: of 2 runs, 0 had" in text
 
 
 def test_without_a_transient_run_none_is_claimed(base):
