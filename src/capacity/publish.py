@@ -14,7 +14,7 @@ from capacity import errors, files, jobs
 from capacity.configuration import Study, main_configuration
 
 TABLES = ("summary.md", "summary.csv", "dynamics.md")
-AGAINST_THE_PAPER = ("claims.md", "replication.md")
+AGAINST_THE_PAPER = ("tables/claims.md", "tables/replication.md", "findings.md")
 
 
 def provenance(study: Study, root: Path) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def publish(study: Study, root: Path, target: Path) -> list[Path]:
     sources = [root / Path(path).with_suffix(".png") for path in jobs.figure_paths(study)]
     sources += [root / "results/tables" / study.name / name for name in TABLES]
     if study.name == jobs.MAIN_STUDY:
-        sources += [root / "results/tables" / name for name in AGAINST_THE_PAPER]
+        sources += [root / "results" / name for name in AGAINST_THE_PAPER]
     written = [Path(shutil.copyfile(source, target / source.name)) for source in sources]
     files.write_json(target / "provenance.json", provenance(study, root))
     return [*written, target / "provenance.json"]

@@ -14,7 +14,7 @@ from capacity import claims, configuration
 SIZES = ("n14", "n28", "n56", "mlt")
 TASKS = ("arithmetic", "facts", "joint")
 RUN = ["base", "weight-decay", "grokking"]
-AGAINST_THE_PAPER = Counter(replication=1, claims=1)
+AGAINST_THE_PAPER = Counter(replication=1, claims=1, findings=1)
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +52,9 @@ def test_a_plain_run_makes_every_figure_and_table_of_the_laptop_budget(clone, se
     assert cells_trained(planned) == {(task, size) for task in TASKS for size in SIZES}
     made = {output for job in planned for output in job.outputs}
     assert {f"results/figures/{name}.pdf" for name in ("tradeoff", *TASKS, "dynamics", "answers")} <= made
-    pages = ("base/summary", "base/dynamics", *AGAINST_THE_PAPER)
+    pages = ("base/summary", "base/dynamics", "replication", "claims")
     assert {f"results/tables/{name}.{kind}" for name in pages for kind in ("md", "csv", "parquet")} <= made
-    assert "results/tables/base/items.parquet" in made
+    assert {"results/tables/base/items.parquet", "results/findings.md"} <= made
 
 
 def test_the_paper_s_budget_trains_its_24_cells(clone):
@@ -105,8 +105,8 @@ def test_one_cell_can_be_asked_for_by_its_path(clone):
 def test_named_targets_make_a_part_of_everything(clone):
     tables, figures = clone.counts("tables"), clone.counts("figures")
     assert tables["draw"] == 0
-    assert tables["tabulate"] == 1
-    assert figures["draw"] == 4
+    assert (tables["tabulate"], tables["findings"]) == (1, 1)
+    assert (figures["draw"], figures["findings"]) == (4, 0)
     assert (tables["dynamics"], tables["items"], tables["draw_dynamics"]) == (1, 1, 0)
     assert (figures["draw_dynamics"], figures["draw_answers"], figures["dynamics"]) == (1, 1, 0)
 
@@ -178,6 +178,18 @@ def test_the_command_that_a_page_of_verdicts_names_runs_the_missing_study(clone)
 def test_the_replication_reads_the_paper_s_two_studies_alone(clone):
     planned = clone.planned("results/tables/replication.md", *shlex.split(claims.run_command("paper", RUN))[2:])
     assert counts(planned) == Counter(corpus=3, train=24, evaluate=24, tabulate=2, replication=1)
+
+
+@pytest.mark.parametrize("budget", ["laptop", "workstation", "paper"])
+def test_the_findings_are_made_from_the_studies_that_the_budget_runs(clone, settings, budget):
+    planned = clone.planned("results/findings.md", "--config", f"budget={budget}")
+    studies = settings["budgets"][budget]["run"]
+    trained = {job.outputs[0] for job in planned if job.rule == "train"}
+    made = Counter(tabulate=len(studies), dynamics=len(studies), replication=1, claims=1, findings=1)
+    costly = Counter(corpus=3, train=len(trained), evaluate=len(trained))
+    assert counts(planned) == costly + made
+    tables = {path.split("/")[2] for job in planned for path in job.outputs if path.endswith("/dynamics.parquet")}
+    assert tables == set(studies)
 
 
 BAD = {

@@ -26,7 +26,7 @@ FOLDERS = [f"results/cells/{cell}/seeds=0_1337" for cell in CELLS]
 FIGURES = ("tradeoff", *TASKS, "dynamics", "answers")
 NOTHING = Counter()
 DRAWN = Counter(draw=4)
-AGAINST_THE_PAPER = Counter(replication=1, claims=1)
+AGAINST_THE_PAPER = Counter(replication=1, claims=1, findings=1)
 # Whatever reads an evaluation or a history, and what is drawn from that.
 TABULATED = DRAWN + AGAINST_THE_PAPER + Counter(tabulate=1, tabulate_task=3, dynamics=1, dynamics_task=2, items=3)
 TABULATED += Counter(draw_dynamics=1, draw_answers=1)
@@ -103,7 +103,10 @@ def test_every_promised_file_is_there(trained):
     wanted = [f"results/corpora/{task}.parquet" for task in TASKS]
     wanted += [f"{folder}/{name}" for folder in FOLDERS for name in stages]
     wanted += [f"results/tables/base/{name}" for name in tables]
-    wanted += [f"results/tables/{name}.{kind}" for name in AGAINST_THE_PAPER for kind in ("parquet", "csv", "md")]
+    wanted += [
+        f"results/tables/{name}.{kind}" for name in ("replication", "claims") for kind in ("parquet", "csv", "md")
+    ]
+    wanted.append("results/findings.md")
     wanted += [f"results/figures/{figure}.{kind}" for figure in FIGURES for kind in ("pdf", "png")]
     missing = [path for path in wanted if not (trained.folder / path).is_file()]
     assert missing == []
@@ -139,7 +142,7 @@ def test_an_edit_to_the_style_of_figures_draws_them_all_again(trained, counted_a
 
 def test_an_edit_to_the_dynamics_makes_their_tables_and_figure_again(trained, counted_again):
     with edited(trained.folder / "src/capacity/dynamics.py"):
-        assert counted_again() == Counter(dynamics=1, dynamics_task=2, draw_dynamics=1)
+        assert counted_again() == Counter(dynamics=1, dynamics_task=2, draw_dynamics=1, findings=1)
 
 
 def test_an_edit_to_the_tables_trains_and_evaluates_nothing(trained, counted_again):
@@ -149,7 +152,12 @@ def test_an_edit_to_the_tables_trains_and_evaluates_nothing(trained, counted_aga
 
 def test_an_edit_to_the_verdicts_judges_again_and_nothing_else(trained, counted_again):
     with edited(trained.folder / "src/capacity/claims.py"):
-        assert counted_again() == Counter(claims=1)
+        assert counted_again() == Counter(claims=1, findings=1)
+
+
+def test_an_edit_to_the_prose_of_the_findings_writes_them_again_and_nothing_else(trained, counted_again):
+    with edited(trained.folder / "workflow/report/findings.md.j2"):
+        assert counted_again() == Counter(findings=1)
 
 
 def test_an_edit_to_the_model_trains_everything_again(trained, counted_again):

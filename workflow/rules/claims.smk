@@ -67,3 +67,35 @@ rule claims:
     shell:
         "python -m capacity.claims --runs {input.runs:q} --budget {params.budget:q} --output {params.folder:q}"
         " > {log:q} 2>&1"
+
+
+# The prose on all of it. The template is no module, so its digest stands beside that of the code.
+rule findings:
+    input:
+        runs=lambda wildcards: runs_of_budget(),
+        summary=lambda wildcards: expand("results/tables/{study}/summary.parquet", study=BUDGET["run"]),
+        dynamics=lambda wildcards: expand("results/tables/{study}/dynamics.parquet", study=BUDGET["run"]),
+        claims=rules.claims.output.table,
+        evidence=rules.claims.output.evidence,
+        replication=rules.replication.output.table,
+    output:
+        report(
+            "results/findings.md",
+            category="Findings",
+            labels={"page": "findings (text)"},
+            caption="../report/findings.rst",
+        ),
+    log:
+        "results/logs/findings.log",
+    conda:
+        "../../envs/conda.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=digest("findings"),
+        template=digest_of_file(ROOT / "workflow/report/findings.md.j2"),
+    shell:
+        "python -m capacity.findings --runs {input.runs:q} --summary {input.summary:q} --dynamics {input.dynamics:q}"
+        " --claims {input.claims:q} --evidence {input.evidence:q} --replication {input.replication:q}"
+        " --output {output:q} > {log:q} 2>&1"

@@ -118,7 +118,7 @@ def tables_of_tasks(wildcards, name):
 
 def table_outputs():
     names = ("summary.md", "dynamics.md", "items.parquet")
-    against_the_paper = ["results/tables/replication.md", "results/tables/claims.md"]
+    against_the_paper = ["results/tables/replication.md", "results/tables/claims.md", "results/findings.md"]
     return expand("results/tables/{study}/{name}", study=BUDGET["run"], name=names) + against_the_paper
 
 
