@@ -23,7 +23,7 @@ import numpy
 import pandas as pd
 from scipy import stats
 
-from capacity import comparisons, files, pages, protocol, statistics, tables, tasks
+from capacity import comparisons, errors, files, pages, protocol, statistics, tables, tasks
 from capacity.cells import format_seeds
 from capacity.claims import ALL_RIGHT, EXPECTED, NONE_RIGHT
 from capacity.comparisons import ALPHA
@@ -684,4 +684,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)
