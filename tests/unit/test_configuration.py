@@ -15,7 +15,7 @@ from capacity.protocol import MLT, SIZES, Size
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = configuration.read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
-DELETED = object()
+DELETED = Ellipsis  # one that tests name alike in every process
 
 BASE: dict[str, Any] = {
     "budget": "small",
