@@ -429,6 +429,7 @@ def main() -> None:
         threads=arguments.threads,
         **execution.record(device),
     )
+    lines = corpus.read(arguments.corpus, cell)
     folder: Path = arguments.output
     progress = Progress(cell, seeds, folder / "progress.json", sys.stdout)
     with Signals() as signals, only_one(folder / "training.lock", progress.say) as took_over:
@@ -445,7 +446,7 @@ def main() -> None:
             progress.say,
         )
         try:
-            trained = train(cell, corpus.read(arguments.corpus, cell), seeds, device, progress, execution, snapshots)
+            trained = train(cell, lines, seeds, device, progress, execution, snapshots)
         except InterruptedTrainingError as interruption:
             progress.say(f"asked to stop by signal {signals.received}: {interruption}")
             sys.exit(signals.exit_code)

@@ -99,11 +99,12 @@ def job(tmp_path):
     files.write_parquet(folder / "corpus.parquet", corpus.to_table(LINES), {"stage": "corpus"})
     record = files.provenance("train", CELL.settings(), cell=CELL.name, seeds=list(SEEDS))
     how = {"device": "cpu", "threads": 1, "precision": "float32", "compile": False, "graph": False}
+    how |= {"diverged_at": [None, 400]}
     history, parameters = history_of(CELL, SEEDS), stack_of(CELL, SEEDS)
     files.write_parquet(folder / "history.parquet", history, record | how)
     weights.save(folder / "weights.safetensors", parameters, CELL, SEEDS)
     files.write_json(folder / "run.json", record | how)
-    found = evaluate.evaluate(CELL, LINES, SEEDS, parameters, history)
+    found = evaluate.evaluate(CELL, LINES, SEEDS, parameters, history, (None, 400))
     record = files.provenance("evaluate", CELL.settings(), seeds=list(SEEDS), training=record | how)
     files.write_sealed_json(folder / "evaluation.json", found | {"provenance": record})
     return folder
@@ -230,6 +231,7 @@ def results(tmp_path_factory):
     lines = corpus.build(SUM)
     files.write_parquet(folder / "corpus.parquet", corpus.to_table(lines), {"stage": "corpus"})
     how = {"device": "cpu", "threads": 1, "precision": "float32", "compile": False, "graph": False}
+    how |= {"diverged_at": [None, 400]}
     record = files.provenance("train", SUM.settings(), cell=SUM.name, seeds=list(SEEDS)) | how
     history = history_of(SUM, SEEDS, lines)
     starts = [initialisation_generator(seed) for seed in SEEDS]
@@ -237,7 +239,7 @@ def results(tmp_path_factory):
     files.write_parquet(folder / FOLDER / "history.parquet", history, record)
     weights.save(folder / FOLDER / "weights.safetensors", parameters, SUM, SEEDS)
     files.write_json(folder / FOLDER / "run.json", record)
-    found = evaluate.evaluate(SUM, lines, SEEDS, parameters, history)
+    found = evaluate.evaluate(SUM, lines, SEEDS, parameters, history, (None, 400))
     record = files.provenance("evaluate", SUM.settings(), seeds=list(SEEDS), training=record)
     files.write_sealed_json(folder / FOLDER / "evaluation.json", found | {"provenance": record})
     with pytest.MonkeyPatch.context() as patch:

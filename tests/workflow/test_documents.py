@@ -144,3 +144,8 @@ def test_every_source_file_that_is_named_exists(document):
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_nothing_is_left_to_be_filled_in(document):
     assert re.findall(r"\b(?:TODO|FIXME|XXX|[A-Z]+_PLACEHOLDER|PLACEHOLDER)\b", text_of(document)) == []
+
+
+def test_the_findings_are_those_of_the_published_results(repository):
+    kept = (repository / "docs/findings.md").read_bytes()
+    assert kept == (repository / "docs/results/workstation/findings.md").read_bytes()
