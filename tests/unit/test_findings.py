@@ -256,12 +256,9 @@ def test_seeds_are_counted_by_how_many_expressions_they_answer(base):
 
 def test_what_one_seed_would_have_shown_is_set_against_all(base):
     text = sections(page_of(base))[SPREAD]
-    assert (
-        "- n14 (all held-out expressions right): 3 of 4 [0.194, 0.994] of its seeds; seed 1337 is among them.\n" in text
-    )
-    assert (
-        "- n28 (no held-out expression right): 2 of 4 [0.068, 0.932] of its seeds; seed 1337 is among them.\n" in text
-    )
+    rule = "of its seeds at the final iterate, 3 of 4 [0.194, 0.994] by the paper's rule; seed 1337 does so at"
+    assert f"- n14 (all held-out expressions right): 3 of 4 [0.194, 0.994] {rule} the final iterate.\n" in text
+    assert "- n28 (no held-out expression right): 2 of 4 [0.068, 0.932] of its seeds at the final" in text
     assert "- mlt† (no held-out expression right): 0 of 1" in text
     assert "seed 1337 does not do so at the final iterate. One seed shows no spread." in text
     assert "All of n14, n28, n56 at once do as the paper says in 2 of 4 [0.068, 0.932] of the seeds" in text
