@@ -59,6 +59,13 @@ def counted_again(asked_again):
     return count
 
 
+@pytest.fixture(scope="module")
+def report(trained):
+    """The report on everything that was made."""
+    trained.snakemake("--report", "report.html", "--configfile", "tiny.yaml")
+    return (trained.folder / "report.html").read_text(encoding="utf-8")
+
+
 @contextmanager
 def edited(path):
     """A source file with a comment at its end, for a while."""
@@ -230,9 +237,7 @@ def test_a_lost_figure_comes_back_byte_for_byte(trained):
     assert [path.read_bytes() for path in paths] == before
 
 
-def test_the_report_holds_every_figure_with_its_caption(trained):
-    trained.snakemake("--report", "report.html", "--configfile", "tiny.yaml")
-    report = (trained.folder / "report.html").read_text(encoding="utf-8")
+def test_the_report_holds_every_figure_with_its_caption(report):
     assert [figure for figure in FIGURES if f"{figure}.pdf" not in report] == []
     for words in (
         "Four cells, in seconds. Against the number of parameters, on a logarithmic axis",
@@ -248,10 +253,8 @@ def test_the_report_holds_every_figure_with_its_caption(trained):
         assert words in report.replace("\\n", " ").replace("\n", " ")
 
 
-def test_the_report_loads_nothing_from_elsewhere(trained):
+def test_the_report_loads_nothing_from_elsewhere(report):
     """Links are for a reader to follow; what a browser fetches by itself lies in the file, as data."""
-    trained.snakemake("--report", "report.html", "--configfile", "tiny.yaml")
-    report = (trained.folder / "report.html").read_text(encoding="utf-8")
     assert fetched_by_a_browser(report) == []
 
 
