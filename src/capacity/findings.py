@@ -519,7 +519,10 @@ def joint_against_alone(found: Sequence[Arm], notes: pages.Notes) -> Values:
     together = [arm for (task, _), arm in base.items() if task == "joint"]
     measures = (("final_held_out", "arithmetic"), ("final_seen", "arithmetic"), (PAPER_PROMPTS, "facts"))
     rows = []
+    unlike = []
     for arm in together:
+        if any(alone.departs != arm.departs for (_, size), alone in base.items() if size == arm.size):
+            unlike.append(arm.label)
         entries = [arm.label, arm.shown_runs]
         for measure, task in measures:
             alone = base.get((task, arm.size))
@@ -533,6 +536,7 @@ def joint_against_alone(found: Sequence[Arm], notes: pages.Notes) -> Values:
     return {
         "table": _table(heading, rows),
         "n": sum(arm.n for arm in together),
+        "unlike": unlike,
         "silent": int(silent.sum()),
         "fitted": int(fitted.sum()),
         "silent_and_fitted": int((silent & fitted).sum()),

@@ -1,6 +1,8 @@
 """Copy what the documentation shows out of ``results``, with where it came from.
 
 python -m capacity.publish base docs/results/laptop
+
+The verdicts and the findings page are on every study of the budget, and are copied with the main one.
 """
 
 from __future__ import annotations

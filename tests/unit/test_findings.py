@@ -438,6 +438,12 @@ def test_joint_runs_that_do_not_fit_are_no_evidence_on_generalization(base):
     assert "0 of 2 fit the seen expressions: a run that does not fit" in text
 
 
+def test_joint_runs_of_another_protocol_than_the_runs_alone_are_named(base):
+    assert "do not follow one protocol" not in sections(page_of(base))[JOINT]
+    text = sections(page_of(changed_summary(base, "joint", "n14", departs="iterations 3000 (paper: 30000)")))[JOINT]
+    assert "Of n14† the runs alone and the joint ones do not follow one protocol" in text
+
+
 def test_a_joint_size_that_was_not_run_alone_says_so():
     text = sections(page_of(sources_of({"base": study_of([other("joint", "n28", 50)])})))[JOINT]
     assert row_of(text, "n28", "1")[2:8] == ["not run", "0.000", "not run", "1.000", "not run", "1.000"]
