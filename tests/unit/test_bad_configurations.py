@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import copy
 import tracemalloc
-from pathlib import Path
 from typing import Any
 
 import pytest
+from slips import DELETED, ROOT, SCHEMA, message, with_change
 
 from capacity import cells, configuration
 from capacity.configuration import ConfigurationError
 from capacity.errors import InputError
 
-ROOT = Path(__file__).parents[2]
-SCHEMA = configuration.read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
 SHIPPED = configuration.read_yaml(ROOT / "config.yaml")
-DELETED = Ellipsis  # one that tests name alike in every process
 
 GRID = "studies.base.grids.0"
 SAID_GRID = "studies.base.grids[0]"
@@ -154,23 +151,7 @@ MARKS = ["a\nb", "a\0b", "a\x1bb", "a\u2028b", "{size}", "$x$", "a\\b", "`id`", 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
     """The shipped configuration, with a second name for the shape of n14 and one key set or deleted."""
-    result = copy.deepcopy(SHIPPED)
-    result["sizes"]["twin"] = dict(TWIN)
-    *way, last = [int(part) if part.isdigit() else part for part in path.split(".")]
-    place: Any = result
-    for part in way:
-        place = place[part]
-    if value is DELETED:
-        del place[last]
-    else:
-        place[last] = value
-    return result
-
-
-def message(config: Any) -> str:
-    with pytest.raises(ConfigurationError) as caught:
-        configuration.validate(config, SCHEMA)
-    return str(caught.value)
+    return with_change(SHIPPED | {"sizes": SHIPPED["sizes"] | {"twin": TWIN}}, path, value)
 
 
 def test_the_table_is_long_and_says_nothing_twice():

@@ -1,21 +1,17 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from slips import DELETED, ROOT, SCHEMA, message, with_change
 
 from capacity import configuration, protocol
 from capacity.cells import make_cell, parse_cell
 from capacity.configuration import ConfigurationError, assign_jobs, expand_seeds
 from capacity.protocol import MLT, SIZES, Size
-
-ROOT = Path(__file__).parents[2]
-SCHEMA = configuration.read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
-DELETED = Ellipsis  # one that tests name alike in every process
 
 BASE: dict[str, Any] = {
     "budget": "small",
@@ -49,22 +45,7 @@ ENTRY = "budgets.small.cells.1"
 
 def changed(path: str, value: Any, config: dict[str, Any] = BASE) -> dict[str, Any]:
     """A copy of a configuration in which one key, given as a path with dots, is set or deleted."""
-    result = copy.deepcopy(config)
-    *way, last = [int(part) if part.isdigit() else part for part in path.split(".")]
-    inner: Any = result
-    for part in way:
-        inner = inner[part]
-    if value is DELETED:
-        del inner[last]
-    else:
-        inner[last] = value
-    return result
-
-
-def message(config: Any) -> str:
-    with pytest.raises(ConfigurationError) as caught:
-        configuration.validate(config, SCHEMA)
-    return str(caught.value)
+    return with_change(config, path, value)
 
 
 def study(config: dict[str, Any], name: str = "one") -> configuration.Study:

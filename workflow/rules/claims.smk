@@ -94,7 +94,7 @@ rule findings:
         runtime=10,
     params:
         code=digest("findings"),
-        template=digest_of_file(ROOT / "workflow/report/findings.md.j2"),
+        template=files.sha256(ROOT / "workflow/report/findings.md.j2"),
     shell:
         "python -m capacity.findings --runs {input.runs:q} --summary {input.summary:q} --dynamics {input.dynamics:q}"
         " --claims {input.claims:q} --evidence {input.evidence:q} --replication {input.replication:q}"

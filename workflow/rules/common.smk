@@ -1,7 +1,6 @@
 """What the rules share: the validated configuration, the plan of jobs, and how a stage is called."""
 
 import functools
-import hashlib
 import json
 import shlex
 import shutil
@@ -64,10 +63,6 @@ wildcard_constraints:
 def digest(stage):
     """The digest of the code that a stage runs: an edit reruns what it affects, and nothing else."""
     return files.source_digest(stage)
-
-
-def digest_of_file(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @functools.cache

@@ -17,7 +17,7 @@ rule evaluate:
     params:
         device=config["device"],
         code=digest("evaluate"),
-        schema=digest_of_file(files.EVALUATION_SCHEMA),
+        schema=files.sha256(files.EVALUATION_SCHEMA),
     shell:
         "python -m capacity.evaluate {wildcards.cell:q} --seeds {wildcards.seeds:q} --corpus {input.corpus:q}"
         " --weights {input.weights:q} --history {input.history:q}"
