@@ -19,6 +19,7 @@ from capacity.protocol import SIZES
 
 PICKLERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 LOADERS = {"torch.load", "torch.save", "numpy.load", "pandas.read_pickle", "builtins.eval", "builtins.exec"}
+LOCKS = ("requirements.txt", "requirements-storage.txt", "requirements-test.txt")
 EVALUATORS = {"eval", "exec", "compile", "__import__"}
 
 
@@ -44,7 +45,7 @@ def test_the_conda_environment_repeats_the_lock(repository):
     assert pip == locked_lines(repository / "envs/requirements.txt")
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_what_is_installed_is_what_is_locked(repository, name):
     """A build of torch for one kind of device says so behind a plus sign, which the lock leaves open."""
     wrong = {}
@@ -55,7 +56,7 @@ def test_what_is_installed_is_what_is_locked(repository, name):
     assert wrong == {}
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_every_package_of_the_lock_has_one_version_and_stands_there_once(repository, name):
     lines = locked_lines(repository / "envs" / name)
     assert [line for line in lines if line.count("==") != 1] == []
@@ -63,10 +64,12 @@ def test_every_package_of_the_lock_has_one_version_and_stands_there_once(reposit
     assert len(names) == len(set(names))
 
 
-def test_the_lock_of_the_tests_adds_to_the_other_and_repeats_nothing(repository):
-    path = repository / "envs/requirements-test.txt"
-    assert "-r requirements.txt" in path.read_text(encoding="utf-8").splitlines()
-    assert set(locked_versions(path)).isdisjoint(locked_versions(repository / "envs/requirements.txt"))
+@pytest.mark.parametrize(("name", "others"), [(LOCKS[1], LOCKS[:1]), (LOCKS[2], LOCKS[:2])])
+def test_a_lock_that_adds_to_others_repeats_nothing_of_them(repository, name, others):
+    path = repository / "envs" / name
+    assert {f"-r {other}" for other in others} <= set(path.read_text(encoding="utf-8").splitlines())
+    for other in others:
+        assert set(locked_versions(path)).isdisjoint(locked_versions(repository / "envs" / other))
 
 
 def test_every_direct_dependency_is_locked_at_a_version_it_allows(repository):
