@@ -54,9 +54,15 @@ def atomic(path: str | Path) -> Iterator[Path]:
     Raises OSError that says what to do if the disk is full or nothing can be written there.
     """
     path = Path(path)
+    with explained(path), _replacement(path) as temporary:
+        yield temporary
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Put an error of the system while ``path`` is written into words that say what to do."""
     try:
-        with _replacement(path) as temporary:
-            yield temporary
+        yield
     except Exception as error:
         code = _system_error(error)
         if code not in _WHY_NOT_WRITTEN:
