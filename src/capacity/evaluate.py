@@ -227,9 +227,15 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     arguments = parser.parse_args()
 
-    cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)
     devices.prepare(arguments.threads)
     device = devices.resolve(arguments.device)
+    with devices.placed(device):
+        run(arguments, device)
+
+
+def run(arguments: argparse.Namespace, device: str) -> None:
+    """The job that the command line describes, on ``cpu`` or ``cuda``, from weights to the evaluation."""
+    cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)
     parameters = {name: value.to(device) for name, value in weights.load(arguments.weights, cell, seeds).items()}
     history = read_history(arguments.history, cell, seeds)
     diverged_at = files.provenance_of(history)["diverged_at"]

@@ -69,24 +69,28 @@ class DamagedSnapshotError(Exception):
 
 
 def write(folder: Path, snapshot: Snapshot, fingerprint: Mapping[str, Any]) -> Path:
-    """Save a snapshot below ``folder``; when this returns it is there in whole and outlasts a power cut."""
+    """Save a snapshot below ``folder``; when this returns it is there in whole and outlasts a power cut.
+
+    Raises OSError that says what to do if the disk is full or nothing can be written there.
+    """
     target = folder / f"{snapshot.updates:09d}"
     unfinished = folder / f".{target.name}.unfinished"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    try:
-        save_file({name: value.contiguous() for name, value in snapshot.tensors.items()}, unfinished / TENSORS)
-        files.write_parquet(unfinished / HISTORY, pa.Table.from_pylist(list(snapshot.history)), {})
-        state = {name: getattr(snapshot, name) for name in STATE}
-        files.write_json(unfinished / STATE_FILE, state | {"fingerprint": dict(fingerprint)})
-        sums = "".join(f"{files.sha256(path)}  {path.name}\n" for path in sorted(unfinished.iterdir()))
-        (unfinished / CHECKSUMS).write_text(sums, encoding="ascii")
-        for path in unfinished.iterdir():
-            _to_disk(path)
-        shutil.rmtree(target, ignore_errors=True)
-        unfinished.rename(target)
-    finally:
+    with files.explained(target):
         shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        try:
+            save_file({name: value.contiguous() for name, value in snapshot.tensors.items()}, unfinished / TENSORS)
+            files.write_parquet(unfinished / HISTORY, pa.Table.from_pylist(list(snapshot.history)), {})
+            state = {name: getattr(snapshot, name) for name in STATE}
+            files.write_json(unfinished / STATE_FILE, state | {"fingerprint": dict(fingerprint)})
+            sums = "".join(f"{files.sha256(path)}  {path.name}\n" for path in sorted(unfinished.iterdir()))
+            (unfinished / CHECKSUMS).write_text(sums, encoding="ascii")
+            for path in unfinished.iterdir():
+                _to_disk(path)
+            shutil.rmtree(target, ignore_errors=True)
+            unfinished.rename(target)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
     _to_disk(folder)
     return target
 

@@ -416,9 +416,15 @@ def main() -> None:
     parser.add_argument("--snapshot-updates", type=int, default=0, help="of a stack between snapshots; 0 is never")
     arguments = parser.parse_args()
 
-    cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)
     devices.prepare(arguments.threads)
     device = devices.resolve(arguments.device)
+    with devices.placed(device):
+        run(arguments, device)
+
+
+def run(arguments: argparse.Namespace, device: str) -> None:
+    """The job that the command line describes, on ``cpu`` or ``cuda``, from its corpus to its outputs."""
+    cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)
     execution = Execution(arguments.precision, arguments.compile, arguments.cuda_graph)
     record = files.provenance(
         "train",

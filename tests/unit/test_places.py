@@ -47,7 +47,7 @@ WRITERS = """
 import json, sys
 from pathlib import Path
 import matplotlib.figure, pyarrow as pa, torch
-from capacity import files, model, pages, plotting, tables, weights
+from capacity import files, model, pages, plotting, snapshots, tables, weights
 from capacity.cells import make_cell
 from capacity.protocol import Size
 
@@ -63,6 +63,7 @@ WRITERS = {
     "weights": lambda folder: weights.save(folder / "weights.safetensors", parameters, cell, (0,)),
     "frame": lambda folder: tables.write_table(folder, "frame", frame, {}),
     "page": lambda folder: pages.write(folder / "page.md", "x" * 200_000),
+    "snapshot": lambda folder: snapshots.write(folder, snapshots.Snapshot(1, parameters, [{"seed": 0}]), {}),
     "figure": lambda folder: plotting.save(figure, folder / "figure.pdf", folder / "figure.png"),
 }
 found = {}
@@ -82,7 +83,7 @@ print(json.dumps(found))
 def test_every_writer_says_on_a_full_disk_that_it_is_full_and_leaves_nothing_half_written(disk):
     script = 'mount -t tmpfs -o size=64k none "$1"; exec "$PYTHON" -c "$2" "$1"'
     found = json.loads(namespace(script, disk, WRITERS))
-    assert len(found) == 18
+    assert len(found) == 21
     for name, (said, left) in found.items():
         assert said.startswith(f"OSError [Errno {errno.ENOSPC}] {disk}/"), name
         assert said.endswith(FULL), name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections import Counter
 
@@ -247,3 +248,17 @@ def test_a_target_that_cannot_be_made_is_refused_by_name(clone, target, words):
 
 def test_the_linter_of_snakemake_has_nothing_to_say(clone):
     assert "Lints for" not in clone.snakemake("--lint")
+
+
+def asked_of(said):
+    """The GPUs that the training and evaluation jobs of a dry run ask for, as texts."""
+    return re.findall(r"^rule (?:train|evaluate):\n(?: +\S.*\n)*? +resources: (.*)$", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("device", "asks"), [("cuda", True), ("cpu", False)])
+def test_training_and_evaluation_ask_for_a_gpu_where_the_configuration_does(clone, device, asks):
+    gpu = ("--workflow-profile", "profiles/gpu") if asks else ()
+    asked = asked_of(clone.snakemake("--dry-run", "results/figures/facts.pdf", *gpu, "--config", f"device={device}"))
+    assert len(asked) == 8
+    assert {"gpu=1" in resources.split(", ") for resources in asked} == {asks}
+    assert {"gpu=" in resources for resources in asked} == {asks}

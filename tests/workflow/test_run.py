@@ -24,6 +24,7 @@ VARIANT = "variant=batch-8_evaluation_interval-3_iterations-6"
 CELLS = [f"task={task}/size=n14/{VARIANT}" for task in TASKS] + [f"task=facts/size=l2h2d8m2/{VARIANT}"]
 FOLDERS = [f"results/cells/{cell}/seeds=0_1337" for cell in CELLS]
 FIGURES = ("tradeoff", *TASKS, "dynamics", "answers")
+SAME = (".parquet", ".json", ".safetensors", ".csv", ".md", ".pdf", ".png")
 NOTHING = Counter()
 DRAWN = Counter(draw=4)
 AGAINST_THE_PAPER = Counter(replication=1, claims=1, findings=1)
@@ -125,6 +126,23 @@ def test_nothing_else_is_left_among_the_results(trained):
     assert found == set(FOLDERS)
     assert left == []
     assert list(trained.folder.glob("results/**/progress.json")) == []
+
+
+def test_another_run_on_another_number_of_cores_gives_the_same_bytes(trained, make_clone, tiny):
+    """Every table, record, page and figure, and all weights; times are kept apart."""
+    again = make_clone("again")
+    again.configure("tiny.yaml", tiny)
+    again.snakemake("--cores", "1", "--configfile", "tiny.yaml")
+    first, second = (
+        {
+            path.relative_to(clone.folder).as_posix(): path.read_bytes()
+            for path in sorted((clone.folder / "results").rglob("*"))
+            if path.suffix in SAME and path.name != "timing.json"
+        }
+        for clone in (trained, again)
+    )
+    assert first.keys() == second.keys()
+    assert [name for name, content in first.items() if second[name] != content] == []
 
 
 def test_a_second_run_has_nothing_to_do(counted_again):

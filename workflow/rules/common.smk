@@ -77,6 +77,12 @@ def threads_of(wildcards):
     return configuration.threads(config, cell_of(wildcards.cell).size)
 
 
+def gpus_of(wildcards):
+    """One where a GPU is asked for, or is there to be taken; else None, since 0 would be asked for as well."""
+    found = config["device"] == "auto" and Path("/proc/driver/nvidia/gpus").exists()
+    return 1 if config["device"] == "cuda" or found else None
+
+
 def work_of(wildcards):
     return jobs.work(cell_of(wildcards.cell), cells.parse_seeds(wildcards.seeds))
 

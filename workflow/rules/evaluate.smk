@@ -14,6 +14,7 @@ rule evaluate:
     resources:
         mem_mb=4000,
         runtime=30,
+        gpu=gpus_of,
     params:
         device=config["device"],
         code=digest("evaluate"),

@@ -15,6 +15,7 @@ rule train:
     resources:
         mem_mb=4000,
         runtime=720,
+        gpu=gpus_of,
     params:
         folder=lambda wildcards, output: str(Path(output.record).parent),
         device=config["device"],
