@@ -23,8 +23,8 @@ rule replication:
     conda:
         "../../envs/conda.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         folder=lambda wildcards, output: str(Path(output.table).parent),
         code=digest("replication"),
@@ -58,8 +58,8 @@ rule claims:
     conda:
         "../../envs/conda.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         budget=config["budget"],
         folder=lambda wildcards, output: str(Path(output.table).parent),
@@ -90,8 +90,8 @@ rule findings:
     conda:
         "../../envs/conda.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         code=digest("findings"),
         template=files.sha256(ROOT / "workflow/report/findings.md.j2"),

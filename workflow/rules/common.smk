@@ -12,7 +12,7 @@ from snakemake.exceptions import WorkflowError
 ROOT = Path(workflow.current_basedir).parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from capacity import cells, configuration, errors, files, jobs  # noqa: E402
+from capacity import cells, configuration, errors, files, jobs, needs  # noqa: E402
 
 # Tensors come and go by the megabyte: glibc is told to keep their memory instead of returning it to the system and
 # asking for it again, which costs up to a tenth of the time of a small network. In a job, `python` is the Python that runs Snakemake, unless an environment is made for each rule (--sdm).
@@ -78,13 +78,36 @@ def threads_of(wildcards):
 
 
 def gpus_of(wildcards):
-    """One where a GPU is asked for, or is there to be taken; else None, since 0 would be asked for as well."""
-    found = config["device"] == "auto" and Path("/proc/driver/nvidia/gpus").exists()
-    return 1 if config["device"] == "cuda" or found else None
+    return needs.gpus(config["device"])
 
 
 def work_of(wildcards):
-    return jobs.work(cell_of(wildcards.cell), cells.parse_seeds(wildcards.seeds))
+    return jobs.work(cell_of(wildcards.cell), seeds_of(wildcards))
+
+
+def seeds_of(wildcards):
+    return cells.parse_seeds(wildcards.seeds)
+
+
+def training_mb(wildcards, attempt):
+    return needs.training_mb(cell_of(wildcards.cell), attempt)
+
+
+def training_minutes(wildcards, attempt):
+    return needs.training_minutes(cell_of(wildcards.cell), len(seeds_of(wildcards)), attempt)
+
+
+def evaluation_mb(wildcards, attempt):
+    return needs.evaluation_mb(cell_of(wildcards.cell), len(seeds_of(wildcards)), attempt)
+
+
+def evaluation_minutes(wildcards, attempt):
+    return needs.evaluation_minutes(cell_of(wildcards.cell), len(seeds_of(wildcards)), attempt)
+
+
+def growing(amount):
+    """A resource of which a job asks for more in each attempt."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 def execution_of(wildcards):

@@ -8,8 +8,8 @@ rule corpus:
     conda:
         "../../envs/conda.yaml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         cell=lambda wildcards: cells.corpus_cell(wildcards.corpus).name,
         code=digest("corpus"),

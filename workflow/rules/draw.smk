@@ -15,8 +15,8 @@ rule draw:
     conda:
         "../../envs/conda.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         study="base",
         title=PLAN.title("base"),

@@ -25,8 +25,8 @@ rule dynamics:
     conda:
         "../../envs/conda.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         title=lambda wildcards: PLAN.title(wildcards.study),
         departures=lambda wildcards: PLAN.departures(wildcards.study),
@@ -59,8 +59,8 @@ rule items:
     conda:
         "../../envs/conda.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         config=lambda wildcards: json.dumps(jobs.config_of(config, wildcards.table)),
         code=digest("items"),
@@ -86,8 +86,8 @@ rule draw_dynamics:
     conda:
         "../../envs/conda.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         title=PLAN.title("base"),
         departures=PLAN.departures("base"),
@@ -133,8 +133,8 @@ rule draw_answers:
     conda:
         "../../envs/conda.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         title=PLAN.title("base"),
         departures=PLAN.departures("base"),

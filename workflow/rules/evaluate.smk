@@ -12,8 +12,8 @@ rule evaluate:
         "../../envs/conda.yaml"
     threads: threads_of
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=evaluation_mb,
+        runtime=evaluation_minutes,
         gpu=gpus_of,
     params:
         device=config["device"],

@@ -27,8 +27,8 @@ rule tabulate:
     conda:
         "../../envs/conda.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         table=lambda wildcards: wildcards.study,
         config=lambda wildcards: json.dumps(jobs.config_of(config, wildcards.study)),

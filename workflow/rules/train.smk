@@ -13,8 +13,8 @@ rule train:
         "../../envs/conda.yaml"
     threads: threads_of
     resources:
-        mem_mb=4000,
-        runtime=720,
+        mem_mb=training_mb,
+        runtime=training_minutes,
         gpu=gpus_of,
     params:
         folder=lambda wildcards, output: str(Path(output.record).parent),

@@ -1,0 +1,62 @@
+"""What jobs ask a scheduler for covers what jobs took, and not by orders of magnitude."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from capacity import needs, scoring
+from capacity.cells import make_cell, parse_cell, parse_seeds
+from capacity.protocol import SIZES, TASKS
+
+DOCS = Path(__file__).parents[2] / "docs/results"
+RUN = {
+    job: timing["wall_seconds"]
+    for path in sorted(DOCS.rglob("provenance.json"))
+    for job, timing in json.loads(path.read_text(encoding="utf-8"))["training"].items()
+}
+
+
+@pytest.mark.parametrize("job", RUN)
+def test_the_time_limit_of_a_job_is_above_what_it_took_and_within_what_a_slow_machine_may_take(job):
+    name, _, seeds = job.rpartition("/seeds=")
+    limit = needs.training_minutes(parse_cell(name), len(parse_seeds(seeds)))
+    assert RUN[job] * 1.2 < 60 * limit < RUN[job] * 15 + 60 * needs.START_MINUTES
+
+
+def test_a_next_attempt_asks_for_more_memory_and_time():
+    cell = make_cell("facts", SIZES["n28"])
+    for ask in (needs.training_minutes, needs.evaluation_minutes, needs.evaluation_mb):
+        first, second, third = (ask(cell, 2, attempt) for attempt in (1, 2, 3))
+        assert second == pytest.approx(2 * first, abs=100)
+        assert first < second < third
+    assert needs.training_mb(cell) < needs.training_mb(cell, 2) < needs.training_mb(cell, 3)
+
+
+def test_no_attempt_asks_for_more_than_a_day():
+    cell = make_cell("joint", SIZES["mlt"])
+    assert [needs.training_minutes(cell, 5, attempt) for attempt in (1, 4)] == [24 * 60, 24 * 60]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_is_asked_for_grows_with_the_size_and_the_batch_and_time_with_the_seeds(task):
+    cells = [make_cell(task, size) for size in SIZES.values()]
+    memory = [needs.training_mb(cell) for cell in cells]
+    assert memory == sorted(memory)
+    assert needs.training_mb(make_cell(task, SIZES["n56"], batch=20_000)) > 2 * memory[2]
+    assert needs.training_minutes(cells[0], 2) > 1.5 * needs.training_minutes(cells[0], 1)
+
+
+def test_rows_at_once_are_those_of_an_examination():
+    assert needs.ROWS_AT_ONCE == scoring.ROWS_AT_ONCE
+
+
+@pytest.mark.parametrize(
+    ("device", "driver", "asked"),
+    [("cuda", False, 1), ("cuda", True, 1), ("auto", True, 1), ("auto", False, None), ("cpu", True, None)],
+)
+def test_a_gpu_is_asked_for_where_it_must_be_or_can_be_had(monkeypatch, tmp_path, device, driver, asked):
+    monkeypatch.setattr(needs, "GPUS", tmp_path if driver else tmp_path / "absent")
+    assert needs.gpus(device) == asked
