@@ -9,7 +9,7 @@ import pytest
 
 from capacity import needs, scoring
 from capacity.cells import make_cell, parse_cell, parse_seeds
-from capacity.protocol import SIZES, TASKS
+from capacity.protocol import SIZES, TASKS, Size
 
 DOCS = Path(__file__).parents[2] / "docs/results"
 RUN = {
@@ -17,6 +17,27 @@ RUN = {
     for path in sorted(DOCS.rglob("provenance.json"))
     for job, timing in json.loads(path.read_text(encoding="utf-8"))["training"].items()
 }
+MLT, N14, N56 = SIZES["mlt"], SIZES["n14"], SIZES["n56"]
+# Peaks in MB, of a training job of two updates with an examination before and after, and of its evaluation.
+PEAKS = [
+    (make_cell("arithmetic", MLT), 2618, 632),
+    (make_cell("facts", MLT), 4182, 1153),
+    (make_cell("joint", MLT), 3406, 1076),
+    (make_cell("joint", MLT, batch=16), 1440, 1209),
+    (make_cell("joint", N14), 387, 410),
+    (make_cell("joint", N56), 430, 432),
+    (make_cell("arithmetic", N56, batch=5000), 372, 374),
+    (make_cell("joint", Size(1, 1, 448, 1)), 870, 584),
+    (make_cell("joint", Size(4, 4, 128, 4)), 860, 639),
+    (make_cell("arithmetic", Size(2, 2, 64, 4)), 395, 391),
+    (make_cell("joint", Size(2, 2, 256, 4), batch=2000, dropout=0.1), 3136, 653),
+]
+
+
+@pytest.mark.parametrize(("cell", "training", "evaluation"), PEAKS)
+def test_the_memory_that_a_job_asks_for_is_above_what_it_took_and_not_four_times_as_much(cell, training, evaluation):
+    assert training * 1.1 < needs.training_mb(cell) < 4 * training
+    assert evaluation * 1.1 < needs.evaluation_mb(cell, 1) < 4 * evaluation
 
 
 @pytest.mark.parametrize("job", RUN)
