@@ -23,12 +23,13 @@ sys.path.insert(0, str(ROOT / "src"))
 from capacity import cells, configuration, errors, files, jobs  # noqa: E402
 
 # Tensors come and go by the megabyte: glibc is told to keep their memory instead of returning it to the system and
-# asking for it again, which costs up to a tenth of the time of a small network. What torch compiles is kept here and
-# not, as it would be, in a folder that everything of one user shares. In a job, `python` is the Python that runs
-# Snakemake, unless an environment is made for each rule (--sdm).
+# asking for it again, which costs up to a tenth of the time of a small network. What torch compiles is kept in the
+# working folder, and not, as it would be, in one that all work of a user shares; for headers there is no other than that.
+# In a job, `python` is the Python that runs Snakemake, unless an environment is made for each rule (--sdm).
 PREFIX = f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(ROOT / 'src'))}; "
 PREFIX += "export MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=4294967296; "
-PREFIX += f"export TORCHINDUCTOR_CACHE_DIR={shlex.quote(str(Path.cwd() / '.snakemake/torchinductor'))}; "
+PREFIX += f"export TORCHINDUCTOR_CACHE_DIR={shlex.quote(str(Path.cwd() / '.snakemake/torchinductor'))} "
+PREFIX += "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS=0; "
 if not workflow.deployment_settings.deployment_method:
     PREFIX += f'python() {{ {shlex.quote(sys.executable)} "$@"; }}; '
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
@@ -68,8 +69,15 @@ onerror:
         print("The disk of results is full: make room and run the same command again.", file=sys.stderr)
 
 
-# With --sdm apptainer; a path of an image, or where to pull it from.
 container: config["container"]
+
+
+METHODS = {method.name.lower() for method in workflow.deployment_settings.deployment_method}
+if "apptainer" in METHODS and "://" not in config["container"] and not Path(config["container"]).exists():
+    raise WorkflowError(
+        f"container: the image {config['container']} is not there, seen from {Path.cwd()}; "
+        "docs/environments.md says how to build it"
+    )
 
 
 # What lies here says nothing of what is in a store.
