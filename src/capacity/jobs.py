@@ -20,11 +20,12 @@ EVALUATION = "evaluation.json"
 
 @dataclass(frozen=True)
 class Plan:
-    """Studies by name, for each cell of any of them the jobs that together train its seeds, and the cells' folder."""
+    """Studies by name, for each cell of any of them the jobs that together train its seeds, and the folder of the
+    cells."""
 
     studies: dict[str, Study]
     jobs: dict[str, list[tuple[int, ...]]]
-    cells: str = "results/cells"
+    folder: str = "results/cells"
 
     def jobs_of(self, table: str) -> list[dict[str, str]]:
         """The files that hold the runs of a table: for each job its evaluation, its history and the wanted seeds.
@@ -44,7 +45,7 @@ class Plan:
             for seeds in self.jobs[name]:
                 if both := left.intersection(seeds):
                     left -= both
-                    folder = f"{self.cells}/{runs_name(cell, seeds)}"
+                    folder = f"{self.folder}/{runs_name(cell, seeds)}"
                     paths = {"evaluation": f"{folder}/{EVALUATION}", "history": f"{folder}/history.parquet"}
                     found.append(paths | {"seeds": format_seeds(both)})
         if not found:
@@ -123,12 +124,12 @@ def config_of(config: Mapping[str, Any], table: str) -> dict[str, Any]:
     }
 
 
-def plan_of_evaluated(config: Mapping[str, Any], cells: Path) -> Plan:
-    """The plan of :func:`config_of` for a table, once all that it needs has been evaluated.
+def plan_of_made(config: Mapping[str, Any], folder: Path, made: str) -> Plan:
+    """The plan of :func:`config_of` for a table, once each of its jobs has made a file, with files below ``folder``.
 
-    ``cells`` may hold local copies of what is in a store, and then has evaluations and no records.
+    They may be local copies of what is in a store: the files that the table is made from, and no records.
     """
-    return replace(plan(config, cells, EVALUATION), cells=str(cells))
+    return replace(plan(config, folder, made), folder=str(folder))
 
 
 def made_jobs(folder: Path, made: str) -> Iterable[tuple[int, ...]]:

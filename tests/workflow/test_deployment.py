@@ -18,17 +18,18 @@ TARGET = "results/corpora/facts.parquet"
 ENVIRONMENT = ("PYTHONPATH", "TORCHINDUCTOR_CACHE_DIR", "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS")
 
 # The Python of an environment: it adds what it is called with to a file.
-PYTHON = """#!{shell}
+PYTHON = """#!/bin/sh
 {python} -c 'import json, os, sys
 settings = {{name: os.environ.get(name) for name in sys.argv[1].split()}}
 print(json.dumps([sys.argv[2:], settings]))' "{names}" "$@" >> {calls}
 exec {python} "$@"
 """
 
-CONDA = """#!{shell}
+CONDA = """#!/bin/sh
 case "$1 $2" in
     "info --json") echo '{{"conda_prefix": "{base}", "platform": "linux-64"}}' ;;
     "--version ") echo "conda 24.11.3" ;;
+    "clean -y") ;;
     "config --get") echo '{{"get": {{"channel_priority": "strict"}}}}' ;;
     "env create")
         printf '%s\\n' "$*" >> {base}/created
@@ -81,12 +82,7 @@ def calls_of(path):
 def base(tmp_path_factory):
     """A folder with a Python in it that notes its calls."""
     folder = tmp_path_factory.mktemp("base")
-    names = {
-        "shell": "/bin/sh",
-        "python": shlex.quote(sys.executable),
-        "calls": folder / "calls",
-        "names": " ".join(ENVIRONMENT),
-    }
+    names = {"python": shlex.quote(sys.executable), "calls": folder / "calls", "names": " ".join(ENVIRONMENT)}
     executable(folder / "python", PYTHON.format(**names))
     return folder
 
@@ -126,7 +122,7 @@ def check_python(base, clone, folder):
 
 
 def test_with_conda_the_one_environment_is_made_once_and_jobs_run_in_it(tooled, base):
-    clone = tooled("conda", CONDA.format(shell="/bin/sh", base=base))
+    clone = tooled("conda", CONDA.format(base=base))
     executable(base / "bin/activate", 'PATH="$1/bin:$PATH"\n')
     clone.snakemake(TARGET, "--sdm", "conda", "--cores", "1")
     assert len((base / "created").read_text(encoding="utf-8").splitlines()) == 1

@@ -130,8 +130,8 @@ def corpus_of(wildcards):
 
 
 def cells_below(wildcards, input):
-    """The folder of the cells whose evaluations are read: of a store, that of their local copies."""
-    return str(Path(input.evaluations[0]).parents[4])
+    """The folder of the cells whose files are read: of a store, that of their local copies."""
+    return str(Path(input[0]).parents[4])
 
 
 def tables_of_figure(wildcards):
