@@ -48,7 +48,7 @@ def test_the_conda_environment_repeats_the_lock(repository):
 
 def python_of_conda(repository):
     conda = yaml.safe_load((repository / "envs/conda.yaml").read_text(encoding="utf-8"))
-    (version,) = [entry.removeprefix("python=") for entry in conda["dependencies"] if "python=" in str(entry)]
+    (version,) = [entry.removeprefix("python=") for entry in conda["dependencies"] if str(entry).startswith("python=")]
     return version
 
 
