@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from dataclasses import replace
 
 import boto3
@@ -19,6 +20,7 @@ RUN = (*TARGETS, "--configfile", "facts.yaml", "--cores", "2")
 
 @pytest.fixture(scope="module")
 def endpoint():
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -43,8 +45,14 @@ def make_user(make_clone, endpoint, tiny):
 
 
 @pytest.fixture(scope="module")
-def user(make_user):
-    """A clone that made everything in the store."""
+def local(make_user):
+    """A clone for a run on the disk."""
+    return make_user("clone that does not")
+
+
+@pytest.fixture(scope="module")
+def user(make_user, local):
+    """A clone that made everything in the store, of the same code as the local one."""
     made = make_user("clone that stores")
     made.snakemake(*RUN, *STORE)
     return made
@@ -60,8 +68,7 @@ def stored(user, endpoint):
     return {each.key.removeprefix("study/"): each.get()["Body"].read() for each in objects}
 
 
-def test_the_store_holds_what_a_local_run_makes_byte_for_byte(make_user, stored):
-    local = make_user("clone that does not")
+def test_the_store_holds_what_a_local_run_makes_byte_for_byte(local, stored):
     local.snakemake(*RUN)
     paths = [path for path in local.folder.glob("results/**/*") if path.is_file()]
     made = {path.relative_to(local.folder).as_posix(): path.read_bytes() for path in paths}
