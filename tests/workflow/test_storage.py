@@ -30,10 +30,9 @@ def endpoint():
 
 @pytest.fixture(scope="module")
 def make_user(make_clone, endpoint, tiny):
-    """Makes a clone of someone who may use the store; the study is of two jobs, of two seeds and of one."""
+    """Makes a clone of someone who may use the store; the study is of one cell and one job."""
     facts = copy.deepcopy(tiny)
     facts["studies"]["base"]["grids"] = [{"task": ["facts"], "size": ["n14"]}]
-    facts["budgets"]["laptop"]["cells"][0]["seeds"] = [1337, 0, 1]
     settings = {"ENDPOINT_URL": endpoint, "ACCESS_KEY": "someone", "SECRET_KEY": SECRET}
 
     def make(name):
@@ -72,8 +71,7 @@ def test_the_store_holds_what_a_local_run_makes_byte_for_byte(local, stored):
     local.snakemake(*RUN)
     paths = [path for path in local.folder.glob("results/**/*") if path.is_file()]
     made = {path.relative_to(local.folder).as_posix(): path.read_bytes() for path in paths}
-    assert {f"{CELL}/seeds={seeds}/evaluation.json" for seeds in ("0-1", "1337")} <= set(made)
-    assert set(TARGETS) <= set(made)
+    assert {*TARGETS, f"{CELL}/seeds=0_1337/evaluation.json"} <= set(made)
     assert set(stored) == set(made)
     timed = [path for path in made if path.endswith((".log", "/timing.json"))]
     assert {path for path in made if stored[path] != made[path]} <= set(timed)
@@ -89,9 +87,9 @@ def test_a_second_run_has_nothing_to_do(user, stored):
 
 
 def test_another_folder_has_nothing_to_do_whatever_lies_there(make_user, stored):
-    """Jobs are cut alike in every folder: not so if the job that lies in this one, of all seeds, were kept."""
+    """Jobs are cut alike in every folder: not so if the job that lies in this one, of more seeds, were kept."""
     other = make_user("another clone")
-    stray = other.folder / f"{CELL}/seeds=0-1_1337/run.json"
+    stray = other.folder / f"{CELL}/seeds=0-2_1337/run.json"
     stray.parent.mkdir(parents=True)
     stray.write_text("{}", encoding="utf-8")
     assert other.planned(*RUN, *STORE) == []
