@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -40,6 +41,12 @@ class Execution:
         compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")  # as torch chooses
         if self.compile and device == "cpu" and shutil.which(compiler) is None:
             raise InputError(f"compile: true needs a C++ compiler ({compiler}), and none is found; set it to false")
+        for place in (torch.__file__, os.environ.get("TORCHINDUCTOR_CACHE_DIR", "")):
+            if self.compile and device == "cpu" and re.search(r"\s", place):
+                raise InputError(
+                    f"compile: true does not work where a path has a space ({place}): torch does not quote the paths "
+                    "that it gives to the C++ compiler; set it to false, or move to a folder without one"
+                )
 
     def record(self, device: str) -> dict[str, Any]:
         """The choices as they took effect on a device."""

@@ -71,7 +71,7 @@ def main() -> None:
 
     rows: list[dict[str, Any]] = []
     sources = []
-    plan = jobs.plan(arguments.config, arguments.cells)
+    plan = jobs.plan_of_made(arguments.config, arguments.cells, jobs.EVALUATION)
     for _, evaluation, wanted in tables.read_evaluations(plan, arguments.table):
         rows += item_rows(evaluation, wanted)
         sources.append(tables.source(evaluation))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,17 @@ from capacity.configuration import Study
 MAIN_STUDY = "base"
 EXPRESSION_TASKS = ("arithmetic", "joint")  # those with arithmetic, and so with held-out expressions
 RECORD = "run.json"  # written last, so a folder that has one is whole
+EVALUATION = "evaluation.json"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Studies by name, and for each cell of any of them the jobs that together train its seeds."""
+    """Studies by name, for each cell of any of them the jobs that together train its seeds, and the folder of the
+    cells."""
 
     studies: dict[str, Study]
     jobs: dict[str, list[tuple[int, ...]]]
+    folder: str = "results/cells"
 
     def jobs_of(self, table: str) -> list[dict[str, str]]:
         """The files that hold the runs of a table: for each job its evaluation, its history and the wanted seeds.
@@ -42,8 +45,8 @@ class Plan:
             for seeds in self.jobs[name]:
                 if both := left.intersection(seeds):
                     left -= both
-                    folder = f"results/cells/{runs_name(cell, seeds)}"
-                    paths = {"evaluation": f"{folder}/evaluation.json", "history": f"{folder}/history.parquet"}
+                    folder = f"{self.folder}/{runs_name(cell, seeds)}"
+                    paths = {"evaluation": f"{folder}/{EVALUATION}", "history": f"{folder}/history.parquet"}
                     found.append(paths | {"seeds": format_seeds(both)})
         if not found:
             raise ValueError(f"study {study!r} has no {task} cells")
@@ -85,8 +88,8 @@ def work(cell: Cell, seeds: tuple[int, ...]) -> int:
     return 6 * weights * cell.batch * cell.block * cell.iterations * len(seeds) // 10**9
 
 
-def plan(config: Mapping[str, Any], folder: Path) -> Plan:
-    """The plan of a configuration, given what is trained already in ``folder``."""
+def plan(config: Mapping[str, Any], folder: Path | None, made: str = RECORD) -> Plan:
+    """The plan of a configuration, given which jobs in ``folder`` have made a file; None if that cannot be seen."""
     studies = configuration.studies(config)
     seeds_per_job = config["budgets"][config["budget"]]["seeds_per_job"]
     wanted: dict[str, list[tuple[int, ...]]] = {}
@@ -94,7 +97,7 @@ def plan(config: Mapping[str, Any], folder: Path) -> Plan:
         for name, seeds in study.seeds.items():
             wanted.setdefault(name, []).append(seeds)
     jobs = {
-        name: configuration.assign_jobs(askers, trained_jobs(folder / name), seeds_per_job)
+        name: configuration.assign_jobs(askers, made_jobs(folder / name, made) if folder else (), seeds_per_job)
         for name, askers in wanted.items()
     }
     return Plan(studies, jobs)
@@ -121,9 +124,17 @@ def config_of(config: Mapping[str, Any], table: str) -> dict[str, Any]:
     }
 
 
-def trained_jobs(folder: Path) -> Iterable[tuple[int, ...]]:
-    """The seeds of every job of a cell whose results are whole."""
-    for path in sorted(folder.glob(f"seeds=*/{RECORD}")):
+def plan_of_made(config: Mapping[str, Any], folder: Path, made: str) -> Plan:
+    """The plan of :func:`config_of` for a table, once each of its jobs has made a file, with files below ``folder``.
+
+    They may be local copies of what is in a store: the files that the table is made from, and no records.
+    """
+    return replace(plan(config, folder, made), folder=str(folder))
+
+
+def made_jobs(folder: Path, made: str) -> Iterable[tuple[int, ...]]:
+    """The seeds of every job of a cell that has made a file."""
+    for path in sorted(folder.glob(f"seeds=*/{made}")):
         yield parse_seeds(path.parent.name.removeprefix("seeds="))
 
 

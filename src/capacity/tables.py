@@ -328,7 +328,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     histories = []
     sources = []
-    plan = jobs.plan(arguments.config, arguments.cells)
+    plan = jobs.plan_of_made(arguments.config, arguments.cells, jobs.EVALUATION)
     for job, evaluation, wanted in read_evaluations(plan, arguments.table):
         rows += run_rows(evaluation, wanted)
         cell = parse_cell(evaluation["cell"])

@@ -51,6 +51,7 @@ MUTATIONS: list[tuple[str, Any, str, tuple[str, ...]]] = [
     ("threads.default", "2", "threads.default", ("'2'", "a number of CPU threads")),
     ("threads.default", 1.0, "threads.default", ("1.0", "a number of CPU threads")),
     ("compile", "no", "compile", ("'no'", "true or false")),
+    ("container", "my image.sif", "container", ("'my image.sif'", "a path without spaces, or docker://...")),
     ("cuda_graph", 0, "cuda_graph", ("0", "true or false")),
     ("sizes", ["n14"], "sizes", ("['n14']", "shapes by name")),
     ("sizes.n14", 14, "sizes.n14", ("14", "'object'")),

@@ -21,6 +21,7 @@ BASE: dict[str, Any] = {
     "compile": False,
     "snapshots": {"seconds": 60, "updates": 0},
     "cuda_graph": False,
+    "container": "image.sif",
     "sizes": {
         "n14": {"layers": 1, "heads": 1, "width": 14, "mlp_factor": 1},
         "wide": {"layers": 2, "heads": 2, "width": 12, "mlp_factor": 3},

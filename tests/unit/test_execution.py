@@ -188,6 +188,8 @@ def bare(tmp_path, monkeypatch):
     """A machine without a compiler, and the folder on its path."""
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    monkeypatch.setattr(torch, "__file__", "/folder/torch/__init__.py")
     return tmp_path / "bin"
 
 
@@ -207,6 +209,19 @@ def test_a_compiler_that_the_environment_names_will_do(bare, tmp_path, monkeypat
     compiler(tmp_path / "elsewhere", "my-c++")
     monkeypatch.setenv("CXX", str(tmp_path / "elsewhere" / "my-c++"))
     Execution(compile=True).check("cpu")
+
+
+@pytest.mark.parametrize("place", ["torch", "cache"])
+def test_a_path_with_a_space_is_refused_where_torch_would_not_quote_it(place, bare, monkeypatch):
+    compiler(bare, "clang++" if sys.platform == "darwin" else "g++")
+    if place == "torch":
+        monkeypatch.setattr(torch, "__file__", "/a folder/torch/__init__.py")
+    else:
+        monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "/a folder/.snakemake/torchinductor")
+    with pytest.raises(ValueError, match=r"compile: true does not work where a path has a space \(/a folder"):
+        Execution(compile=True).check("cpu")
+    Execution(compile=True).check("cuda")
+    Execution(compile=False).check("cpu")
 
 
 @pytest.mark.parametrize("named", ["no-such-c++", None])

@@ -127,6 +127,24 @@ def test_a_plan_stays_the_same_while_its_jobs_finish(config, tmp_path):
             assert jobs.plan(config, tmp_path).jobs == before.jobs
 
 
+def test_where_nothing_can_be_seen_jobs_are_cut_as_if_there_were_none(config, tmp_path):
+    before = jobs.plan(config, tmp_path)
+    trained(tmp_path, ARITHMETIC, "0-2_1337")
+    assert jobs.plan(config, tmp_path) != before
+    assert jobs.plan(config, None) == before
+
+
+def test_a_table_is_made_from_the_files_that_are_there_whoever_has_the_records(config, tmp_path):
+    """As in local copies of a store: files that the table is made from, in another folder, and no records."""
+    for seeds in ("0-1", "2_1337"):
+        folder = tmp_path / ARITHMETIC / f"seeds={seeds}"
+        folder.mkdir(parents=True)
+        (folder / jobs.EVALUATION).write_text("{}")
+    part = jobs.config_of(config, "base/arithmetic")
+    found = jobs.plan_of_made(part, tmp_path, jobs.EVALUATION).files_of("base/arithmetic", "evaluation")
+    assert found == [str(tmp_path / ARITHMETIC / f"seeds={seeds}/evaluation.json") for seeds in ("0-1", "2_1337")]
+
+
 def test_no_run_is_counted_twice_where_trained_jobs_overlap(config, tmp_path):
     """As when results that were trained in two places are put together."""
     trained(tmp_path, ARITHMETIC, "0-2", "2_1337")

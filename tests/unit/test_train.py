@@ -435,9 +435,10 @@ def test_bfloat16_trains_with_nearly_the_same_losses_and_keeps_weights_in_float3
         assert all(math.isfinite(each) for each in value), name
 
 
-def output_of(program: str) -> str:
-    """What a program prints in a process of its own; a program that fails shows its errors."""
-    environment = os.environ | {"PYTHONPATH": str(Path(train.__file__).parents[1])}
+def output_of(program: str, **settings: str) -> str:
+    """What a program prints in a process of its own with further settings in its environment; one that fails shows its
+    errors."""
+    environment = os.environ | {"PYTHONPATH": str(Path(train.__file__).parents[1])} | settings
     return subprocess.run(
         [sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True, check=True
     ).stdout
@@ -446,9 +447,9 @@ def output_of(program: str) -> str:
 @pytest.mark.skipif(
     " " in sys.prefix, reason="torch's compiler does not quote the path of torch, which has a space here"
 )
-def test_compiled_updates_are_the_plain_ones():
+def test_compiled_updates_are_the_plain_ones_and_what_is_compiled_stays_in_the_folder_that_is_given(tmp_path):
     """In a process of its own, where nothing was compiled before. Of a batch so large that all four lines are in it
-    every time: one shape, so one compilation."""
+    every time: one shape, so one compilation. The settings are those that the rules export."""
     program = """
 import torch
 from capacity import corpus, devices, train
@@ -465,7 +466,12 @@ assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
 for name, value in plain.parameters.items():
     torch.testing.assert_close(compiled.parameters[name], value, rtol=0, atol=1e-4)
 """
-    output_of(program)
+    cache, shared = tmp_path / "cache", tmp_path / "temporary"
+    shared.mkdir()
+    settings = {"TORCHINDUCTOR_CACHE_DIR": str(cache), "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0"}
+    output_of(program, TMPDIR=str(shared), **settings)
+    assert list(cache.rglob("*.so"))
+    assert list(shared.rglob("*")) == []
 
 
 def test_training_refuses_an_execution_that_cannot_be_had(tmp_path, monkeypatch):

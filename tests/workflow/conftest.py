@@ -7,8 +7,8 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ class Clone:
 
     folder: Path
     home: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def snakemake(self, *arguments: str, succeeds: bool = True) -> str:
         """What Snakemake says. No virtual environment is active, and a ``python`` on the path does nothing but fail."""
@@ -54,7 +55,7 @@ class Clone:
         done = subprocess.run(
             [sys.executable, "-m", "snakemake", *arguments],
             cwd=self.folder,
-            env={"PATH": path, "HOME": str(self.home), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"},
+            env={"PATH": path, "HOME": str(self.home), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", **self.environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -22,6 +22,7 @@ ELSEWHERE = ("http://", "https://", "mailto:", "#")
 # Options that do something else than making targets, and those that need what a test machine may not have.
 ACTIONS = {"--unlock", "--lint", "--help", "--version"}
 LEFT_OUT = {"--report", "--cores", "--sdm", "--software-deployment-method", "--workflow-profile", "--profile"}
+LEFT_OUT |= {"--default-storage-provider", "--default-storage-prefix"}
 
 
 @cache

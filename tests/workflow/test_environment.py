@@ -10,6 +10,7 @@ from importlib import metadata
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -43,6 +44,45 @@ def test_the_conda_environment_repeats_the_lock(repository):
     conda = yaml.safe_load((repository / "envs/conda.yaml").read_text(encoding="utf-8"))
     (pip,) = [entry["pip"] for entry in conda["dependencies"] if isinstance(entry, dict)]
     assert pip == locked_lines(repository / "envs/requirements.txt")
+
+
+def python_of_conda(repository):
+    conda = yaml.safe_load((repository / "envs/conda.yaml").read_text(encoding="utf-8"))
+    (version,) = [entry.removeprefix("python=") for entry in conda["dependencies"] if str(entry).startswith("python=")]
+    return version
+
+
+def test_the_conda_environment_holds_a_python_and_the_lock_alone(repository):
+    conda = yaml.safe_load((repository / "envs/conda.yaml").read_text(encoding="utf-8"))
+    assert [entry for entry in conda["dependencies"] if isinstance(entry, str)] == [
+        f"python={python_of_conda(repository)}",
+        "pip",
+    ]
+
+
+def test_the_container_holds_a_python_and_the_lock_alone(repository):
+    lines = (repository / "envs/Containerfile").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if not line.startswith("#")] == [
+        f"FROM docker.io/library/python:{python_of_conda(repository)}-slim",
+        "COPY envs/requirements.txt requirements.txt",
+        "RUN pip install --no-cache-dir -r requirements.txt",
+    ]
+
+
+def test_the_python_of_conda_and_container_is_one_that_the_project_allows(repository):
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    version = python_of_conda(repository)
+    assert re.fullmatch(r"3\.\d+", version)
+    assert SpecifierSet(project["requires-python"]).contains(version)
+
+
+def test_every_rule_that_runs_a_command_names_the_one_environment(repository):
+    texts = [path.read_text(encoding="utf-8") for path in (repository / "workflow").rglob("*.smk")]
+    rules = {}
+    for name, body in re.findall(r"^rule (\w+):\n((?:(?: .*)?\n)+)", "\n".join(texts), re.MULTILINE):
+        rules[name] = re.findall(r"^    conda:\n        (.*)$", body, re.MULTILINE)
+    assert len(rules) == sum(text.count("    shell:") for text in texts)
+    assert {name: found for name, found in rules.items() if found != ['"../../envs/conda.yaml"']} == {}
 
 
 @pytest.mark.parametrize("name", LOCKS)

@@ -2,36 +2,59 @@
 
 import functools
 import json
+import os
 import shlex
 import shutil
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
 
+if not isinstance(workflow.current_basedir, os.PathLike):
+    raise WorkflowError(
+        f"{workflow.current_basedir.get_path_or_uri(secret_free=True)} is not a folder of this machine, and Snakemake "
+        "fetches rules without the code in src that they run: clone the repository, and name the workflow/Snakefile of "
+        "the clone"
+    )
 ROOT = Path(workflow.current_basedir).parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
 from capacity import cells, configuration, errors, files, jobs, needs  # noqa: E402
 
 # Tensors come and go by the megabyte: glibc is told to keep their memory instead of returning it to the system and
-# asking for it again, which costs up to a tenth of the time of a small network. In a job, `python` is the Python that runs Snakemake, unless an environment is made for each rule (--sdm).
+# asking for it again, which costs up to a tenth of the time of a small network. What torch compiles is kept in the
+# working folder, and not, as it would be, in one that all work of a user shares; for headers there is no other than that.
+# In a job, `python` is the Python that runs Snakemake, unless an environment is made for each rule (--sdm).
 PREFIX = f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(ROOT / 'src'))}; "
 PREFIX += "export MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=4294967296; "
+PREFIX += f"export TORCHINDUCTOR_CACHE_DIR={shlex.quote(str(Path.cwd() / '.snakemake/torchinductor'))} "
+PREFIX += "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS=0; "
 if not workflow.deployment_settings.deployment_method:
     PREFIX += f'python() {{ {shlex.quote(sys.executable)} "$@"; }}; '
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 SCHEMA = configuration.read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
+IS_MODULE = not workflow.modifier.is_main_snakefile()
 try:
-    for path in map(Path, workflow.configfiles):
-        if path.suffix != ".json":
-            configuration.read_yaml(path)  # Snakemake lets a key that stands there twice pass
+    if IS_MODULE:
+        # What another workflow says about it goes over the file here, as --configfile would.
+        settings = configuration.read_yaml(ROOT / "config.yaml")
+        update_config(settings, config)
+        config = settings
+    else:
+        for path in map(Path, workflow.configfiles):
+            if path.suffix != ".json":
+                configuration.read_yaml(path)  # Snakemake lets a key that stands there twice pass
     configuration.validate(config, SCHEMA)
 except errors.InputError as error:
-    raise WorkflowError(f"The configuration (config.yaml, --config and --configfile) cannot be run.\n{error}")
+    source = "given to the module" if IS_MODULE else "config.yaml, --config and --configfile"
+    raise WorkflowError(f"The configuration ({source}) cannot be run.\n{error}")
+
+# Where results lie: a workflow that has this one as a module may put them elsewhere.
+RESULTS = Path(workflow.modifier.path_modifier.replace_prefix("results/cells")).parent
 try:
-    for folder in (Path.cwd(), Path("results")):
+    for folder in (Path.cwd(), RESULTS):
         files.check_writable(folder)
 except errors.InputError as error:
     elsewhere = f"snakemake --directory FOLDER --configfile {shlex.quote(str(ROOT / 'config.yaml'))}"
@@ -42,11 +65,23 @@ except errors.InputError as error:
 
 # A job on a full disk may not even be able to say so in its log.
 onerror:
-    if Path("results").exists() and shutil.disk_usage("results").free < 2**20:
+    if RESULTS.exists() and shutil.disk_usage(RESULTS).free < 2**20:
         print("The disk of results is full: make room and run the same command again.", file=sys.stderr)
 
 
-PLAN = jobs.plan(config, Path("results/cells"))
+container: config["container"]
+
+
+METHODS = {method.name.lower() for method in workflow.deployment_settings.deployment_method}
+if "apptainer" in METHODS and "://" not in config["container"] and not Path(config["container"]).exists():
+    raise WorkflowError(
+        f"container: the image {config['container']} is not there, seen from {Path.cwd()}; "
+        "docs/environments.md says how to build it"
+    )
+
+
+# What lies here says nothing of what is in a store.
+PLAN = jobs.plan(config, None if workflow.storage_settings.default_storage_provider else RESULTS / "cells")
 BUDGET = config["budgets"][config["budget"]]
 
 
@@ -121,6 +156,11 @@ def snapshots_of(wildcards, output):
 
 def corpus_of(wildcards):
     return f"results/corpora/{cell_of(wildcards.cell).corpus_name}.parquet"
+
+
+def cells_below(wildcards, input):
+    """The folder of the cells whose files are read: of a store, that of their local copies."""
+    return str(Path(input[0]).parents[4])
 
 
 def tables_of_figure(wildcards):

@@ -63,9 +63,11 @@ rule items:
         runtime=growing(15),
     params:
         config=lambda wildcards: json.dumps(jobs.config_of(config, wildcards.table)),
+        cells=cells_below,
         code=digest("items"),
     shell:
-        "python -m capacity.items {wildcards.table:q} --config {params.config:q} --output {output:q} > {log:q} 2>&1"
+        "python -m capacity.items {wildcards.table:q} --config {params.config:q} --cells {params.cells:q}"
+        " --output {output:q} > {log:q} 2>&1"
 
 
 rule draw_dynamics:

@@ -34,11 +34,12 @@ rule tabulate:
         config=lambda wildcards: json.dumps(jobs.config_of(config, wildcards.study)),
         title=lambda wildcards: PLAN.title(wildcards.study),
         departures=lambda wildcards: PLAN.departures(wildcards.study),
+        cells=cells_below,
         folder=lambda wildcards, output: str(Path(output.runs).parent),
         code=digest("tables"),
     shell:
-        "python -m capacity.tables {params.table:q} --config {params.config:q} --output {params.folder:q}"
-        " > {log:q} 2>&1"
+        "python -m capacity.tables {params.table:q} --config {params.config:q} --cells {params.cells:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
 
 
 # The tables of one task of a study, so that a figure of one task trains that task only.
@@ -59,5 +60,6 @@ use rule tabulate as tabulate_task with:
         config=lambda wildcards: json.dumps(jobs.config_of(config, f"{wildcards.study}/{wildcards.task}")),
         title=lambda wildcards: PLAN.title(wildcards.study),
         departures=lambda wildcards: PLAN.departures(wildcards.study),
+        cells=cells_below,
         folder=lambda wildcards, output: str(Path(output.runs).parent),
         code=digest("tables"),
