@@ -16,7 +16,10 @@ from capacity import cells, configuration, errors, files, jobs  # noqa: E402
 
 # Tensors come and go by the megabyte: glibc is told to keep their memory instead of returning it to the system and
 # asking for it again, which costs up to a tenth of the time of a small network. In a job, `python` is the Python that runs Snakemake, unless an environment is made for each rule (--sdm).
-PREFIX = f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(ROOT / 'src'))}; "
+#
+# At a time limit a batch system sends SIGTERM to everything that a job runs. The shell waits for Python to save, and
+# then leaves with its exit code; if it died first, the job would be over, and Python killed while it saves.
+PREFIX = f"set -euo pipefail; trap : TERM; export PYTHONPATH={shlex.quote(str(ROOT / 'src'))}; "
 PREFIX += "export MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=4294967296; "
 if not workflow.deployment_settings.deployment_method:
     PREFIX += f'python() {{ {shlex.quote(sys.executable)} "$@"; }}; '
