@@ -6,7 +6,7 @@ jobscript=$1
 # The site's queue (partition) and account, as options of its submit command, such as: --partition=long --account=me
 site=""
 
-# Snakemake states what a job needs in the second line of its script. A minute is left for what comes before Python.
+# Snakemake states what a job needs in the second line of its script.
 property() {
     sed -n "2s/.*\"$1\": \([0-9][0-9]*\).*/\1/p" "$jobscript"
 }
@@ -20,10 +20,16 @@ gpus=$(property gpu)
 logs=results/logs/cluster
 mkdir -p "$logs"
 
-# SLURM. Two minutes before the time limit the job script gets SIGTERM, and Snakemake alone submits anew.
+# SLURM. Snakemake alone submits anew. The job script of training gets SIGTERM two minutes before the time limit; short
+# jobs have nothing to save, and need their minutes.
+case $name in
+    *.train.*) signal=--signal=B:TERM@120 ;;
+    *) signal= ;;
+esac
 # shellcheck disable=SC2086
-sbatch --parsable --no-requeue --signal=B:TERM@120 $site --job-name="$name" --output="$logs/%j.log" \
-    --cpus-per-task="$threads" --mem="${memory}M" --time="$minutes" ${gpus:+--gpus="$gpus"} "$jobscript" | cut -d ';' -f 1
+id=$(sbatch --parsable --no-requeue $signal $site --job-name="$name" --output="$logs/%j.log" --cpus-per-task="$threads" \
+    --mem="${memory}M" --time="$minutes" ${gpus:+--gpus="$gpus"} "$jobscript")
+echo "${id%%;*}" # where there are several clusters, its name follows
 
 # The same for other systems. None of these lines has been run.
 # PBS: qsub $site -N "$name" -j oe -o "$logs/" -l select=1:ncpus="$threads":mem="${memory}mb"${gpus:+:ngpus="$gpus"} -l walltime=$((minutes * 60)) "$jobscript"
