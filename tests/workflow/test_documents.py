@@ -131,6 +131,18 @@ def test_every_rule_but_training_travels_in_a_group_and_everything_can_be_planne
     clone.snakemake("--dry-run", "all", "--workflow-profile", f"profiles/{profile}")
 
 
+def test_partition_and_account_of_a_site_are_set_by_taking_away_two_marks(clone):
+    profile, edits = re.subn(
+        r"^  # (?=slurm_(?:partition|account):)", "  ", text_of("profiles/slurm/config.yaml"), flags=re.MULTILINE
+    )
+    assert edits == 2
+    (clone.folder / "site").mkdir()
+    (clone.folder / "site/config.yaml").write_text(profile)
+    said = clone.snakemake("--dry-run", "results/corpora/facts.parquet", "--workflow-profile", "site")
+    assert "slurm_partition=standard" in said
+    assert "slurm_account=project" in said
+
+
 def test_every_module_that_is_run_has_a_main():
     modules = {words[1] for _, words in commands("python") if words[:1] == ("-m",)}
     for name in modules:
