@@ -4,6 +4,7 @@ from hypothesis import settings
 
 from capacity import devices
 
+pytest_plugins = ["tests.clones"]
 devices.prepare(threads=1)
 settings.register_profile("reproducible", derandomize=True, deadline=None, database=None, max_examples=50)
 settings.load_profile("reproducible")

@@ -95,7 +95,7 @@ def tooled(make_clone, base, request):
         clone = make_clone(f"{tool} of {request.node.name}")
         executable(base / "tools" / tool, program)
         path = os.pathsep.join((str(base / "tools"), str(clone.home / "bin"), "/usr/bin", "/bin"))
-        return replace(clone, environment={"PATH": path})
+        return replace(clone, variables={"PATH": path})
 
     return make
 

@@ -14,6 +14,7 @@ import yaml
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = ["README.md", *sorted(f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md"))]
+PROFILES = sorted(path.parent.name for path in (REPOSITORY / "profiles").glob("*/config.yaml"))
 FENCED = re.compile(r"^```([a-z]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
@@ -112,6 +113,35 @@ def test_every_profile_that_is_named_exists():
             if option in ("--workflow-profile", "--profile"):
                 folder = REPOSITORY / value if "/" in value else REPOSITORY / "profiles" / value
                 assert (folder / "config.yaml").is_file(), f"{document}: {option} {value}"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_entry_of_a_profile_says_why_it_is_there(profile):
+    lines = text_of(f"profiles/{profile}/config.yaml").splitlines()
+    entries = {line: above for above, line in pairwise(["", *lines]) if re.match(r"[\w-]+:", line)}
+    assert entries
+    assert [entry for entry, above in entries.items() if not re.match(r" *# \S", above)] == []
+
+
+@pytest.mark.parametrize("profile", [profile for profile in PROFILES if profile != "default"])
+def test_every_rule_but_training_travels_in_a_group_and_everything_can_be_planned(profile, clone):
+    groups = yaml.safe_load(text_of(f"profiles/{profile}/config.yaml"))["groups"]
+    rules = "\n".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "workflow/rules").glob("*.smk"))
+    named = re.findall(r"^(?:rule|use rule \w+ as) (\w+)(?: with)?:", rules, re.MULTILINE)
+    assert set(groups) == set(named) - {"train"}
+    clone.snakemake("--dry-run", "all", "--workflow-profile", f"profiles/{profile}")
+
+
+def test_partition_and_account_of_a_site_are_set_by_taking_away_two_marks(clone):
+    profile, edits = re.subn(
+        r"^  # (?=slurm_(?:partition|account):)", "  ", text_of("profiles/slurm/config.yaml"), flags=re.MULTILINE
+    )
+    assert edits == 2
+    (clone.folder / "site").mkdir()
+    (clone.folder / "site/config.yaml").write_text(profile)
+    said = clone.snakemake("--dry-run", "results/corpora/facts.parquet", "--workflow-profile", "site")
+    assert "slurm_partition=standard" in said
+    assert "slurm_account=project" in said
 
 
 def test_every_module_that_is_run_has_a_main():

@@ -63,6 +63,10 @@ def trainer(folder: Path) -> int:
     return int((folder / JOB / "training.lock").read_text().split()[0])
 
 
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def log(studied) -> str:
     return (studied.folder / f"{JOB}.log".replace("cells", "logs/train", 1)).read_text()
 
@@ -86,6 +90,22 @@ def test_control_c_saves_and_the_command_goes_on_when_it_is_given_again(studied,
     os.killpg(begun.pid, signal.SIGINT)
     assert begun.wait(60) != 0
     wait_for(lambda: not (studied.folder / JOB / "training.lock").exists())
+    studied.snakemake(TARGET, *OPTIONS)
+    check_outputs(studied, undisturbed)
+
+
+def test_a_signal_to_everything_that_a_job_runs_leaves_training_the_time_to_save(studied, undisturbed, begun):
+    """A batch system does so at a time limit. If the shell died first, the job were over and the rest of it killed."""
+    training = trainer(studied.folder)
+    os.kill(training, signal.SIGSTOP)  # as if its update took long
+    shell = parent(training)
+    os.killpg(begun.pid, signal.SIGTERM)
+    time.sleep(1)
+    assert parent(training) == shell
+    assert begun.poll() is None
+    os.kill(training, signal.SIGCONT)
+    assert begun.wait(60) != 0
+    assert "asked to stop by signal 15" in log(studied)
     studied.snakemake(TARGET, *OPTIONS)
     check_outputs(studied, undisturbed)
 

@@ -38,7 +38,7 @@ def make_user(make_clone, endpoint, tiny):
     def make(name):
         clone = make_clone(name)
         clone.configure("facts.yaml", facts)
-        return replace(clone, environment={f"SNAKEMAKE_STORAGE_S3_{name}": value for name, value in settings.items()})
+        return replace(clone, variables={f"SNAKEMAKE_STORAGE_S3_{name}": value for name, value in settings.items()})
 
     return make
 

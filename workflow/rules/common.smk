@@ -26,7 +26,10 @@ from capacity import cells, configuration, errors, files, jobs, needs  # noqa: E
 # asking for it again, which costs up to a tenth of the time of a small network. What torch compiles is kept in the
 # working folder, and not, as it would be, in one that all work of a user shares; for headers there is no other than that.
 # In a job, `python` is the Python that runs Snakemake, unless an environment is made for each rule (--sdm).
-PREFIX = f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(ROOT / 'src'))}; "
+#
+# At a time limit a batch system sends SIGTERM to everything that a job runs. The shell waits for Python to save, and
+# then leaves with its exit code; if it died first, the job would be over, and Python killed while it saves.
+PREFIX = f"set -euo pipefail; trap : TERM; export PYTHONPATH={shlex.quote(str(ROOT / 'src'))}; "
 PREFIX += "export MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=4294967296; "
 PREFIX += f"export TORCHINDUCTOR_CACHE_DIR={shlex.quote(str(Path.cwd() / '.snakemake/torchinductor'))} "
 PREFIX += "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS=0; "

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[1]
 TRACKED = (
     ".snakemake-workflow-catalog.yml",
     "Makefile",
@@ -47,15 +47,20 @@ class Clone:
 
     folder: Path
     home: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """No virtual environment is active, and a ``python`` on the path does nothing but fail; and what was set."""
+        path = f"{self.home / 'bin'}:/usr/bin:/bin"
+        return {"PATH": path, "HOME": str(self.home), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", **self.variables}
 
     def snakemake(self, *arguments: str, succeeds: bool = True) -> str:
-        """What Snakemake says. No virtual environment is active, and a ``python`` on the path does nothing but fail."""
-        path = f"{self.home / 'bin'}:/usr/bin:/bin"
+        """What Snakemake says."""
         done = subprocess.run(
             [sys.executable, "-m", "snakemake", *arguments],
             cwd=self.folder,
-            env={"PATH": path, "HOME": str(self.home), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", **self.environment},
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
