@@ -66,6 +66,11 @@ class Plan:
         """The title of a study; empty if the configuration has none of that name."""
         return self.studies[study].title if study in self.studies else ""
 
+    @functools.cached_property
+    def cells(self) -> dict[str, Cell]:
+        """Every cell of any study by its name: all of them have been checked."""
+        return {name: cell for study in self.studies.values() for name, cell in study.cells.items()}
+
     def departures(self, study: str) -> list[str]:
         """For each cell of a study that departs from the paper's protocol, ``task, size: how``."""
         cells = self.studies[study].cells.values() if study in self.studies else ()

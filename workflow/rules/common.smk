@@ -67,7 +67,9 @@ def digest(stage):
 
 @functools.cache
 def cell_of(name):
-    """The cell of that name, which may come from a path on the command line, with the configuration's bounds."""
+    """The cell of that name. One of no study comes from a path on the command line: the same bounds hold for it."""
+    if name in PLAN.cells:
+        return PLAN.cells[name]
     cell = jobs.cell_of(name)
     configuration.check_named(cell, SCHEMA)
     return cell
