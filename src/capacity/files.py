@@ -137,9 +137,15 @@ def _read_json(path: str | Path) -> tuple[str, Any]:
 
 def write_sealed_json(path: str | Path, value: Mapping[str, Any]) -> None:
     """A mapping as JSON, with a checksum of the text before it as the last key. NaN and infinities are refused."""
-    text = json.dumps(value, indent=1, allow_nan=False).removesuffix("\n}")
+    text = sealed(json.dumps(value, indent=1, allow_nan=False))
     with atomic(path) as temporary:
-        temporary.write_text(text + _seal(_checksum_of_text(text)), encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
+
+
+def sealed(text: str) -> str:
+    """The text of a JSON object with its checksum as the last key."""
+    text = text.removesuffix("}").rstrip()
+    return text + _seal(_checksum_of_text(text))
 
 
 def read_sealed_json(path: str | Path) -> dict[str, Any]:
@@ -164,13 +170,13 @@ def write_parquet_pieces(
     path: str | Path, schema: pa.Schema, pieces: Iterable[pa.Table], provenance: Provenance
 ) -> None:
     """:func:`write_parquet` for a table that is made piece by piece and never held as a whole: each piece, of that
-    schema, becomes a row group."""
+    schema, becomes a row group. The provenance is taken when all are made, so it may grow with them."""
     checksum = _TableChecksum(schema)
-    origin = {b"provenance": json.dumps(provenance, sort_keys=True).encode()}
     with atomic(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         for piece in pieces:
             checksum.update(piece)
             writer.write_table(piece)
+        origin = {b"provenance": json.dumps(provenance, sort_keys=True).encode()}
         about = {**(schema.metadata or {}), **origin}
         writer.add_key_value_metadata({**origin, CHECKSUM.encode(): checksum.hexdigest(about).encode()})
 
@@ -202,6 +208,18 @@ def read_parquet_pieces(path: str | Path) -> Iterator[pa.Table]:
             checksum.update(piece)
             yield piece
     _compare(path, stored, checksum.hexdigest(about))
+
+
+def parquet_columns(path: str | Path) -> list[str]:
+    """The columns of a Parquet file, without its rows. Raises InputError naming the file if it is not one."""
+    with _opened(path) as (file, _, _):
+        return list(file.schema_arrow.names)
+
+
+def parquet_provenance(path: str | Path) -> Provenance:
+    """Where a Parquet file comes from, without its rows; whoever reads these finds out if it has changed since."""
+    with _opened(path) as (_, about, _):
+        return dict(json.loads(about[b"provenance"]))
 
 
 @contextmanager

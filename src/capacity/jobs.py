@@ -14,6 +14,7 @@ from capacity.configuration import Study
 
 MAIN_STUDY = "base"
 EXPRESSION_TASKS = ("arithmetic", "joint")  # those with arithmetic, and so with held-out expressions
+FILES = {"evaluation": "evaluation.json", "items": "items.parquet", "history": "history.parquet"}  # of a job
 RECORD = "run.json"  # written last, so a folder that has one is whole
 
 
@@ -25,7 +26,7 @@ class Plan:
     jobs: dict[str, list[tuple[int, ...]]]
 
     def jobs_of(self, table: str) -> list[dict[str, str]]:
-        """The files that hold the runs of a table: for each job its evaluation, its history and the wanted seeds.
+        """The files that hold the runs of a table: for each job its :data:`FILES`, its cell and the wanted seeds.
 
         ``table`` is a study, or a study and one of its tasks, such as ``base/arithmetic``. Raises ValueError if the
         configuration has no such study, or the study no such task.
@@ -34,23 +35,23 @@ class Plan:
         if study not in self.studies:
             raise ValueError(f"study {study!r} is not one of {', '.join(self.studies)}")
         found = []
-        for name, wanted in self.studies[study].seeds.items():
-            cell = self.studies[study].cells[name]
+        for cell_name, wanted in self.studies[study].seeds.items():
+            cell = self.studies[study].cells[cell_name]
             if task not in ("", cell.task):
                 continue
             left = set(wanted)
-            for seeds in self.jobs[name]:
+            for seeds in self.jobs[cell_name]:
                 if both := left.intersection(seeds):
                     left -= both
                     folder = f"results/cells/{runs_name(cell, seeds)}"
-                    paths = {"evaluation": f"{folder}/evaluation.json", "history": f"{folder}/history.parquet"}
-                    found.append(paths | {"seeds": format_seeds(both)})
+                    paths = {kind: f"{folder}/{name}" for kind, name in FILES.items()}
+                    found.append(paths | {"cell": cell.name, "seeds": format_seeds(both)})
         if not found:
             raise ValueError(f"study {study!r} has no {task} cells")
         return found
 
     def files_of(self, table: str, kind: str) -> list[str]:
-        """The ``evaluation`` or ``history`` files of a table."""
+        """The files of one kind of a table."""
         return [job[kind] for job in self.jobs_of(table)]
 
     def expression_tasks(self, study: str) -> list[str]:

@@ -66,7 +66,9 @@ def test_a_study_names_the_files_of_its_jobs_and_the_seeds_it_wants_of_each(conf
     folder = f"results/cells/{ARITHMETIC}"
     assert found == [
         {
+            "cell": ARITHMETIC,
             "evaluation": f"{folder}/seeds={seeds}/evaluation.json",
+            "items": f"{folder}/seeds={seeds}/items.parquet",
             "history": f"{folder}/seeds={seeds}/history.parquet",
             "seeds": seeds,
         }

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from handmade import bits, endpoint, evaluation, frames, history_rows, run, score
 
-from capacity import corpus, files, operands, tables
+from capacity import corpus, evaluate, files, operands, tables
 from capacity.cells import format_seeds, make_cell
 from capacity.protocol import MLT, SIZES, Size
 from capacity.statistics import wilson
@@ -313,7 +313,7 @@ def written(tmp_path, monkeypatch):
     for cell, seeds in ((PAPER, (0, 2)), (PAPER, (1337,)), (RECALL, (0, 1))):
         folder = tmp_path / f"results/cells/{cell.name}/seeds={format_seeds(seeds)}"
         found = evaluation(cell, [run(cell, seed) for seed in seeds])
-        files.write_sealed_json(folder / "evaluation.json", found)
+        evaluate.write(folder, found)
         history = pa.Table.from_pylist(history_rows(cell, seeds, (0, 15000, 30000)))
         files.write_parquet(folder / "history.parquet", history, found["provenance"]["training"])
         files.write_json(folder / "run.json", found["provenance"]["training"])
