@@ -124,7 +124,9 @@ def measure(folder: Path, cells: int) -> list[Cost]:
     found.append(run("dynamics", cells, folder, stage))
     stage = ["-m", "capacity.items", STUDY, *part, "--output", f"{TABLES}/items.parquet"]
     found.append(run("items", cells, folder, stage))
-    run("touch", cells, folder, [*snakemake, "--touch", "--quiet", "all", "--", *TARGETS])  # Snakemake's own records
+    run(
+        "touch", cells, folder, [*snakemake, "--touch", "--forceall", "--quiet", "all", "--", *TARGETS]
+    )  # Snakemake's own records
     found.append(run("confirm", cells, folder, [*snakemake, "-n", "--", *TARGETS], says="Nothing to be done"))
     return found
 

@@ -1,4 +1,4 @@
-"""A finished study of as many cells as wanted, with results that nobody trained: for what the stages after training cost.
+"""A finished study of as many cells as wanted, with results that nobody trained: to see what later stages cost.
 
 Each file that a stage reads is whole, sealed and as large as a real one. Evaluations are those of untrained networks,
 with scores and losses drawn anew for every run; histories have the paper's 121 evaluations. Weights and the answers to

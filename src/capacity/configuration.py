@@ -103,8 +103,9 @@ def read_yaml(path: Path) -> Any:
         raise ConfigurationError(f"{path} is not YAML: {error}") from error
 
 
-def validate(config: Config, schema: Mapping[str, Any]) -> None:
-    """Check a configuration against the schema, then across its fields. Raises ConfigurationError."""
+def validate(config: Config, schema: Mapping[str, Any]) -> dict[str, Study]:
+    """The studies of a configuration, once it is checked against the schema and then across its fields. Raises
+    ConfigurationError."""
     errors = sorted(_Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
     if errors:
         raise ConfigurationError(_explain(errors[0]))
@@ -124,7 +125,7 @@ def validate(config: Config, schema: Mapping[str, Any]) -> None:
                 expand_seeds(entry["seeds"], f"{key}.seeds")
             elif "set" not in entry:
                 raise ConfigurationError(f"{key}: {entry!r} decides nothing; give it set, seeds or both")
-    studies(config)
+    return studies(config)
 
 
 def studies(config: Config) -> dict[str, Study]:

@@ -43,8 +43,8 @@ ITEM_COLUMNS = {
 OPERAND_COLUMNS = {"seed": "an integer", "prompt": "text", "answer": "text"}
 _TYPES = {"an integer": pa.int64(), "text": pa.string(), "true or false": pa.bool_(), "a number": pa.float64()}
 ITEMS = pa.schema([pa.field(name, _TYPES[kind], kind == "a number") for name, kind in ITEM_COLUMNS.items()])
-"""One row per run and question of the corpus: what was asked, answered and right, how likely the true answer is, and how
-far above the best wrong one; the last two are missing where they are not finite."""
+"""One row per run and question of the corpus: what was asked, answered and right, how likely the true answer is, and
+how far above the best wrong one; the last two are missing where they are not finite."""
 
 OPERANDS = pa.schema([pa.field(name, _TYPES[kind], False) for name, kind in OPERAND_COLUMNS.items()])
 """One row per run and prompt of :mod:`capacity.operands`."""

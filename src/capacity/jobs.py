@@ -91,9 +91,10 @@ def work(cell: Cell, seeds: tuple[int, ...]) -> int:
     return 6 * weights * cell.batch * cell.block * cell.iterations * len(seeds) // 10**9
 
 
-def plan(config: Mapping[str, Any], folder: Path) -> Plan:
-    """The plan of a configuration, given what is trained already in ``folder``."""
-    studies = configuration.studies(config)
+def plan(config: Mapping[str, Any], folder: Path, studies: dict[str, Study] | None = None) -> Plan:
+    """The plan of a configuration, given what is trained already in ``folder``, and its studies where they are known:
+    to make and check thousands of cells takes seconds."""
+    studies = configuration.studies(config) if studies is None else studies
     seeds_per_job = config["budgets"][config["budget"]]["seeds_per_job"]
     wanted: dict[str, list[tuple[int, ...]]] = {}
     for study in studies.values():

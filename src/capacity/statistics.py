@@ -108,7 +108,8 @@ def _quantiles(values: Floats, probability: float) -> Floats:
     place = probability * values.shape[1] + (1 - probability)
     below = int(place // 1) - 1
     parted = numpy.partition(values, below + 1, axis=1)
-    return (1 - place % 1) * parted[:, : below + 1].max(axis=1) + place % 1 * parted[:, below + 1]
+    found: Floats = (1 - place % 1) * parted[:, : below + 1].max(axis=1) + place % 1 * parted[:, below + 1]
+    return found
 
 
 def stratified_bootstrap_mean(strata: Sequence[Sequence[float]], rng: numpy.random.Generator) -> Interval | None:

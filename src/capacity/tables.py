@@ -198,7 +198,7 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     identity = [name for name in identity if not name.endswith("_iteration")]
     rows = []
     for _, group in runs.groupby("cell", sort=False):
-        row = group[identity].iloc[0].to_dict()
+        row: dict[Any, Any] = group[identity].iloc[0].to_dict()
         row |= {"n": len(group), "diverged": int(group["diverged"].sum()), "seeds": _list(group["seed"])}
         row |= _averages(group)
         for outcome in OUTCOMES:
@@ -331,7 +331,7 @@ def history_pieces(histories: Iterable[pa.Table], columns: Sequence[str]) -> Ite
     is missing."""
     for some in in_pieces(histories, JOBS_AT_ONCE):
         frame: pd.DataFrame = pa.concat_tables(some, promote_options="default").to_pandas()
-        yield pa.Table.from_pandas(frame.reindex(columns=columns), preserve_index=False)
+        yield pa.Table.from_pandas(frame.reindex(columns=list(columns)), preserve_index=False)
 
 
 def in_pieces(values: Iterable[T], most: int) -> Iterator[list[T]]:

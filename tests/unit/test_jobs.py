@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import copy
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from capacity import configuration, jobs
-from capacity.cells import corpus_cell, format_seeds, make_cell, parse_seeds
+from capacity import configuration, jobs, tasks
+from capacity.cells import Cell, corpus_cell, format_seeds, make_cell, parse_seeds
 from capacity.protocol import MLT, SIZES
 
 CONFIG = {
@@ -247,3 +248,39 @@ def test_tasks_with_arithmetic_are_named_and_a_study_without_is_refused():
 def test_cells_are_parsed_once():
     assert jobs.cell_of(FACTS) == make_cell("facts", SIZES["n14"])
     assert jobs.cell_of(FACTS) is jobs.cell_of(FACTS)
+
+
+def test_planning_makes_and_checks_each_cell_once_and_writes_a_text_once_for_all_that_read_it(tmp_path, monkeypatch):
+    root = Path(__file__).parents[2]
+    schema = configuration.read_yaml(root / "workflow/schemas/config.schema.yaml")
+    rates = [0.001 + 0.00001 * number for number in range(100)]
+    grid = {"task": ["arithmetic"], "size": ["n14", "n28", "n56"], "learning_rate": rates, "seeds": ["0-19"]}
+    config = configuration.main_configuration(root) | {
+        "budget": "hand",
+        "studies": {"base": {"title": "Many", "grids": [grid]}},
+        "budgets": {"hand": {"run": ["base"], "seeds_per_job": 20, "cells": [{"set": {"iterations": 4000}}]}},
+    }
+    counted = Counter()
+
+    def count(module, name):
+        counted_one = getattr(module, name)
+
+        def call(*arguments, **named):
+            counted[name] += 1
+            return counted_one(*arguments, **named)
+
+        monkeypatch.setattr(module, name, call)
+
+    count(configuration, "check_cell")
+    count(tasks, "lines")
+    plan = jobs.plan(config, tmp_path, configuration.validate(config, schema))
+    assert len(plan.jobs_of("base")) == len(plan.cells) == 300
+    assert counted["check_cell"] == 300
+    assert counted["lines"] <= 1
+
+
+def test_the_names_of_a_cell_are_made_once(monkeypatch):
+    cell = make_cell("arithmetic", SIZES["n14"], learning_rate=0.5)
+    first = cell.name, cell.corpus_name
+    monkeypatch.setattr(Cell, "departures", None)
+    assert (cell.name, cell.corpus_name) == first

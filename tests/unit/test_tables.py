@@ -375,3 +375,17 @@ def test_an_evaluation_that_does_not_fit_is_refused_by_name(written, tmp_path):
     files.write_sealed_json(path, broken)
     with pytest.raises(ValueError, match=r"seeds=0-1/evaluation\.json.*fraction"):
         tables.main()
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_tables_made_a_few_jobs_at_a_time_are_those_made_of_all(written, monkeypatch, at_once):
+    """Histories of tasks with other columns meet in one table, and the first piece has not all of them."""
+    names = ("runs", "history", "summary")
+    whole = [tables.read_frame(written / f"{name}.parquet") for name in names]
+    page = (written / "summary.md").read_bytes()
+    monkeypatch.setattr(tables, "JOBS_AT_ONCE", at_once)
+    tables.main()
+    for before, name in zip(whole, names, strict=True):
+        pd.testing.assert_frame_equal(tables.read_frame(written / f"{name}.parquet"), before)
+    assert (written / "summary.md").read_bytes() == page
+    assert len(list(files.read_parquet_pieces(written / "history.parquet"))) == -(-3 // at_once)

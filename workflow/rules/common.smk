@@ -27,7 +27,7 @@ try:
     for path in map(Path, workflow.configfiles):
         if path.suffix != ".json":
             configuration.read_yaml(path)  # Snakemake lets a key that stands there twice pass
-    configuration.validate(config, SCHEMA)
+    STUDIES = configuration.validate(config, SCHEMA)
 except errors.InputError as error:
     raise WorkflowError(f"The configuration (config.yaml, --config and --configfile) cannot be run.\n{error}")
 try:
@@ -46,7 +46,7 @@ onerror:
         print("The disk of results is full: make room and run the same command again.", file=sys.stderr)
 
 
-PLAN = jobs.plan(config, Path("results/cells"))
+PLAN = jobs.plan(config, Path("results/cells"), STUDIES)
 BUDGET = config["budgets"][config["budget"]]
 
 
