@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 SNAKEMAKE := $(VENV)/bin/snakemake
 
-.PHONY: all run report test faults lint status benchmark clean
+.PHONY: all run report test faults lint status benchmark benchmark-scale clean
 .DEFAULT_GOAL := all
 
 all: run report
@@ -38,6 +38,9 @@ status: $(VENV)/installed
 
 benchmark: $(VENV)/installed-benchmark
 	$(VENV)/bin/python -m benchmarks
+
+benchmark-scale: $(VENV)/installed
+	$(VENV)/bin/python -m benchmarks.scale
 
 $(VENV)/installed: envs/requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}; try make PYTHON=python3.12")'

@@ -35,12 +35,12 @@ def cells_table(results: Sequence[CellResult]) -> str:
         choices = ", ".join(f"{name} {value}" for name, value in result.execution.items())
         remarks.append(f"{result.setting.name}, ours: {choices}")
         remarks.extend(line for timing in result.timings for line in _remarks(result, timing))
-    return "\n".join([_aligned([HEADER, *rows], words=2), *remarks])
+    return "\n".join([aligned([HEADER, *rows], words=2), *remarks])
 
 
 def goals_table(goals: Sequence[Goal]) -> str:
     rows = [(goal.text, goal.wanted, goal.measured, goal.verdict) for goal in goals]
-    return _aligned([("goal", "wanted", "measured", "verdict"), *rows], words=4)
+    return aligned([("goal", "wanted", "measured", "verdict"), *rows], words=4)
 
 
 def cell_record(result: CellResult) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}"
 
 
-def _aligned(rows: Sequence[Sequence[str]], words: int) -> str:
+def aligned(rows: Sequence[Sequence[str]], words: int) -> str:
     """Columns of equal width: the first ``words`` of them to the left, numbers to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []

@@ -6,6 +6,7 @@ task, size, and then only what departs from the paper's protocol, keys sorted; `
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -45,7 +46,7 @@ class Cell:
     decay_iterations: int
     evaluation_interval: int
 
-    @property
+    @functools.cached_property
     def name(self) -> str:
         """The canonical name: a relative path, and the inverse of :func:`parse_cell`."""
         parts = [f"{key}-{_format(value)}" for key, value in sorted(self.departures().items())]
@@ -56,7 +57,7 @@ class Cell:
         """The last part of the name: what departs from the paper's base protocol, or ``paper``."""
         return self.name.rsplit("variant=", 1)[1]
 
-    @property
+    @functools.cached_property
     def corpus_name(self) -> str:
         """Name of the corpus this cell reads: the task, then the corpus settings that depart from the paper."""
         parts = [f"{key}-{_format(value)}" for key, value in self.departures().items() if key in CORPUS_AXES]
@@ -64,12 +65,10 @@ class Cell:
 
     def departures(self) -> dict[str, Any]:
         """The axes that differ from the paper's base cell, those that follow from another axis left out."""
-        settings = asdict(self)
-        chosen = {key: value for key, value in settings.items() if key in _INDEPENDENT_AXES}
-        default = asdict(make_cell(self.task, self.size, **chosen))
-        base = asdict(make_cell(self.task, self.size))
-        reference = {key: base[key] if key in _INDEPENDENT_AXES else default[key] for key in PARSERS}
-        return {key: settings[key] for key in PARSERS if settings[key] != reference[key]}
+        default = make_cell(self.task, self.size, **{key: getattr(self, key) for key in _INDEPENDENT_AXES})
+        base = make_cell(self.task, self.size)
+        pairs = {key: (getattr(self, key), getattr(default if key in _DERIVED_AXES else base, key)) for key in PARSERS}
+        return {key: value for key, (value, reference) in pairs.items() if value != reference}
 
     def departures_from_published(self) -> dict[str, Any]:
         """The departures left when the paper's own "wd" variant counts as published; a size of one's own is one."""
@@ -160,6 +159,7 @@ def parse_cell(name: str) -> Cell:
     return cell
 
 
+@functools.cache
 def describe_departures(cell: Cell) -> str:
     """``iterations 4000 (paper: 30000)``, each departure in that form; empty for a cell that the paper published."""
     departures = cell.departures_from_published()
@@ -235,6 +235,7 @@ def _rounded(value: float) -> float:
     return float(f"{value:.12g}")
 
 
+@functools.cache
 def _longest_line(task: str, facts: int) -> int:
     return max(len(line.text) for line in tasks.lines(task, held_out=(), facts=facts))
 

@@ -6,6 +6,7 @@ Pure functions on the parsed configuration; only :func:`main_configuration` open
 from __future__ import annotations
 
 import difflib
+import functools
 import itertools
 import math
 import re
@@ -18,8 +19,8 @@ from typing import Any
 import jsonschema
 import yaml
 
-from capacity import corpus, protocol
-from capacity.cells import MOST_SEEDS, Cell, make_cell, normalise_pairs
+from capacity import protocol, tasks
+from capacity.cells import MOST_SEEDS, Cell, Pairs, make_cell, normalise_pairs
 from capacity.errors import InputError
 from capacity.protocol import Size
 
@@ -102,8 +103,9 @@ def read_yaml(path: Path) -> Any:
         raise ConfigurationError(f"{path} is not YAML: {error}") from error
 
 
-def validate(config: Config, schema: Mapping[str, Any]) -> None:
-    """Check a configuration against the schema, then across its fields. Raises ConfigurationError."""
+def validate(config: Config, schema: Mapping[str, Any]) -> dict[str, Study]:
+    """The studies of a configuration, once it is checked against the schema and then across its fields. Raises
+    ConfigurationError."""
     errors = sorted(_Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
     if errors:
         raise ConfigurationError(_explain(errors[0]))
@@ -123,7 +125,7 @@ def validate(config: Config, schema: Mapping[str, Any]) -> None:
                 expand_seeds(entry["seeds"], f"{key}.seeds")
             elif "set" not in entry:
                 raise ConfigurationError(f"{key}: {entry!r} decides nothing; give it set, seeds or both")
-    studies(config)
+    return studies(config)
 
 
 def studies(config: Config) -> dict[str, Study]:
@@ -267,14 +269,12 @@ def check_cell(cell: Cell, key: str) -> None:
     """Raises ConfigurationError if settings of a cell contradict each other or are too much together."""
     if cell.task != "facts" and len(cell.held_out) >= 55:
         raise ConfigurationError(f"{key}.held_out: all 55 pairs of digits are held out; leave at least one to train on")
-    lines = corpus.stream_lines(corpus.build(cell))
-    characters = sum(len(line.text) for line in lines)
+    characters, longest = _text_lengths(cell.task, cell.held_out, cell.facts)
     if cell.stream in ("fixed", "reshuffled") and cell.block >= characters:
         raise ConfigurationError(f"{key}.block: {cell.block} is not less than the text's {characters} characters")
-    longest = max(len(line.text) for line in lines) - 1
-    if cell.stream in ("aligned", "answer-only") and cell.block < longest:
+    if cell.stream in ("aligned", "answer-only") and cell.block < longest - 1:
         raise ConfigurationError(
-            f"{key}.block: {cell.block} is too short for stream {cell.stream!r}; {longest} or more"
+            f"{key}.block: {cell.block} is too short for stream {cell.stream!r}; {longest - 1} or more"
         )
     if cell.warmup_iterations >= cell.decay_iterations:
         raise ConfigurationError(
@@ -305,6 +305,13 @@ def check_cell(cell: Cell, key: str) -> None:
         )
     if len(cell.variant) > LONGEST_NAME:
         raise ConfigurationError(f"{key}: the name of the cell {cell.name} is longer than {LONGEST_NAME} characters")
+
+
+@functools.lru_cache(maxsize=1024)
+def _text_lengths(task: str, held_out: Pairs, facts: int) -> tuple[int, int]:
+    """The characters of the seen lines of a corpus, and those of the longest; their order has no say."""
+    seen = [len(line.text) for line in tasks.lines(task, held_out, facts) if line.split == "seen"]
+    return sum(seen), max(seen)
 
 
 def _check_shape(key: str, size: Size) -> None:

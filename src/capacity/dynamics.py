@@ -15,7 +15,7 @@ counts and is counted: it was watched to the end and did nothing. ``t_lose`` is 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,10 @@ import numpy.typing
 import pandas as pd
 
 from capacity import errors, files, pages, statistics, tables
+from capacity.errors import InputError
 
 Flags = numpy.typing.NDArray[numpy.bool_]
+Integers = numpy.typing.NDArray[numpy.int64]
 
 EVENTS = {"t_fit": "fits_arithmetic", "t_fit_facts": "fits_facts", "t_gen": "generalizes"}
 """Times of a run, and the outcome of :data:`capacity.tables.OUTCOMES` whose first evaluation they are."""
@@ -36,11 +38,36 @@ _TYPES = {
     "kept_share": "float64",
 }
 IDENTITY = ("cell", "task", "size", "variant", "seed")
+COLUMNS = {*IDENTITY, "iteration", "stream_loss", *(score for score, _ in tables.OUTCOMES.values())}
 DYNAMICS = {
     **tables.NAMES,
     **dict.fromkeys(("seed", "evaluations", "last_iteration", *EVENTS, "t_lose"), "an integer"),
     **dict.fromkeys(("diverged", "generalizes_ever", "generalizes_final"), "true or false"),
 }
+
+
+def whole_cells(path: str | Path) -> Iterator[pd.DataFrame]:
+    """What :func:`by_run` reads of a table of histories, in pieces that hold every row of their cells.
+
+    Raises InputError naming the file if it is damaged, lacks a column, or has the rows of a cell in several places.
+    """
+    done: set[str] = set()
+    held: list[pd.DataFrame] = []
+    for piece in files.read_parquet_pieces(path):
+        files.check_columns(path, piece, tables.HISTORY)
+        frame: pd.DataFrame = piece.select([name for name in piece.column_names if name in COLUMNS]).to_pandas()
+        if frame.empty:
+            continue
+        last = frame["cell"] == frame["cell"].iloc[-1]
+        if not last.all():
+            yield (whole := pd.concat([*held, frame[~last]], ignore_index=True))
+            cells = set(whole["cell"].unique())
+            if again := done.intersection(cells):
+                raise InputError(f"{path} has the rows of {min(again)} in several places; {files.REMEDY}")
+            done |= cells
+            held = []
+        held.append(frame[last])
+    yield pd.concat(held, ignore_index=True)
 
 
 def by_run(history: pd.DataFrame) -> pd.DataFrame:
@@ -51,11 +78,40 @@ def by_run(history: pd.DataFrame) -> pd.DataFrame:
     are right at the last evaluation of a run that did not diverge; and ``kept_share``, the share of the evaluations
     after ``t_gen`` at which all are right, None where there are none. What a task does not ask for is None.
     """
-    rows = [
-        {name: run[name].iloc[0] for name in IDENTITY} | _times(run)
-        for _, run in history.groupby(["cell", "seed"], sort=False)
-    ]
-    return pd.DataFrame(rows, columns=[*IDENTITY, *_TYPES]).astype(_TYPES)
+    runs = history.groupby(["cell", "seed"], sort=False).ngroup().to_numpy()
+    order = numpy.lexsort((history["iteration"], runs))
+    history, runs = history.iloc[order], runs[order]
+    starts = numpy.flatnonzero(numpy.diff(runs, prepend=-1))
+    ends = numpy.append(starts[1:], len(runs))
+    iterations = history["iteration"].to_numpy()
+
+    def first(flags: Flags, since: Integers = starts) -> Integers:
+        """The first row of each run, from ``since`` on, at which a flag is set; the end of the run if there is none."""
+        rows = numpy.where(flags, numpy.arange(len(runs)), len(runs))
+        rows[numpy.arange(len(runs)) < since[runs]] = len(runs)
+        return numpy.minimum(numpy.minimum.reduceat(rows, starts), ends) if len(starts) else starts
+
+    def time(rows: Integers) -> pd.Series:
+        found = pd.Series(numpy.append(iterations, 0)[rows], dtype="Int64")
+        return found.mask(rows == ends)
+
+    found = history.iloc[starts][list(IDENTITY)].reset_index(drop=True)
+    found["evaluations"] = ends - starts
+    found["last_iteration"] = iterations[ends - 1]
+    diverged = ~numpy.isfinite(history["stream_loss"].to_numpy(dtype=float))[ends - 1]
+    for event, outcome in EVENTS.items():
+        found[event] = time(first(_reached(history, outcome)[0]))
+    right, asked = _reached(history, "generalizes")
+    generalized = first(right)
+    after = numpy.minimum(generalized + 1, ends)
+    found["t_lose"] = time(first(~right, after)).mask(generalized == ends)
+    found["diverged"] = diverged
+    is_asked = numpy.logical_or.reduceat(asked, starts) if len(starts) else asked
+    found["generalizes_ever"] = pd.Series(generalized < ends, dtype="boolean").mask(~is_asked)
+    found["generalizes_final"] = pd.Series(right[ends - 1] & ~diverged, dtype="boolean").mask(~is_asked)
+    counts = numpy.append(0, numpy.cumsum(right))
+    found["kept_share"] = (counts[ends] - counts[after]) / numpy.where(after < ends, ends - after, numpy.nan)
+    return found[[*IDENTITY, *_TYPES]].astype(_TYPES)
 
 
 def by_cell(runs: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
@@ -67,8 +123,9 @@ def by_cell(runs: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
     ``generalizes_final`` have their ``_count``, and ``kept_share_mean`` is the mean over the runs that have one.
     """
     rows = []
+    groups = dict(list(runs.groupby("cell", sort=False)))
     for cell in summary.to_dict("records"):
-        group = runs[runs["cell"] == cell["cell"]]
+        group = groups.get(cell["cell"], runs[:0])
         row = {name: cell[name] for name in ("cell", "task", "size", "variant", "parameters", "published", "departs")}
         row |= {"n": len(group), "diverged": int(group["diverged"].sum())}
         for event, outcome in EVENTS.items():
@@ -158,38 +215,11 @@ def to_markdown(title: str, cells: pd.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _times(run: pd.DataFrame) -> dict[str, Any]:
-    """The measures of one run from its history."""
-    run = run.sort_values("iteration")
-    iterations = run["iteration"].to_numpy()
-    row: dict[str, Any] = dict.fromkeys(_TYPES)
-    row |= {"evaluations": len(run), "last_iteration": iterations[-1]}
-    row["diverged"] = not numpy.isfinite(run["stream_loss"].iloc[-1])
-    for event, outcome in EVENTS.items():
-        reached = _reached(run, outcome)
-        row[event] = None if reached is None else _first(iterations, reached)
-    right = _reached(run, "generalizes")
-    if right is not None:
-        row["generalizes_ever"] = bool(right.any())
-        row["generalizes_final"] = bool(right[-1]) and not row["diverged"]
-    if right is not None and right.any():
-        after = int(right.argmax()) + 1
-        row["t_lose"] = _first(iterations[after:], ~right[after:])
-        row["kept_share"] = float(right[after:].mean()) if len(right) > after else None
-    return row
-
-
-def _reached(run: pd.DataFrame, outcome: str) -> Flags | None:
-    """At which evaluations of a run an outcome holds; None if its task does not ask for it."""
+def _reached(history: pd.DataFrame, outcome: str) -> tuple[Flags, Flags]:
+    """At which evaluations an outcome holds, and at which its score is known; none where the task does not ask."""
     score, bound = tables.OUTCOMES[outcome]
-    if score not in run or run[score].isna().all():
-        return None
-    flags: Flags = (run[score] >= bound).to_numpy(dtype=bool)
-    return flags
-
-
-def _first(iterations: numpy.typing.NDArray[Any], flags: Flags) -> int | None:
-    return int(iterations[flags.argmax()]) if flags.any() else None
+    values = history[score].to_numpy(dtype=float) if score in history else numpy.full(len(history), numpy.nan)
+    return values >= bound, ~numpy.isnan(values)
 
 
 def _waited(event: str, times: pd.Series, last: pd.Series) -> dict[str, Any]:
@@ -224,8 +254,8 @@ def main() -> None:
     parser.add_argument("--title", required=True, help="title of the study")
     parser.add_argument("--output", required=True, type=Path, help="folder of the tables")
     arguments = parser.parse_args()
-    source = files.provenance_of(files.read_parquet(arguments.history))
-    runs = by_run(tables.read_frame(arguments.history, tables.HISTORY))
+    source = files.parquet_provenance(arguments.history)
+    runs = pd.concat(map(by_run, whole_cells(arguments.history)), ignore_index=True)
     cells = by_cell(runs, tables.read_frame(arguments.summary, tables.SUMMARY))
     record = files.provenance("dynamics", source["settings"], runs=source["runs"])
     tables.write_table(arguments.output, "dynamics", runs, record)

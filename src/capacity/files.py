@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import errno
+import functools
 import hashlib
 import json
 import os
@@ -11,14 +12,15 @@ import platform
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pyarrow as pa
-import pyarrow.csv
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import capacity
@@ -128,33 +130,61 @@ def write_json(path: str | Path, value: Any) -> None:
 
 def read_json(path: str | Path) -> Any:
     """The value in a JSON file. Raises InputError naming the file if it is not whole."""
+    return _read_json(path)[1]
+
+
+def _read_json(path: str | Path) -> tuple[str, Any]:
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        return text, json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not a whole JSON file ({error}); {REMEDY}") from error
 
 
 def write_sealed_json(path: str | Path, value: Mapping[str, Any]) -> None:
-    """A mapping as JSON, with a checksum of its values beside them."""
-    write_json(path, {**value, CHECKSUM: _checksum_of_values(value)})
+    """A mapping as JSON, with a checksum of the text before it as the last key. NaN and infinities are refused."""
+    text = sealed(json.dumps(value, indent=1, allow_nan=False))
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def sealed(text: str) -> str:
+    """The text of a JSON object with its checksum as the last key."""
+    text = text.removesuffix("}").rstrip()
+    return text + _seal(_checksum_of_text(text))
 
 
 def read_sealed_json(path: str | Path) -> dict[str, Any]:
     """What :func:`write_sealed_json` was given. Raises InputError naming the file if any of it has changed since."""
-    value = read_json(path)
+    text, value = _read_json(path)
     stored = value.pop(CHECKSUM, None) if isinstance(value, dict) else None
-    _compare(path, stored, _checksum_of_values(value))
+    _compare(path, stored, _checksum_of_text(text.removesuffix(_seal(stored))))
     return dict(value)
 
 
+def _seal(checksum: Any) -> str:
+    return f',\n "{CHECKSUM}": "{checksum}"\n}}\n'
+
+
 def write_parquet(path: str | Path, table: pa.Table, provenance: Provenance) -> None:
-    """A Parquet file with its provenance as JSON under the key ``provenance`` of the schema metadata, and a checksum of
+    """A Parquet file with its provenance as JSON under the key ``provenance`` of the file's metadata, and a checksum of
     everything that a reader gets to see."""
-    about = {**(table.schema.metadata or {}), b"provenance": json.dumps(provenance, sort_keys=True).encode()}
-    stamped = table.replace_schema_metadata(about)
-    about[CHECKSUM.encode()] = _checksum_of_table(stamped).encode()
-    with atomic(path) as temporary:
-        pq.write_table(stamped.replace_schema_metadata(about), temporary, compression="zstd")
+    write_parquet_pieces(path, table.schema, [table], provenance)
+
+
+def write_parquet_pieces(
+    path: str | Path, schema: pa.Schema, pieces: Iterable[pa.Table], provenance: Provenance
+) -> None:
+    """:func:`write_parquet` for a table that is made piece by piece and never held as a whole: each piece, of that
+    schema, becomes a row group. The provenance is taken when all are made, so it may grow with them."""
+    checksum = _TableChecksum(schema)
+    with atomic(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        for piece in pieces:
+            checksum.update(piece)
+            writer.write_table(piece)
+        origin = {b"provenance": json.dumps(provenance, sort_keys=True).encode()}
+        about = {**(schema.metadata or {}), **origin}
+        writer.add_key_value_metadata({**origin, CHECKSUM.encode(): checksum.hexdigest(about).encode()})
 
 
 def read_parquet(path: str | Path) -> pa.Table:
@@ -162,20 +192,56 @@ def read_parquet(path: str | Path) -> pa.Table:
 
     Raises InputError naming the file if it is not one, or if anything that is read from it has changed since.
     """
-    try:
-        with Path(path).open("rb") as file:
-            table = pq.ParquetFile(file).read()
+    with _opened(path) as (file, about, stored):
+        table = file.read().replace_schema_metadata(about)
         table.validate(full=True)
-        about = dict(table.schema.metadata or {})
-        stored = about.pop(CHECKSUM.encode(), b"").decode()
-        table = table.replace_schema_metadata(about)
         found = _checksum_of_table(table)
-    except (FileNotFoundError, IsADirectoryError, PermissionError):
+    _compare(path, stored, found)
+    return table
+
+
+def read_parquet_pieces(path: str | Path) -> Iterator[pa.Table]:
+    """The row groups of a Parquet file, one after the other, so that the whole need not fit in memory.
+
+    Raises InputError as :func:`read_parquet` does, but whether anything has changed is known only after the last piece:
+    nothing may be written of them before.
+    """
+    with _opened(path) as (file, about, stored):
+        checksum = _TableChecksum(file.schema_arrow)
+        for number in range(file.num_row_groups):
+            piece = file.read_row_group(number).replace_schema_metadata(about)
+            piece.validate(full=True)
+            checksum.update(piece)
+            yield piece
+    _compare(path, stored, checksum.hexdigest(about))
+
+
+def parquet_columns(path: str | Path) -> list[str]:
+    """The columns of a Parquet file, without its rows. Raises InputError naming the file if it is not one."""
+    with _opened(path) as (file, _, _):
+        return list(file.schema_arrow.names)
+
+
+def parquet_provenance(path: str | Path) -> Provenance:
+    """Where a Parquet file comes from, without its rows; whoever reads these finds out if it has changed since."""
+    with _opened(path) as (_, about, _):
+        return dict(json.loads(about[b"provenance"]))
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[tuple[pq.ParquetFile, dict[bytes, bytes], str]]:
+    """A Parquet file, its metadata and its checksum. What goes wrong while it is read is an InputError."""
+    try:
+        with Path(path).open("rb") as source:
+            file = pq.ParquetFile(source)
+            about = dict(file.metadata.metadata or {})
+            about.pop(b"ARROW:schema", None)
+            stored = about.pop(CHECKSUM.encode(), b"").decode()
+            yield file, about, stored
+    except (FileNotFoundError, IsADirectoryError, PermissionError, InputError):
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(f"{path} is not a whole Parquet file ({error}); {REMEDY}") from error
-    _compare(path, stored, found)
-    return table
 
 
 def check_columns(path: str | Path, table: pa.Table, columns: Mapping[str, str]) -> None:
@@ -207,19 +273,58 @@ def _compare(path: str | Path, stored: str | None, found: str) -> None:
         raise InputError(f"{path} is damaged: its content does not fit its checksum; {REMEDY}")
 
 
-def _checksum_of_values(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+def _checksum_of_text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class _TableChecksum:
+    """Over names, types, metadata and values of a table, however it is cut into pieces: each column is a stream of
+    lengths (-1 for nothing) and one of values, as little-endian bytes that do not depend on the library's layout."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._fields = [(field.name, str(field.type), field.nullable) for field in schema]
+        self._columns = [(hashlib.sha256(), hashlib.sha256()) for _ in schema]
+
+    def update(self, table: pa.Table) -> None:
+        """Add the rows of a table or a batch of one."""
+        for (lengths, values), column in zip(self._columns, table.columns, strict=True):
+            for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
+                for digest, part in zip((lengths, values), _as_bytes(chunk), strict=True):
+                    digest.update(part)
+
+    def hexdigest(self, metadata: Mapping[bytes, bytes] | None) -> str:
+        """The checksum, with the metadata that are known by the end."""
+        digest = hashlib.sha256(repr((self._fields, sorted((metadata or {}).items()))).encode())
+        for lengths, values in self._columns:
+            digest.update(lengths.digest() + values.digest())
+        return digest.hexdigest()
+
+
+def _as_bytes(array: pa.Array) -> tuple[bytes, memoryview | bytes]:
+    """The lengths of the values of an array and the values themselves, those of nothing left out or zero."""
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        array = array.dictionary_decode()
+        kind = array.type
+    if pa.types.is_null(kind):
+        return numpy.full(len(array), -1, "<i8").tobytes(), b""
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        lengths = pc.fill_null(pc.binary_length(array), -1).cast(pa.int64()).to_numpy()
+        text = pc.fill_null(array, "").cast(pa.large_string())
+        _, offsets, data = text.buffers()
+        first, last = numpy.frombuffer(offsets, "<i8")[[text.offset, text.offset + len(text)]] if len(text) else (0, 0)
+        return lengths.astype("<i8").tobytes(), b"" if data is None else memoryview(data)[first:last]
+    known = pc.if_else(array.is_valid(), pa.scalar(1, pa.int8()), pa.scalar(-1, pa.int8()))
+    if pa.types.is_boolean(kind):
+        array = array.cast(pa.int8())
+    values = pc.fill_null(array, 0).to_numpy(zero_copy_only=False)
+    return known.to_numpy().tobytes(), values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
 def _checksum_of_table(table: pa.Table) -> str:
-    """Over names, types, metadata and values, as text: not over bytes, whose layout is up to the library."""
-    digest = hashlib.sha256()
-    fields = [(field.name, str(field.type), field.nullable) for field in table.schema]
-    digest.update(repr((fields, sorted((table.schema.metadata or {}).items()))).encode())
-    text = pa.BufferOutputStream()
-    pyarrow.csv.write_csv(table, text)
-    digest.update(text.getvalue())
-    return digest.hexdigest()
+    checksum = _TableChecksum(table.schema)
+    checksum.update(table)
+    return checksum.hexdigest(table.schema.metadata)
 
 
 def provenance(stage: str, settings: Mapping[str, Any], **more: Any) -> Provenance:
@@ -267,7 +372,7 @@ def stage_modules(stage: str) -> list[str]:
         module = waiting.pop()
         if module not in found:
             found.add(module)
-            waiting.extend(_imports(module))
+            waiting.extend(name for name in _imports(_source(module).read_text("utf-8")) if _source(name).exists())
     return sorted(found)
 
 
@@ -283,16 +388,18 @@ def _source(module: str) -> Path:
     return Path(__file__).parent / ("__init__.py" if module == "capacity" else f"{module}.py")
 
 
-def _imports(module: str) -> set[str]:
+@functools.cache
+def _imports(text: str) -> frozenset[str]:
+    """What a source text imports by names that may be modules of this package."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(_source(module).read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and node.module == "capacity":
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("capacity."):
             names.add((node.module or "").removeprefix("capacity."))
         elif isinstance(node, ast.Import):
             names.update(alias.name.removeprefix("capacity.") for alias in node.names if _is_ours(alias.name))
-    return {name for name in names if _source(name).exists()}
+    return frozenset(names)
 
 
 def _is_ours(name: str) -> bool:

@@ -6,16 +6,18 @@ One row per cell, operation and pair of operands. Cells without arithmetic have 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from capacity import errors, files, jobs, tables
-from capacity.cells import parse_cell
+from capacity import errors, evaluate, files, jobs, tables
+from capacity.cells import Cell, parse_seeds
 
 EXPRESSION = re.compile(r"<(\d+)[+-](\d+)=")
 ITEMS = {
@@ -24,23 +26,9 @@ ITEMS = {
     **dict.fromkeys(("left", "right", "n", "count", "diverged"), "an integer"),
     "share": "a number",
 }
-IDENTITY = ("cell", "task", "size", "variant", "operation", "left", "right", "split")
-
-
-def item_rows(evaluation: Mapping[str, Any], wanted: Iterable[int]) -> list[dict[str, Any]]:
-    """One row for each expression asked of each wanted run of an evaluation."""
-    cell = parse_cell(evaluation["cell"])
-    named = {"cell": cell.name, "task": cell.task, "size": cell.size.name, "variant": cell.variant}
-    rows = []
-    for run in evaluation["runs"]:
-        if run["seed"] not in wanted:
-            continue
-        for item in run["items"]:
-            if item["task"] == "arithmetic":
-                left, right = operands_of(item["prompt"])
-                place = {"operation": item["operation"], "left": left, "right": right, "split": item["split"]}
-                rows.append(named | place | {"is_right": item["right"], "diverged": run["diverged"]})
-    return rows
+_TYPES = {"text": pa.large_string(), "an integer": pa.int64(), "a number": pa.float64()}
+COLUMNS = (*tables.NAMES, "operation", "left", "right", "split", "n", "count", "diverged", "share")
+SCHEMA = pa.schema([(name, _TYPES[ITEMS[name]]) for name in COLUMNS])
 
 
 def operands_of(prompt: str) -> tuple[int, int]:
@@ -51,14 +39,45 @@ def operands_of(prompt: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def items_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """For each cell and expression: ``n`` runs, of which ``diverged`` are counted in; ``count`` of the ``n`` that are
-    right, and ``share``, their share."""
-    frame = pd.DataFrame(list(rows), columns=[*IDENTITY, "is_right", "diverged"])
-    grouped = frame.groupby(list(IDENTITY), sort=False)
-    counted = grouped.agg(n=("is_right", "size"), count=("is_right", "sum"), diverged=("diverged", "sum"))
-    counted = counted.astype("int64").reset_index()
-    return counted.assign(share=counted["count"] / counted["n"])
+def items_table(cell: Cell, answers: pa.Table) -> pa.Table:
+    """For each expression asked of the runs of a cell: ``n`` runs, of which ``diverged`` are counted in; ``count`` of
+    the ``n`` that are right, and ``share``, their share. ``answers`` is as in :data:`capacity.evaluate.ITEMS`."""
+    asked = answers.filter(pc.equal(answers["task"], "arithmetic"))
+    groups = pa.TableGroupBy(asked, ["operation", "prompt", "split"], use_threads=False)  # in order of appearance
+    counted = groups.aggregate([("right", "count"), ("right", "sum"), ("diverged", "sum")])
+    places = [operands_of(prompt) for prompt in counted["prompt"].to_pylist()]
+    n, count = (counted[name].to_numpy() for name in ("right_count", "right_sum"))
+    columns = {name: [value] * len(counted) for name, value in tables.named(cell).items()} | {
+        "operation": counted["operation"],
+        "left": [left for left, _ in places],
+        "right": [right for _, right in places],
+        "split": counted["split"],
+        "n": n,
+        "count": count,
+        "diverged": counted["diverged_sum"],
+        "share": count / n,
+    }
+    return pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
+
+
+def pieces(found: Sequence[Mapping[str, str]], sources: list[dict[str, Any]]) -> Iterator[pa.Table]:
+    """The rows of some jobs, those of one cell after one another, many cells at a time; adds to ``sources`` where the
+    runs of each job come from."""
+
+    def rows(name: str, mine: Iterable[Mapping[str, str]]) -> pa.Table:
+        cell = jobs.cell_of(name)
+        parts = []
+        for job in mine:
+            wanted = parse_seeds(job["seeds"])
+            answers = evaluate.read_items(job["items"], cell, wanted)
+            sources.append(tables.source(files.provenance_of(answers)["training"]))
+            answers = answers.replace_schema_metadata(None)
+            parts.append(answers.filter(pc.is_in(answers["seed"], pa.array(wanted, pa.int64()))))
+        return items_table(cell, pa.concat_tables(parts))
+
+    cells = itertools.groupby(found, lambda job: job["cell"])
+    for some in tables.in_pieces((rows(name, mine) for name, mine in cells), tables.JOBS_AT_ONCE):
+        yield pa.concat_tables(some).combine_chunks()
 
 
 def main() -> None:
@@ -69,14 +88,11 @@ def main() -> None:
     parser.add_argument("--output", required=True, type=Path, help="Parquet file to write")
     arguments = parser.parse_args()
 
-    rows: list[dict[str, Any]] = []
-    sources = []
-    plan = jobs.plan_of_made(arguments.config, arguments.cells, jobs.EVALUATION)
-    for _, evaluation, wanted in tables.read_evaluations(plan, arguments.table):
-        rows += item_rows(evaluation, wanted)
-        sources.append(tables.source(evaluation))
+    plan = jobs.plan_of_made(arguments.config, arguments.cells, jobs.FILES["items"])
+    sources: list[dict[str, Any]] = []
     record = files.provenance("items", {"table": arguments.table}, runs=sources)
-    tables.write_frame(arguments.output, items_frame(rows), record)
+    made = pieces(plan.jobs_of(arguments.table), sources)
+    files.write_parquet_pieces(arguments.output, SCHEMA, made, record)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from capacity.configuration import Study
 
 MAIN_STUDY = "base"
 EXPRESSION_TASKS = ("arithmetic", "joint")  # those with arithmetic, and so with held-out expressions
+FILES = {"evaluation": "evaluation.json", "items": "items.parquet", "history": "history.parquet"}  # of a job
 RECORD = "run.json"  # written last, so a folder that has one is whole
-EVALUATION = "evaluation.json"
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Plan:
     folder: str = "results/cells"
 
     def jobs_of(self, table: str) -> list[dict[str, str]]:
-        """The files that hold the runs of a table: for each job its evaluation, its history and the wanted seeds.
+        """The files that hold the runs of a table: for each job its :data:`FILES`, its cell and the wanted seeds.
 
         ``table`` is a study, or a study and one of its tasks, such as ``base/arithmetic``. Raises ValueError if the
         configuration has no such study, or the study no such task.
@@ -37,23 +37,23 @@ class Plan:
         if study not in self.studies:
             raise ValueError(f"study {study!r} is not one of {', '.join(self.studies)}")
         found = []
-        for name, wanted in self.studies[study].seeds.items():
-            cell = self.studies[study].cells[name]
+        for cell_name, wanted in self.studies[study].seeds.items():
+            cell = self.studies[study].cells[cell_name]
             if task not in ("", cell.task):
                 continue
             left = set(wanted)
-            for seeds in self.jobs[name]:
+            for seeds in self.jobs[cell_name]:
                 if both := left.intersection(seeds):
                     left -= both
                     folder = f"{self.folder}/{runs_name(cell, seeds)}"
-                    paths = {"evaluation": f"{folder}/{EVALUATION}", "history": f"{folder}/history.parquet"}
-                    found.append(paths | {"seeds": format_seeds(both)})
+                    paths = {kind: f"{folder}/{name}" for kind, name in FILES.items()}
+                    found.append(paths | {"cell": cell.name, "seeds": format_seeds(both)})
         if not found:
             raise ValueError(f"study {study!r} has no {task} cells")
         return found
 
     def files_of(self, table: str, kind: str) -> list[str]:
-        """The ``evaluation`` or ``history`` files of a table."""
+        """The files of one kind of a table."""
         return [job[kind] for job in self.jobs_of(table)]
 
     def expression_tasks(self, study: str) -> list[str]:
@@ -68,6 +68,11 @@ class Plan:
     def title(self, study: str) -> str:
         """The title of a study; empty if the configuration has none of that name."""
         return self.studies[study].title if study in self.studies else ""
+
+    @functools.cached_property
+    def cells(self) -> dict[str, Cell]:
+        """Every cell of any study by its name: all of them have been checked."""
+        return {name: cell for study in self.studies.values() for name, cell in study.cells.items()}
 
     def departures(self, study: str) -> list[str]:
         """For each cell of a study that departs from the paper's protocol, ``task, size: how``."""
@@ -88,9 +93,14 @@ def work(cell: Cell, seeds: tuple[int, ...]) -> int:
     return 6 * weights * cell.batch * cell.block * cell.iterations * len(seeds) // 10**9
 
 
-def plan(config: Mapping[str, Any], folder: Path | None, made: str = RECORD) -> Plan:
-    """The plan of a configuration, given which jobs in ``folder`` have made a file; None if that cannot be seen."""
-    studies = configuration.studies(config)
+def plan(
+    config: Mapping[str, Any], folder: Path | None, studies: dict[str, Study] | None = None, made: str = RECORD
+) -> Plan:
+    """The plan of a configuration, given which jobs in ``folder`` have made a file; None if that cannot be seen.
+
+    To make and check thousands of cells takes seconds: ``studies`` are those of the configuration, if they are known.
+    """
+    studies = configuration.studies(config) if studies is None else studies
     seeds_per_job = config["budgets"][config["budget"]]["seeds_per_job"]
     wanted: dict[str, list[tuple[int, ...]]] = {}
     for study in studies.values():
@@ -129,7 +139,7 @@ def plan_of_made(config: Mapping[str, Any], folder: Path, made: str) -> Plan:
 
     They may be local copies of what is in a store: the files that the table is made from, and no records.
     """
-    return replace(plan(config, folder, made), folder=str(folder))
+    return replace(plan(config, folder, made=made), folder=str(folder))
 
 
 def made_jobs(folder: Path, made: str) -> Iterable[tuple[int, ...]]:

@@ -40,15 +40,16 @@ class Notes:
     """
 
     def __init__(self, departs: Iterable[str]) -> None:
-        self._texts = list(dict.fromkeys(text for text in departs if text))
+        texts = dict.fromkeys(text for text in departs if text)
+        self._numbers = {text: number for number, text in enumerate(texts, 1)}
 
     def mark(self, departs: str) -> str:
         """``[1]``, what a cell's row says of its note; nothing where the cell does not depart."""
-        return f"[{self._texts.index(departs) + 1}]" if departs else ""
+        return f"[{self._numbers[departs]}]" if departs else ""
 
     def lines(self) -> list[str]:
         """The notes themselves, for the end of the page."""
-        return [f"[{place}] Departs from the paper's protocol: {text}.  " for place, text in enumerate(self._texts, 1)]
+        return [f"[{number}] Departs from the paper's protocol: {text}.  " for text, number in self._numbers.items()]
 
 
 def write(path: Path, text: str) -> None:

@@ -7,17 +7,19 @@ interval, ``history`` one row per run and evaluation.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from capacity import bits, errors, evaluate, files, floors, jobs, operands, pages, statistics
-from capacity.cells import Cell, describe_departures, parse_cell, parse_seeds
+from capacity.cells import Cell, describe_departures, parse_seeds
 from capacity.errors import InputError
 
 ORIGIN = ("git_commit", "source_digest", "device", "threads", "precision", "compile", "graph")
@@ -88,6 +90,14 @@ SUMMARY = {
 """What the stages that read these tables count on: columns and their kinds, for :func:`read_frame`."""
 
 BOOTSTRAP_SEED = 0
+JOBS_AT_ONCE = 50  # whose evaluations or histories are held at a time
+
+T = TypeVar("T")
+
+
+def named(cell: Cell) -> dict[str, str]:
+    """The columns that name a cell, :data:`NAMES`."""
+    return {"cell": cell.name, "task": cell.task, "size": cell.size.name, "variant": cell.variant}
 
 
 def cell_columns(cell: Cell) -> dict[str, Any]:
@@ -95,10 +105,7 @@ def cell_columns(cell: Cell) -> dict[str, Any]:
     size = cell.size
     departures = cell.departures_from_published()
     return {
-        "cell": cell.name,
-        "task": cell.task,
-        "size": size.name,
-        "variant": cell.variant,
+        **named(cell),
         "published": not departures,
         "departs": describe_departures(cell),
         "layers": size.layers,
@@ -115,16 +122,17 @@ def run_rows(evaluation: Mapping[str, Any], wanted: Iterable[int]) -> list[dict[
 
     A score or outcome that the task does not ask for is None. A diverged run counts as a failure of every outcome.
     """
-    cell = parse_cell(evaluation["cell"])
+    cell = jobs.cell_of(evaluation["cell"])
     lowest = floors.Floors(**evaluation["loss_floors"])
     known, unknown = lowest.order_known, lowest.order_unknown
     characters = evaluation["stream_characters"]
     most = None if known is None else bits.order_bits(known, lowest, characters, cell.stream)
+    columns = cell_columns(cell)
     rows = []
     for run in evaluation["runs"]:
         if run["seed"] not in wanted:
             continue
-        row = cell_columns(cell)
+        row = dict(columns)
         row["parameters"] = evaluation["parameters"]
         row["parameters_without_positions"] = evaluation["parameters_without_positions"]
         row |= dict(zip(FLOORS, (known, unknown, most), strict=True))
@@ -163,12 +171,20 @@ def bits_columns(found: Mapping[str, Any], parameters: int) -> dict[str, float |
 
 def runs_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Run rows as a typed frame, ordered by task, number of parameters, cell and seed."""
-    frame = pd.DataFrame(list(rows))
+    return ordered(typed(rows))
+
+
+def typed(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Run rows as a typed frame, in their order."""
     fractions = [*FLOORS, *MEASURES, *operands.BASELINES]
-    frame = frame.astype(
+    return pd.DataFrame(list(rows)).astype(
         dict.fromkeys(fractions, "float64") | dict.fromkeys(OUTCOMES, "boolean") | {"diverged_at": "float64"}
     )
-    return frame.sort_values(["task", "parameters", "cell", "seed"], ignore_index=True)
+
+
+def ordered(runs: pd.DataFrame) -> pd.DataFrame:
+    """Runs by task, number of parameters, cell and seed."""
+    return runs.sort_values(["task", "parameters", "cell", "seed"], ignore_index=True)
 
 
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:
@@ -182,13 +198,9 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     identity = [name for name in identity if not name.endswith("_iteration")]
     rows = []
     for _, group in runs.groupby("cell", sort=False):
-        row = {name: group[name].iloc[0] for name in identity}
+        row: dict[Any, Any] = group[identity].iloc[0].to_dict()
         row |= {"n": len(group), "diverged": int(group["diverged"].sum()), "seeds": _list(group["seed"])}
-        for measure in MEASURES:
-            values = group[measure].dropna().tolist()
-            interval = statistics.bootstrap_mean(values, numpy.random.default_rng(BOOTSTRAP_SEED))
-            row[f"{measure}_mean"] = sum(values) / len(values) if values else None
-            row[f"{measure}_low"], row[f"{measure}_high"] = interval or (None, None)
+        row |= _averages(group)
         for outcome in OUTCOMES:
             known = group[outcome].dropna()
             count = int(known.sum())
@@ -201,6 +213,23 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     numbers = [name for name in frame.columns if name.endswith(("_mean", "_low", "_high", "_share"))]
     counts = [f"{outcome}_count" for outcome in OUTCOMES]
     return frame.astype(dict.fromkeys(numbers, "float64") | dict.fromkeys(counts, "Int64"))
+
+
+def _averages(group: pd.DataFrame) -> dict[str, float | None]:
+    """Mean and bootstrap interval of each measure of the runs of one cell; those known of the same runs share draws."""
+    values = group[list(MEASURES)].to_numpy().T
+    known = ~numpy.isnan(values)
+    row: dict[str, float | None] = {}
+    for measure, mine, there in zip(MEASURES, values, known, strict=True):
+        found = mine[there].tolist()
+        row[f"{measure}_mean"] = sum(found) / len(found) if found else None
+        row[f"{measure}_low"], row[f"{measure}_high"] = None, None
+    for there in numpy.unique(known, axis=0):
+        alike = (known == there).all(axis=1)
+        intervals = statistics.bootstrap_means(values[alike][:, there], BOOTSTRAP_SEED)
+        for number, interval in zip(numpy.flatnonzero(alike), intervals, strict=True):
+            row[f"{MEASURES[number]}_low"], row[f"{MEASURES[number]}_high"] = interval or (None, None)
+    return row
 
 
 def to_markdown(title: str, summary: pd.DataFrame) -> str:
@@ -286,15 +315,30 @@ def _bits_section(summary: pd.DataFrame, notes: pages.Notes) -> list[str]:
     ]
 
 
-def history_frame(history: pa.Table, cell: Cell, wanted: Iterable[int]) -> pd.DataFrame:
-    """The history of the wanted seeds, with the columns that name the cell."""
-    frame: pd.DataFrame = history.to_pandas()
-    frame = frame[frame["seed"].isin(list(wanted))]
-    for position, (name, value) in enumerate(
-        {"cell": cell.name, "task": cell.task, "size": cell.size.name, "variant": cell.variant}.items()
-    ):
-        frame.insert(position, name, value)
-    return frame
+def history_table(history: pa.Table, cell: Cell, wanted: Iterable[int]) -> pa.Table:
+    """The history of the wanted seeds, with the columns that name the cell before the others."""
+    table = history.replace_schema_metadata(None)
+    seeds = pa.array(sorted(wanted), table.schema.field("seed").type)
+    if len(pc.unique(table["seed"])) > len(seeds):
+        table = table.filter(pc.is_in(table["seed"], seeds))
+    for position, (name, value) in enumerate(named(cell).items()):
+        table = table.add_column(position, name, pa.repeat(pa.scalar(value, pa.large_string()), len(table)))
+    return table
+
+
+def history_pieces(histories: Iterable[pa.Table], columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Histories below one another, many at a time and as a frame of ``columns`` is written; what a task does not have
+    is missing."""
+    for some in in_pieces(histories, JOBS_AT_ONCE):
+        frame: pd.DataFrame = pa.concat_tables(some, promote_options="default").to_pandas()
+        yield pa.Table.from_pandas(frame.reindex(columns=list(columns)), preserve_index=False)
+
+
+def in_pieces(values: Iterable[T], most: int) -> Iterator[list[T]]:
+    """Some values as lists of at most so many."""
+    waiting = iter(values)
+    while some := list(itertools.islice(waiting, most)):
+        yield some
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -325,26 +369,39 @@ def main() -> None:
     parser.add_argument("--output", required=True, type=Path, help="folder of the tables")
     arguments = parser.parse_args()
 
-    rows: list[dict[str, Any]] = []
-    histories = []
-    sources = []
-    plan = jobs.plan_of_made(arguments.config, arguments.cells, jobs.EVALUATION)
-    for job, evaluation, wanted in read_evaluations(plan, arguments.table):
-        rows += run_rows(evaluation, wanted)
-        cell = parse_cell(evaluation["cell"])
-        histories.append(history_frame(evaluate.read_history(job["history"], cell, sorted(wanted)), cell, wanted))
-        sources.append(source(evaluation))
+    sources: list[dict[str, Any]] = []
+    plan = jobs.plan_of_made(arguments.config, arguments.cells, jobs.FILES["evaluation"])
+    parts = []
+    for some in in_pieces(read_evaluations(plan, arguments.table), JOBS_AT_ONCE):
+        parts.append(typed([row for evaluation, wanted in some for row in run_rows(evaluation, wanted)]))
+        sources += [source(evaluation["provenance"]["training"]) for evaluation, _ in some]
     record = files.provenance("tables", {"table": arguments.table}, runs=sources)
-    summary = summarise(runs := runs_frame(rows))
+    summary = summarise(runs := ordered(pd.concat(parts)))
     write_frame(arguments.output / "runs.parquet", runs, record)
-    write_frame(arguments.output / "history.parquet", pd.concat(histories, ignore_index=True), record)
+    write_history(arguments.output / "history.parquet", plan.jobs_of(arguments.table), record)
     write_table(arguments.output, "summary", summary, record)
     title = plan.title(arguments.table.partition("/")[0])
     pages.write(arguments.output / "summary.md", to_markdown(title, summary))
 
 
-def read_evaluations(plan: jobs.Plan, table: str) -> Iterator[tuple[dict[str, str], dict[str, Any], set[int]]]:
-    """For each job of a table its files, its evaluation, checked against the schema, and the seeds that are wanted.
+def write_history(path: Path, found: Sequence[Mapping[str, str]], record: files.Provenance) -> None:
+    """The histories of some jobs as one table, of which only a piece is ever held.
+
+    Raises InputError naming the file of a history that is damaged or of other runs.
+    """
+    columns = list(dict.fromkeys(name for job in found for name in files.parquet_columns(job["history"])))
+
+    def read(job: Mapping[str, str]) -> pa.Table:
+        cell, wanted = jobs.cell_of(job["cell"]), parse_seeds(job["seeds"])
+        return history_table(evaluate.read_history(job["history"], cell, wanted), cell, wanted)
+
+    pieces = history_pieces(map(read, found), [*NAMES, *columns])
+    first = next(pieces)
+    files.write_parquet_pieces(path, first.schema, itertools.chain([first], pieces), record)
+
+
+def read_evaluations(plan: jobs.Plan, table: str) -> Iterator[tuple[dict[str, Any], set[int]]]:
+    """For each job of a table its evaluation, checked against the schema, and the seeds that are wanted.
 
     Raises InputError naming the file of an evaluation that is damaged or of other runs.
     """
@@ -354,16 +411,14 @@ def read_evaluations(plan: jobs.Plan, table: str) -> Iterator[tuple[dict[str, st
         evaluate.check(evaluation, path)
         wanted = set(parse_seeds(job["seeds"]))
         found = {run["seed"] for run in evaluation["runs"]}
-        if f"/{evaluation['cell']}/seeds=" not in path or not wanted <= found:
+        if evaluation["cell"] != job["cell"] or not wanted <= found:
             raise InputError(f"{path} holds runs of {evaluation['cell']}, and not those of its folder; {files.REMEDY}")
-        yield job, evaluation, wanted
+        yield evaluation, wanted
 
 
-def source(evaluation: Mapping[str, Any]) -> dict[str, Any]:
-    """Where the runs of an evaluation come from, for the record of a table."""
-    training = evaluation["provenance"]["training"]
-    origin = {name: training[name] for name in ORIGIN}
-    return {"cell": evaluation["cell"], "seeds": training["seeds"], **origin}
+def source(training: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the runs of a job come from, for the record of a table, from the record of their training."""
+    return {name: training[name] for name in ("cell", "seeds", *ORIGIN)}
 
 
 def write_frame(path: Path, frame: pd.DataFrame, record: files.Provenance) -> None:

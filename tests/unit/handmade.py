@@ -143,5 +143,5 @@ def history_frame(cells: Iterable[Cell], seeds: Sequence[int]) -> pd.DataFrame:
     for cell in cells:
         steps = [round(cell.iterations * share / 4) for share in range(5)]
         table = pa.Table.from_pylist(history_rows(cell, seeds, steps))
-        parts.append(tables.history_frame(table, cell, seeds))
+        parts.append(tables.history_table(table, cell, seeds).to_pandas())
     return pd.concat(parts, ignore_index=True)

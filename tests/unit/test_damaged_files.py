@@ -106,7 +106,7 @@ def job(tmp_path):
     files.write_json(folder / "run.json", record | how)
     found = evaluate.evaluate(CELL, LINES, SEEDS, parameters, history, (None, 400))
     record = files.provenance("evaluate", CELL.settings(), seeds=list(SEEDS), training=record | how)
-    files.write_sealed_json(folder / "evaluation.json", found | {"provenance": record})
+    evaluate.write(folder, found | {"provenance": record})
     return folder
 
 
@@ -115,6 +115,7 @@ READERS = {
     "history.parquet": lambda path: as_text(evaluate.read_history(path, CELL, SEEDS)),
     "weights.safetensors": lambda path: parameters_as_bytes(weights.load(path, CELL, SEEDS)),
     "evaluation.json": files.read_sealed_json,
+    "items.parquet": lambda path: as_text(evaluate.read_items(path, CELL, SEEDS)),
 }
 
 
@@ -172,7 +173,7 @@ STAGES = {
         [
             *(SUM.name, "--seeds", "0_7", "--device", "cpu", "--corpus", "corpus.parquet"),
             *("--weights", f"{FOLDER}/weights.safetensors", "--history", f"{FOLDER}/history.parquet"),
-            *("--output", "out/evaluation.json"),
+            *("--output", "out"),
         ],
         ["corpus.parquet", f"{FOLDER}/weights.safetensors", f"{FOLDER}/history.parquet"],
     ),
@@ -184,7 +185,7 @@ STAGES = {
     "items": (
         items,
         ["base", "--config", json.dumps(CONFIG), "--output", "out/items.parquet"],
-        [f"{FOLDER}/evaluation.json"],
+        [f"{FOLDER}/items.parquet"],
     ),
     "dynamics": (
         dynamics,
@@ -241,7 +242,7 @@ def results(tmp_path_factory):
     files.write_json(folder / FOLDER / "run.json", record)
     found = evaluate.evaluate(SUM, lines, SEEDS, parameters, history, (None, 400))
     record = files.provenance("evaluate", SUM.settings(), seeds=list(SEEDS), training=record)
-    files.write_sealed_json(folder / FOLDER / "evaluation.json", found | {"provenance": record})
+    evaluate.write(folder / FOLDER, found | {"provenance": record})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for stage, output in (("tables", TABLES), ("items", f"{TABLES}/items.parquet"), ("dynamics", TABLES)):

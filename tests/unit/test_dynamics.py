@@ -3,8 +3,9 @@ from __future__ import annotations
 import math
 
 import pandas as pd
+import pyarrow as pa
 import pytest
-from handmade import evaluation, frames, run
+from handmade import evaluation, frames, history_frame, run
 
 from capacity import dynamics, files, tables
 from capacity.cells import make_cell
@@ -228,3 +229,22 @@ def test_the_stage_writes_three_files_that_agree(tmp_path, monkeypatch, four):
     made = files.provenance_of(files.read_parquet(tmp_path / "made/dynamics.parquet"))
     assert made["stage"] == "dynamics"
     assert made["runs"] == record["runs"]
+
+
+@pytest.mark.parametrize("rows", [1, 7, 100_000])
+def test_runs_are_the_same_however_the_history_is_cut_into_pieces(tmp_path, rows):
+    history = history_frame([make_cell("arithmetic", SIZES[name]) for name in ("n14", "n28")], (0, 1, 1337))
+    whole = pa.Table.from_pandas(history, preserve_index=False)
+    pieces = [whole[first : first + rows] for first in range(0, len(whole), rows)]
+    files.write_parquet_pieces(tmp_path / "history.parquet", whole.schema, pieces, {})
+    found = pd.concat(map(dynamics.by_run, dynamics.whole_cells(tmp_path / "history.parquet")), ignore_index=True)
+    pd.testing.assert_frame_equal(found, dynamics.by_run(history))
+
+
+def test_a_cell_whose_rows_stand_apart_is_refused(tmp_path):
+    history = history_frame([make_cell("arithmetic", SIZES[name]) for name in ("n14", "n28")], (0,))
+    torn = pa.Table.from_pandas(pd.concat([history, history], ignore_index=True), preserve_index=False)
+    pieces = [torn[first : first + 5] for first in range(0, len(torn), 5)]
+    files.write_parquet_pieces(tmp_path / "history.parquet", torn.schema, pieces, {})
+    with pytest.raises(ValueError, match=r"history\.parquet has the rows of task=arithmetic.* in several places"):
+        list(dynamics.whole_cells(tmp_path / "history.parquet"))

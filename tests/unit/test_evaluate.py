@@ -5,6 +5,7 @@ import json
 import math
 
 import jsonschema
+import pyarrow as pa
 import pytest
 import torch
 import yaml
@@ -12,7 +13,8 @@ from safetensors.torch import save_file
 
 from capacity import bits, corpus, evaluate, files, floors, model, train, weights
 from capacity.cells import make_cell
-from capacity.evaluate import averaged_evaluations, check, paper_best
+from capacity.errors import InputError
+from capacity.evaluate import averaged_evaluations, check, check_items, paper_best
 from capacity.protocol import Size
 from capacity.randomness import initialisation_generator
 from capacity.scoring import Examination, candidates_by_task
@@ -67,8 +69,9 @@ def evaluated(lines, stack, totals):
 def test_the_result_fits_the_schema(evaluated):
     schema = yaml.safe_load(files.EVALUATION_SCHEMA.read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
-    check(evaluated, "evaluation.json")
-    check(json.loads(json.dumps(evaluated, allow_nan=False)), "evaluation.json")
+    kept, *_ = evaluate.split(evaluated)
+    check(kept, "evaluation.json")
+    check(json.loads(json.dumps(kept, allow_nan=False)), "evaluation.json")
 
 
 def test_there_is_one_run_per_seed_with_every_score_and_its_denominator(evaluated, totals):
@@ -169,7 +172,7 @@ def test_a_task_alone_has_no_bits_of_the_other_and_no_order_bits_where_lines_sta
     assert known["order"] is None
     assert found["loss_floors"]["order_known"] is None
     assert found["loss_floors"]["order_unknown"] > 0
-    check(found | {"provenance": evaluated_provenance(cell)}, "evaluation.json")
+    check(evaluate.split(found)[0] | {"provenance": evaluated_provenance(cell)}, "evaluation.json")
 
 
 def evaluated_provenance(cell):
@@ -241,10 +244,13 @@ def test_a_network_that_is_not_finite_has_diverged_and_can_still_be_written(
         if row["seed"] == 7 and row["iteration"] > 0:
             row["stream_loss"] = row["training_loss"] = value
     found = evaluate.evaluate(CELL, lines, SEEDS, broken, train.history_table(rows), (None, 400))
-    files.write_sealed_json(tmp_path / "evaluation.json", found | {"provenance": evaluated["provenance"]})
+    evaluate.write(tmp_path, found | {"provenance": evaluated["provenance"]})
     written = files.read_sealed_json(tmp_path / "evaluation.json")
     check(written, "evaluation.json")
-    whole, diverged = written["runs"]
+    items = evaluate.read_items(tmp_path / "items.parquet", CELL, SEEDS).to_pylist()
+    whole, diverged = (
+        run | {"items": [item for item in items if item["seed"] == run["seed"]]} for run in written["runs"]
+    )
     assert (whole["diverged"], diverged["diverged"]) == (False, True)
     assert (whole["diverged_at"], diverged["diverged_at"]) == (None, 400)
     assert whole["final"] == evaluated["runs"][0]["final"]
@@ -328,14 +334,6 @@ VIOLATIONS = [
     (("runs", 0, "bits", "facts", "paper_prompts"), "code_length", -1.0),
     (("runs", 0, "bits", "facts", "paper_prompts", "memorized"), "unigram", DELETED),
     (("runs", 0, "bits", "facts", "paper_prompts", "memorized"), "uniform", -1.0),
-    (("runs", 0), "items", []),
-    (("runs", 0, "items", 5), "task", "joint"),
-    (("runs", 0, "items", 5), "split", "test"),
-    (("runs", 0, "items", 5), "right", None),
-    (("runs", 0, "items", 5), "log_probability", 0.5),
-    (("runs", 0, "items", 5), "margin", "wide"),
-    (("runs", 0, "items", 5), "prompt", ""),
-    (("runs", 0, "items", 5), "true", DELETED),
     (("operand_baselines",), "zero", DELETED),
     (("operand_baselines", "constant", "digits"), "answer", "0"),
     (("runs", 0), "operands", DELETED),
@@ -343,13 +341,12 @@ VIOLATIONS = [
     (("runs", 0, "operands"), "trained_offset", {}),
     (("runs", 0, "operands", "paper_prompts"), "overall", {"correct": 1, "total": 1, "fraction": 1.0}),
     (("runs", 0, "operands", "paper_prompts", "beyond_digits"), "fraction", 1.01),
-    (("runs", 0, "operands", "answers"), "twelve", "17"),
 ]
 
 
 @pytest.mark.parametrize(("path", "key", "value"), VIOLATIONS)
 def test_what_does_not_fit_the_schema_is_refused_by_file_and_key(evaluated, path, key, value):
-    broken = copy.deepcopy(evaluated)
+    broken = copy.deepcopy(evaluate.split(evaluated)[0])
     *way, last = path if key is None else (*path, key)
     place = broken
     for step in way:
@@ -363,6 +360,76 @@ def test_what_does_not_fit_the_schema_is_refused_by_file_and_key(evaluated, path
         check(broken, "results/evaluation.json")
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("task", "joint"), ("operation", "times"), ("split", "test"), ("prompts", "other"), ("right", None),
+     ("prompt", ""), ("true", ""), ("true", None), ("answer", None), ("log_probability", 0.5), ("margin", "wide"),
+     ("seed", 0.5)],
+)  # fmt: skip
+def test_answers_that_do_not_fit_are_refused_by_file_and_column(evaluated, column, value):
+    items = evaluate.split(evaluated)[1].to_pydict()
+    items[column] = [value, *([str(each) for each in items[column][1:]] if value == "wide" else items[column][1:])]
+    check_items(evaluate.split(evaluated)[1], "results/items.parquet")
+    with pytest.raises(InputError, match=rf"^results/items\.parquet.*'{column}'"):
+        check_items(pa.table(items), "results/items.parquet")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"items": []}, r"items\.parquet: seed 7 was asked nothing"), ({"seed": -1}, r"evaluation\.json: \$\.runs"),
+     ({"operands": {"answers": {"twelve": "17"}}}, r"operands\.parquet: twelve is not a prompt")],
+)  # fmt: skip
+def test_an_evaluation_that_readers_would_refuse_is_not_written(tmp_path, evaluated, change, said):
+    broken = copy.deepcopy(evaluated)
+    if "operands" in change:
+        change = {"operands": broken["runs"][1]["operands"] | change["operands"]}
+    broken["runs"][1] |= change
+    with pytest.raises(InputError, match=said):
+        evaluate.write(tmp_path, broken)
+    assert list(tmp_path.iterdir()) == []
+
+
+def shortened(value):
+    """Nested lists and mappings with one score of each mapping of scores and one run of the list."""
+    if isinstance(value, dict):
+        is_scores = len(value) > 1 and all(isinstance(each, dict) and "total" in each for each in value.values())
+        return {key: shortened(each) for key, each in list(value.items())[: 1 if is_scores else None]}
+    return [shortened(value[0])] if isinstance(value, list) else value
+
+
+def places(value):
+    """Every mapping or list in nested ones with each of its keys."""
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+        yield value, key
+        if isinstance(each, dict | list):
+            yield from places(each)
+
+
+def test_the_fast_validator_refuses_what_the_other_does(evaluated):
+    """At every place of an evaluation one value after another is put, and what stands there is taken away."""
+    whole = shortened(json.loads(json.dumps(evaluate.split(evaluated)[0] | {"provenance": {}})))
+    whole["provenance"] = {name: {} for name in evaluated["provenance"]}
+    slow = jsonschema.Draft202012Validator(yaml.safe_load(files.EVALUATION_SCHEMA.read_text(encoding="utf-8")))
+    verdicts = []
+    for place, key in list(places(whole)):
+        kept = copy.copy(place)
+        for value in (DELETED, None, True, -1, 0.5, 2.0, "", [], {}):
+            if value is DELETED:
+                del place[key]
+            else:
+                place[key] = value
+            try:
+                check(whole, "evaluation.json")
+                verdicts.append(True)
+            except InputError:
+                verdicts.append(False)
+            assert verdicts[-1] == slow.is_valid(whole), (key, value)
+            place.clear()
+            place.extend(kept) if isinstance(place, list) else place.update(kept)
+    assert len(verdicts) > 500
+    assert {True, False} == set(verdicts)
+
+
 @pytest.fixture
 def job(tmp_path, lines, stack, totals, monkeypatch):
     """A folder with what the stage reads, and the command line that names it."""
@@ -370,7 +437,7 @@ def job(tmp_path, lines, stack, totals, monkeypatch):
     record = files.provenance("train", CELL.settings(), cell=CELL.name, seeds=list(SEEDS), diverged_at=[None, None])
     files.write_parquet(tmp_path / "history.parquet", train.history_table(make_history(totals, 4)), record)
     weights.save(tmp_path / "weights.safetensors", stack, CELL, SEEDS)
-    arguments = ["evaluate", CELL.name, "--seeds", "0_7", "--device", "cpu", "--output", f"{tmp_path}/evaluation.json"]
+    arguments = ["evaluate", CELL.name, "--seeds", "0_7", "--device", "cpu", "--output", str(tmp_path)]
     for name in ("corpus.parquet", "history.parquet", "weights.safetensors"):
         arguments += [f"--{name.split('.')[0]}", f"{tmp_path}/{name}"]
     monkeypatch.setattr("sys.argv", arguments)
@@ -380,9 +447,12 @@ def job(tmp_path, lines, stack, totals, monkeypatch):
 def test_the_stage_writes_what_was_evaluated_and_how_it_was_trained(job, evaluated):
     evaluate.main()
     written = files.read_sealed_json(job / "evaluation.json")
-    assert {key: written[key] for key in evaluated if key != "provenance"} == {
-        key: value for key, value in evaluated.items() if key != "provenance"
+    kept, items, answers = evaluate.split(evaluated)
+    assert {key: written[key] for key in kept if key != "provenance"} == {
+        key: value for key, value in kept.items() if key != "provenance"
     }
+    assert evaluate.read_items(job / "items.parquet", CELL, SEEDS).to_pylist() == items.to_pylist()
+    assert files.read_parquet(job / "operands.parquet").to_pylist() == answers.to_pylist()
     assert written["provenance"]["training"]["stage"] == "train"
     assert written["provenance"]["settings"] == CELL.settings()
     assert written["provenance"]["seeds"] == [0, 7]
@@ -390,9 +460,10 @@ def test_the_stage_writes_what_was_evaluated_and_how_it_was_trained(job, evaluat
 
 def test_the_stage_writes_the_same_bytes_again(job):
     evaluate.main()
-    first = (job / "evaluation.json").read_bytes()
+    names = ("evaluation.json", "items.parquet", "operands.parquet")
+    first = [(job / name).read_bytes() for name in names]
     evaluate.main()
-    assert (job / "evaluation.json").read_bytes() == first
+    assert [(job / name).read_bytes() for name in names] == first
 
 
 @pytest.mark.parametrize("name", ["corpus.parquet", "history.parquet", "weights.safetensors"])

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import capacity
@@ -246,3 +247,37 @@ def test_what_a_killed_process_left_unfinished_is_removed_and_nothing_else(tmp_p
     assert left.exists()
     files.remove_unfinished(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".folder", "part.json", "whole.json"]
+
+
+def test_a_table_in_pieces_is_read_as_the_whole_table_is_and_piece_by_piece(tmp_path):
+    whole = pa.table({"x": [1, None, 3, 4], "name": ["a", "bé", None, ""], "ok": [True, None, False, True]})
+    files.write_parquet_pieces(tmp_path / "pieces", whole.schema, [whole[:1], whole[1:3], whole[3:]], {"stage": "x"})
+    assert files.read_parquet(tmp_path / "pieces").to_pydict() == whole.to_pydict()
+    found = list(files.read_parquet_pieces(tmp_path / "pieces"))
+    assert [len(piece) for piece in found] == [1, 2, 1]
+    assert pa.concat_tables(found).to_pydict() == whole.to_pydict()
+    assert files.provenance_of(found[-1]) == files.parquet_provenance(tmp_path / "pieces") == {"stage": "x"}
+    files.write_parquet(tmp_path / "whole", whole, {"stage": "x"})
+    sums = [pq.read_metadata(tmp_path / name).metadata[b"sha256"] for name in ("pieces", "whole")]
+    assert sums[0] == sums[1]
+
+
+def test_a_piece_that_was_exchanged_is_found_out_at_the_end(tmp_path):
+    whole = pa.table({"x": [1, 2, 3, 4]})
+    files.write_parquet(tmp_path / "table.parquet", whole, {})
+    about = pq.read_metadata(tmp_path / "table.parquet").metadata
+    with pq.ParquetWriter(tmp_path / "table.parquet", whole.schema) as writer:
+        for piece in (whole[:2], whole[:2]):
+            writer.write_table(piece)
+        writer.add_key_value_metadata({key: about[key] for key in (b"provenance", b"sha256")})
+    with pytest.raises(ValueError, match=r"table\.parquet is damaged"):
+        list(files.read_parquet_pieces(tmp_path / "table.parquet"))
+
+
+def test_json_whose_text_has_changed_is_refused_even_if_its_values_have_not(tmp_path):
+    files.write_sealed_json(tmp_path / "value.json", {"x": 1.0, "y": {}})
+    assert files.read_sealed_json(tmp_path / "value.json") == {"x": 1.0, "y": {}}
+    text = (tmp_path / "value.json").read_text()
+    (tmp_path / "value.json").write_text(text.replace("1.0", "1.00"))
+    with pytest.raises(ValueError, match=r"value\.json is damaged"):
+        files.read_sealed_json(tmp_path / "value.json")

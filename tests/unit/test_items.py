@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import json
 
+import pyarrow as pa
 import pytest
 from handmade import evaluation, run
 
-from capacity import files, items, tables
+from capacity import evaluate, files, items, jobs, tables
 from capacity.cells import make_cell
 from capacity.protocol import SIZES
 
@@ -33,8 +34,12 @@ def answering(cell, seed, diverged=False, **right):
 
 
 def frame_of(*evaluations):
-    rows = [row for each in evaluations for row in items.item_rows(each, [one["seed"] for one in each["runs"]])]
-    return items.items_frame(rows)
+    """The rows of some evaluations, those of one cell taken together."""
+    answers = {}
+    for each in evaluations:
+        answers.setdefault(each["cell"], []).append(evaluate.split(each)[1])
+    made = [items.items_table(jobs.cell_of(name), pa.concat_tables(parts)) for name, parts in answers.items()]
+    return pa.concat_tables(made).to_pandas()
 
 
 def test_each_expression_of_a_cell_is_counted_over_its_seeds():
@@ -50,11 +55,6 @@ def test_each_expression_of_a_cell_is_counted_over_its_seeds():
         ["joint", "addition", 1, 2, "seen", 0, 1, 0],
     ]
     assert found["share"].tolist() == [2 / 3, 1 / 3, 0.0]
-
-
-def test_seeds_that_are_not_wanted_are_left_out():
-    made = evaluation(PAPER, [answering(PAPER, 0, a1_2=True), answering(PAPER, 1, a1_2=False)])
-    assert items.items_frame(items.item_rows(made, {1}))["share"].tolist() == [0.0]
 
 
 def test_facts_have_no_rows_and_no_rows_make_a_table():
@@ -83,7 +83,7 @@ def test_the_stage_writes_the_items_of_wanted_runs_with_their_origin(tmp_path, m
     ):
         seeds = "0-1" if made["cell"] == PAPER.name else "0"
         folder = tmp_path / f"results/cells/{made['cell']}/seeds={seeds}"
-        files.write_sealed_json(folder / "evaluation.json", made)
+        evaluate.write(folder, made)
         files.write_json(folder / "run.json", made["provenance"]["training"])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["items", "hand", "--config", json.dumps(config), "--output", "items.parquet"])

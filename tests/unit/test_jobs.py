@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import copy
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from capacity import configuration, jobs
-from capacity.cells import corpus_cell, format_seeds, make_cell, parse_seeds
+from capacity import configuration, jobs, tasks
+from capacity.cells import Cell, corpus_cell, format_seeds, make_cell, parse_seeds
 from capacity.protocol import MLT, SIZES
 
 CONFIG = {
@@ -66,7 +67,9 @@ def test_a_study_names_the_files_of_its_jobs_and_the_seeds_it_wants_of_each(conf
     folder = f"results/cells/{ARITHMETIC}"
     assert found == [
         {
+            "cell": ARITHMETIC,
             "evaluation": f"{folder}/seeds={seeds}/evaluation.json",
+            "items": f"{folder}/seeds={seeds}/items.parquet",
             "history": f"{folder}/seeds={seeds}/history.parquet",
             "seeds": seeds,
         }
@@ -139,9 +142,9 @@ def test_a_table_is_made_from_the_files_that_are_there_whoever_has_the_records(c
     for seeds in ("0-1", "2_1337"):
         folder = tmp_path / ARITHMETIC / f"seeds={seeds}"
         folder.mkdir(parents=True)
-        (folder / jobs.EVALUATION).write_text("{}")
+        (folder / jobs.FILES["evaluation"]).write_text("{}")
     part = jobs.config_of(config, "base/arithmetic")
-    found = jobs.plan_of_made(part, tmp_path, jobs.EVALUATION).files_of("base/arithmetic", "evaluation")
+    found = jobs.plan_of_made(part, tmp_path, jobs.FILES["evaluation"]).files_of("base/arithmetic", "evaluation")
     assert found == [str(tmp_path / ARITHMETIC / f"seeds={seeds}/evaluation.json") for seeds in ("0-1", "2_1337")]
 
 
@@ -263,3 +266,39 @@ def test_tasks_with_arithmetic_are_named_and_a_study_without_is_refused():
 def test_cells_are_parsed_once():
     assert jobs.cell_of(FACTS) == make_cell("facts", SIZES["n14"])
     assert jobs.cell_of(FACTS) is jobs.cell_of(FACTS)
+
+
+def test_planning_makes_and_checks_each_cell_once_and_writes_a_text_once_for_all_that_read_it(tmp_path, monkeypatch):
+    root = Path(__file__).parents[2]
+    schema = configuration.read_yaml(root / "workflow/schemas/config.schema.yaml")
+    rates = [0.001 + 0.00001 * number for number in range(100)]
+    grid = {"task": ["arithmetic"], "size": ["n14", "n28", "n56"], "learning_rate": rates, "seeds": ["0-19"]}
+    config = configuration.main_configuration(root) | {
+        "budget": "hand",
+        "studies": {"base": {"title": "Many", "grids": [grid]}},
+        "budgets": {"hand": {"run": ["base"], "seeds_per_job": 20, "cells": [{"set": {"iterations": 4000}}]}},
+    }
+    counted = Counter()
+
+    def count(module, name):
+        counted_one = getattr(module, name)
+
+        def call(*arguments, **named):
+            counted[name] += 1
+            return counted_one(*arguments, **named)
+
+        monkeypatch.setattr(module, name, call)
+
+    count(configuration, "check_cell")
+    count(tasks, "lines")
+    plan = jobs.plan(config, tmp_path, configuration.validate(config, schema))
+    assert len(plan.jobs_of("base")) == len(plan.cells) == 300
+    assert counted["check_cell"] == 300
+    assert counted["lines"] <= 1
+
+
+def test_the_names_of_a_cell_are_made_once(monkeypatch):
+    cell = make_cell("arithmetic", SIZES["n14"], learning_rate=0.5)
+    first = cell.name, cell.corpus_name
+    monkeypatch.setattr(Cell, "departures", None)
+    assert (cell.name, cell.corpus_name) == first

@@ -9,6 +9,7 @@ from scipy import stats
 from capacity.statistics import (
     Interval,
     bootstrap_mean,
+    bootstrap_means,
     clopper_pearson,
     kaplan_meier,
     stratified_bootstrap_mean,
@@ -321,3 +322,18 @@ def test_the_band_covers_the_true_share_at_least_about_as_often_as_it_says():
 def test_times_that_make_no_curve_are_refused(times, observed, message):
     with pytest.raises(ValueError, match=message):
         kaplan_meier(times, observed)
+
+
+@pytest.mark.parametrize("size", [2, 3, 7, 8, 9, 15, 16, 20, 23, 24, 128, 129, 300])
+def test_intervals_of_many_samples_are_those_of_each_alone_to_the_last_bit(size):
+    rng = numpy.random.default_rng(size)
+    drawn = [rng.random(size), rng.integers(0, 197, size) / 196, numpy.full(size, 0.3), rng.normal(size=size)]
+    samples = numpy.stack(drawn)
+    alone = [bootstrap_mean(sample.tolist(), numpy.random.default_rng(7)) for sample in samples]
+    assert bootstrap_means(samples, 7) == alone
+
+
+def test_one_value_has_no_interval_and_one_that_is_not_finite_is_refused():
+    assert bootstrap_means(numpy.zeros((3, 1)), 0) == [None] * 3
+    with pytest.raises(ValueError, match="not finite"):
+        bootstrap_means(numpy.array([[0.0, numpy.nan]]), 0)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from handmade import bits, endpoint, evaluation, frames, history_rows, run, score
 
-from capacity import corpus, files, operands, tables
+from capacity import corpus, evaluate, files, operands, tables
 from capacity.cells import format_seeds, make_cell
 from capacity.protocol import MLT, SIZES, Size
 from capacity.statistics import wilson
@@ -313,7 +313,7 @@ def written(tmp_path, monkeypatch):
     for cell, seeds in ((PAPER, (0, 2)), (PAPER, (1337,)), (RECALL, (0, 1))):
         folder = tmp_path / f"results/cells/{cell.name}/seeds={format_seeds(seeds)}"
         found = evaluation(cell, [run(cell, seed) for seed in seeds])
-        files.write_sealed_json(folder / "evaluation.json", found)
+        evaluate.write(folder, found)
         history = pa.Table.from_pylist(history_rows(cell, seeds, (0, 15000, 30000)))
         files.write_parquet(folder / "history.parquet", history, found["provenance"]["training"])
         files.write_json(folder / "run.json", found["provenance"]["training"])
@@ -375,3 +375,17 @@ def test_an_evaluation_that_does_not_fit_is_refused_by_name(written, tmp_path):
     files.write_sealed_json(path, broken)
     with pytest.raises(ValueError, match=r"seeds=0-1/evaluation\.json.*fraction"):
         tables.main()
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_tables_made_a_few_jobs_at_a_time_are_those_made_of_all(written, monkeypatch, at_once):
+    """Histories of tasks with other columns meet in one table, and the first piece has not all of them."""
+    names = ("runs", "history", "summary")
+    whole = [tables.read_frame(written / f"{name}.parquet") for name in names]
+    page = (written / "summary.md").read_bytes()
+    monkeypatch.setattr(tables, "JOBS_AT_ONCE", at_once)
+    tables.main()
+    for before, name in zip(whole, names, strict=True):
+        pd.testing.assert_frame_equal(tables.read_frame(written / f"{name}.parquet"), before)
+    assert (written / "summary.md").read_bytes() == page
+    assert len(list(files.read_parquet_pieces(written / "history.parquet"))) == -(-3 // at_once)

@@ -49,7 +49,7 @@ try:
         for path in map(Path, workflow.configfiles):
             if path.suffix != ".json":
                 configuration.read_yaml(path)  # Snakemake lets a key that stands there twice pass
-    configuration.validate(config, SCHEMA)
+    STUDIES = configuration.validate(config, SCHEMA)
 except errors.InputError as error:
     source = "given to the module" if IS_MODULE else "config.yaml, --config and --configfile"
     raise WorkflowError(f"The configuration ({source}) cannot be run.\n{error}")
@@ -84,7 +84,7 @@ if "apptainer" in METHODS and "://" not in config["container"] and not Path(conf
 
 
 # What lies here says nothing of what is in a store.
-PLAN = jobs.plan(config, None if workflow.storage_settings.default_storage_provider else RESULTS / "cells")
+PLAN = jobs.plan(config, None if workflow.storage_settings.default_storage_provider else RESULTS / "cells", STUDIES)
 BUDGET = config["budgets"][config["budget"]]
 
 
@@ -105,7 +105,9 @@ def digest(stage):
 
 @functools.cache
 def cell_of(name):
-    """The cell of that name, which may come from a path on the command line, with the configuration's bounds."""
+    """The cell of that name. One of no study comes from a path on the command line: the same bounds hold for it."""
+    if name in PLAN.cells:
+        return PLAN.cells[name]
     cell = jobs.cell_of(name)
     configuration.check_named(cell, SCHEMA)
     return cell

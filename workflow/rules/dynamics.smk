@@ -51,7 +51,7 @@ use rule dynamics as dynamics_task with:
 
 rule items:
     input:
-        evaluations=lambda wildcards: PLAN.files_of(wildcards.table, "evaluation"),
+        answers=lambda wildcards: PLAN.files_of(wildcards.table, "items"),
     output:
         "results/tables/{table}/items.parquet",
     log:

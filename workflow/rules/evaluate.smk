@@ -4,7 +4,9 @@ rule evaluate:
         weights=rules.train.output.weights,
         history=rules.train.output.history,
     output:
-        "results/cells/{cell}/seeds={seeds}/evaluation.json",
+        evaluation="results/cells/{cell}/seeds={seeds}/evaluation.json",
+        answers="results/cells/{cell}/seeds={seeds}/items.parquet",
+        operands="results/cells/{cell}/seeds={seeds}/operands.parquet",
     log:
         "results/logs/evaluate/{cell}/seeds={seeds}.log",
     priority: work_of
@@ -16,10 +18,11 @@ rule evaluate:
         runtime=evaluation_minutes,
         gpu=gpus_of,
     params:
+        folder=lambda wildcards, output: str(Path(output.evaluation).parent),
         device=config["device"],
         code=digest("evaluate"),
         schema=files.sha256(files.EVALUATION_SCHEMA),
     shell:
         "python -m capacity.evaluate {wildcards.cell:q} --seeds {wildcards.seeds:q} --corpus {input.corpus:q}"
         " --weights {input.weights:q} --history {input.history:q}"
-        " --output {output:q} --device {params.device:q} --threads {threads} > {log:q} 2>&1"
+        " --output {params.folder:q} --device {params.device:q} --threads {threads} > {log:q} 2>&1"
