@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+from collections import Counter
 from dataclasses import replace
 
 import boto3
@@ -86,13 +87,14 @@ def test_a_second_run_has_nothing_to_do(user, stored):
     assert user.planned(*RUN, *STORE) == []
 
 
-def test_another_folder_has_nothing_to_do_whatever_lies_there(make_user, stored):
-    """Jobs are cut alike in every folder: not so if the job that lies in this one, of more seeds, were kept."""
+def test_another_folder_has_nothing_to_do_and_cuts_jobs_alike_whatever_lies_there(make_user, stored):
+    """The job that lies in this folder, of more seeds, would be kept in a run on the disk."""
     other = make_user("another clone")
     stray = other.folder / f"{CELL}/seeds=0-2_1337/run.json"
     stray.parent.mkdir(parents=True)
     stray.write_text("{}", encoding="utf-8")
     assert other.planned(*RUN, *STORE) == []
+    assert other.counts(*RUN, *STORE, "--forcerun", "tabulate_task") == Counter(tabulate_task=1, draw=1)
 
 
 def test_credentials_are_in_no_file(user, stored):
