@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -78,6 +79,22 @@ class Cluster:
             pytest.fail(f"not done in {SECONDS:.0f} seconds:\n{self.said()}\n{self.slurm.run('squeue')}")
 
 
+class Trainer(NamedTuple):
+    """A process that trains, and the id of its job in SLURM."""
+
+    pid: int
+    job: str
+
+    def is_held(self) -> bool:
+        """Whether it is stopped, and no SIGTERM waits for it."""
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text()
+        except FileNotFoundError:
+            return False
+        pending = int(re.search(r"^ShdPnd:\s*(\w+)", status, re.MULTILINE)[1], 16)
+        return "State:\tT" in status and not pending & 1 << (signal.SIGTERM - 1)
+
+
 class Run(NamedTuple):
     """A run that is over: the SLURM ids of the first attempts of its training jobs, and what Snakemake said."""
 
@@ -90,23 +107,28 @@ def log_path(job: str) -> str:
     return f"{job}.log".replace("cells", "logs/train", 1)
 
 
-def hold(cluster: Cluster, jobs: Sequence[str], running: subprocess.Popen[bytes]) -> dict[str, str]:
-    """The SLURM ids of some jobs, whose trainers are stopped as soon as they have a snapshot, not to be done too soon.
-
-    SLURM wakes a process to which it sends a signal.
-    """
-    held: dict[str, str] = {}
+def wait_for(condition: Callable[[], object], running: subprocess.Popen[bytes], cluster: Cluster) -> None:
     end = time.monotonic() + SECONDS
-    while len(held) < len(jobs):
-        for job in jobs:
-            folder = cluster.folder / job
-            if job not in held and list(folder.glob("snapshots/seeds=0/0*")):
-                trainer = int((folder / "training.lock").read_text().split()[0])
-                os.kill(trainer, signal.SIGSTOP)
-                held[job] = environment_of(trainer)["SLURM_JOB_ID"]
+    while not condition():
         assert running.poll() is None, cluster.said()
         assert time.monotonic() < end, cluster.said()
         time.sleep(0.02)
+
+
+def hold(cluster: Cluster, jobs: Sequence[str], running: subprocess.Popen[bytes]) -> dict[str, Trainer]:
+    """The trainers of some jobs, stopped as soon as they have a snapshot, so that none is done before the others."""
+    held: dict[str, Trainer] = {}
+
+    def all_held() -> bool:
+        for job in jobs:
+            folder = cluster.folder / job
+            if job not in held and list(folder.glob("snapshots/seeds=0/0*")):
+                pid = int((folder / "training.lock").read_text().split()[0])
+                os.kill(pid, signal.SIGSTOP)
+                held[job] = Trainer(pid, environment_of(pid)["SLURM_JOB_ID"])
+        return len(held) == len(jobs)
+
+    wait_for(all_held, running, cluster)
     return held
 
 
@@ -158,11 +180,14 @@ def disturbed(request, slurm, make_clone, study, local):
     cluster = Cluster(make_clone(f"{request.param} clone"), slurm, request.param)
     cluster.clone.configure("cluster.yaml", study)
     running = cluster.start(FIGURE, *OPTIONS)
-    ids = hold(cluster, (CANCELLED, LIMITED), running)
-    slurm.run("scancel", ids[CANCELLED])
-    reach_time_limit(slurm, ids[LIMITED])
+    held = hold(cluster, (CANCELLED, LIMITED), running)
+    slurm.run("scancel", held[CANCELLED].job)
+    reach_time_limit(slurm, held[LIMITED].job)
+    wait_for(lambda: not held[LIMITED].is_held(), running, cluster)
+    with suppress(ProcessLookupError):  # the plugin's jobs are woken by SLURM, with its signal
+        os.kill(held[LIMITED].pid, signal.SIGCONT)
     assert cluster.finish(running) == 0, cluster.said()
-    return Run(cluster, ids, cluster.said())
+    return Run(cluster, {job: trainer.job for job, trainer in held.items()}, cluster.said())
 
 
 def test_a_study_ends_in_the_bytes_of_a_local_run(disturbed, local):
