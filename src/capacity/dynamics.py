@@ -96,7 +96,8 @@ def by_run(history: pd.DataFrame) -> pd.DataFrame:
         """The first row of each run, from ``since`` on, at which a flag is set; the end of the run if there is none."""
         rows = numpy.where(flags, numpy.arange(len(runs)), len(runs))
         rows[numpy.arange(len(runs)) < since[runs]] = len(runs)
-        return numpy.minimum(numpy.minimum.reduceat(rows, starts), ends)
+        found: Integers = numpy.minimum(numpy.minimum.reduceat(rows, starts), ends)
+        return found
 
     def time(rows: Integers) -> pd.Series:
         found = pd.Series(numpy.append(iterations, 0)[rows], dtype="Int64")
