@@ -52,22 +52,27 @@ def whole_cells(path: str | Path) -> Iterator[pd.DataFrame]:
     Raises InputError naming the file if it is damaged, lacks a column, or has the rows of a cell in several places.
     """
     done: set[str] = set()
+
+    def unseen(whole: pd.DataFrame) -> pd.DataFrame:
+        cells = set(whole["cell"].unique())
+        if again := done.intersection(cells):
+            raise InputError(f"{path} has the rows of {min(again)} in several places; {files.REMEDY}")
+        done.update(cells)
+        return whole
+
     held: list[pd.DataFrame] = []
     for piece in files.read_parquet_pieces(path):
         files.check_columns(path, piece, tables.HISTORY)
         frame: pd.DataFrame = piece.select([name for name in piece.column_names if name in COLUMNS]).to_pandas()
+        frame = pd.concat([*held, frame], ignore_index=True)
         if frame.empty:
             continue
         last = frame["cell"] == frame["cell"].iloc[-1]
+        held = [frame[last]]
         if not last.all():
-            yield (whole := pd.concat([*held, frame[~last]], ignore_index=True))
-            cells = set(whole["cell"].unique())
-            if again := done.intersection(cells):
-                raise InputError(f"{path} has the rows of {min(again)} in several places; {files.REMEDY}")
-            done |= cells
-            held = []
-        held.append(frame[last])
-    yield pd.concat(held, ignore_index=True)
+            yield unseen(frame[~last])
+    for rest in held:
+        yield unseen(rest)
 
 
 def by_run(history: pd.DataFrame) -> pd.DataFrame:
@@ -78,6 +83,8 @@ def by_run(history: pd.DataFrame) -> pd.DataFrame:
     are right at the last evaluation of a run that did not diverge; and ``kept_share``, the share of the evaluations
     after ``t_gen`` at which all are right, None where there are none. What a task does not ask for is None.
     """
+    if history.empty:
+        return pd.DataFrame(columns=[*IDENTITY, *_TYPES]).astype(_TYPES)
     runs = history.groupby(["cell", "seed"], sort=False).ngroup().to_numpy()
     order = numpy.lexsort((history["iteration"], runs))
     history, runs = history.iloc[order], runs[order]
@@ -89,7 +96,8 @@ def by_run(history: pd.DataFrame) -> pd.DataFrame:
         """The first row of each run, from ``since`` on, at which a flag is set; the end of the run if there is none."""
         rows = numpy.where(flags, numpy.arange(len(runs)), len(runs))
         rows[numpy.arange(len(runs)) < since[runs]] = len(runs)
-        return numpy.minimum(numpy.minimum.reduceat(rows, starts), ends) if len(starts) else starts
+        found: Integers = numpy.minimum(numpy.minimum.reduceat(rows, starts), ends)
+        return found
 
     def time(rows: Integers) -> pd.Series:
         found = pd.Series(numpy.append(iterations, 0)[rows], dtype="Int64")
@@ -106,7 +114,7 @@ def by_run(history: pd.DataFrame) -> pd.DataFrame:
     after = numpy.minimum(generalized + 1, ends)
     found["t_lose"] = time(first(~right, after)).mask(generalized == ends)
     found["diverged"] = diverged
-    is_asked = numpy.logical_or.reduceat(asked, starts) if len(starts) else asked
+    is_asked = numpy.logical_or.reduceat(asked, starts)
     found["generalizes_ever"] = pd.Series(generalized < ends, dtype="boolean").mask(~is_asked)
     found["generalizes_final"] = pd.Series(right[ends - 1] & ~diverged, dtype="boolean").mask(~is_asked)
     counts = numpy.append(0, numpy.cumsum(right))

@@ -43,8 +43,10 @@ def items_table(cell: Cell, answers: pa.Table) -> pa.Table:
     """For each expression asked of the runs of a cell: ``n`` runs, of which ``diverged`` are counted in; ``count`` of
     the ``n`` that are right, and ``share``, their share. ``answers`` is as in :data:`capacity.evaluate.ITEMS`."""
     asked = answers.filter(pc.equal(answers["task"], "arithmetic"))
-    groups = pa.TableGroupBy(asked, ["operation", "prompt", "split"], use_threads=False)  # in order of appearance
-    counted = groups.aggregate([("right", "count"), ("right", "sum"), ("diverged", "sum")])
+    asked = asked.append_column("place", pa.array(range(len(asked)), pa.int64()))
+    groups = pa.TableGroupBy(asked, ["operation", "prompt", "split"], use_threads=False)
+    counted = groups.aggregate([("right", "count"), ("right", "sum"), ("diverged", "sum"), ("place", "min")])
+    counted = counted.sort_by("place_min")  # in order of appearance, which groups do not promise
     places = [operands_of(prompt) for prompt in counted["prompt"].to_pylist()]
     n, count = (counted[name].to_numpy() for name in ("right_count", "right_sum"))
     columns = {name: [value] * len(counted) for name, value in tables.named(cell).items()} | {

@@ -57,6 +57,15 @@ def test_each_expression_of_a_cell_is_counted_over_its_seeds():
     assert found["share"].tolist() == [2 / 3, 1 / 3, 0.0]
 
 
+def test_expressions_stand_in_the_order_in_which_they_were_asked():
+    asked = {
+        f"{operation}{left}_{right}": True for operation in "sa" for left in range(9, -1, -1) for right in range(10)
+    }
+    found = frame_of(evaluation(PAPER, [answering(PAPER, seed, **asked) for seed in range(3)]))
+    names = found["operation"].str[0] + found["left"].astype(str) + "_" + found["right"].astype(str)
+    assert names.tolist() == list(asked)
+
+
 def test_facts_have_no_rows_and_no_rows_make_a_table():
     found = frame_of(evaluation(RECALL, [run(RECALL, 0)]))
     assert len(found) == 0
