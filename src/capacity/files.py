@@ -6,6 +6,7 @@ import ast
 import errno
 import functools
 import hashlib
+import itertools
 import json
 import os
 import platform
@@ -178,8 +179,10 @@ def write_parquet_pieces(
     """:func:`write_parquet` for a table that is made piece by piece and never held as a whole: each piece, of that
     schema, becomes a row group. The provenance is taken when all are made, so it may grow with them."""
     checksum = _TableChecksum(schema)
+    rest = iter(pieces)
+    first = list(itertools.islice(rest, 1))  # what is wrong with it is said before there is a folder
     with atomic(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
-        for piece in pieces:
+        for piece in itertools.chain(first, rest):
             checksum.update(piece)
             writer.write_table(piece)
         origin = {b"provenance": json.dumps(provenance, sort_keys=True).encode()}

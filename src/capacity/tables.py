@@ -376,9 +376,10 @@ def main() -> None:
         parts.append(typed([row for evaluation, wanted in some for row in run_rows(evaluation, wanted)]))
         sources += [source(evaluation["provenance"]["training"]) for evaluation, _ in some]
     record = files.provenance("tables", {"table": arguments.table}, runs=sources)
+    # First, for it reads what may be damaged.
+    write_history(arguments.output / "history.parquet", plan.jobs_of(arguments.table), record)
     summary = summarise(runs := ordered(pd.concat(parts)))
     write_frame(arguments.output / "runs.parquet", runs, record)
-    write_history(arguments.output / "history.parquet", plan.jobs_of(arguments.table), record)
     write_table(arguments.output, "summary", summary, record)
     title = plan.title(arguments.table.partition("/")[0])
     pages.write(arguments.output / "summary.md", to_markdown(title, summary))

@@ -7,6 +7,7 @@ import math
 import matplotlib
 import numpy
 import pandas as pd
+import pyarrow as pa
 import pytest
 from handmade import evaluation, frames, run
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -15,7 +16,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 from pages import drawn_texts, outside, overlaps
 
-from capacity import corpus, dynamics, figures_answers, figures_dynamics, items, plotting, tables
+from capacity import corpus, dynamics, evaluate, figures_answers, figures_dynamics, items, plotting, tables
 from capacity.cells import make_cell
 from capacity.plotting import STYLE
 from capacity.protocol import SIZES, Size
@@ -45,7 +46,10 @@ class Study:
         self.history = pd.concat(histories, ignore_index=True)
         self.runs = dynamics.by_run(self.history)
         _, self.summary = frames(evaluations)
-        self.items = items.items_frame([row for each in evaluations for row in items.item_rows(each, seeds)])
+        answers = [
+            items.items_table(cell, evaluate.split(each)[1]) for cell, each in zip(cells, evaluations, strict=True)
+        ]
+        self.items = pa.concat_tables(answers).to_pandas()
 
     @staticmethod
     def _history(cell, seed):
