@@ -46,7 +46,7 @@ def test_the_stages_take_a_synthetic_study_as_a_true_one(study, monkeypatch):
 def test_a_synthetic_study_is_trained_as_far_as_the_plan_can_tell(study):
     folder, config = study
     plan = jobs.plan(config, folder / "results/cells")
-    assert [job for name in plan.cells for job in jobs.trained_jobs(folder / "results/cells" / name)] == [
+    assert [job for name in plan.cells for job in jobs.made_jobs(folder / "results/cells" / name, jobs.RECORD)] == [
         scale.SEEDS
     ] * 4
     assert all((folder / job[kind]).exists() for job in plan.jobs_of(scale.STUDY) for kind in jobs.FILES)

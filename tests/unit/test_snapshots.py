@@ -185,7 +185,7 @@ def test_a_write_that_fails_leaves_nothing_half_written(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr(files, "write_json", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="the disk is full"):
         snapshots.write(tmp_path, made(4), PRINT)
     assert names(tmp_path) == []
 

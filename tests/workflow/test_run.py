@@ -306,7 +306,8 @@ def test_parquet_files_say_where_they_come_from(trained):
     paths = [*trained.folder.glob("results/**/*.parquet")]
     against_the_paper = ("replication", "claims", "claims_evidence")
     dynamics = 2 * 3  # dynamics and items: a study and two tasks
-    assert len(paths) == 3 + len(FOLDERS) + 3 * (1 + len(TASKS)) + len(against_the_paper) + dynamics
+    of_jobs = 3 * len(FOLDERS)  # history, items and operands
+    assert len(paths) == 3 + of_jobs + 3 * (1 + len(TASKS)) + len(against_the_paper) + dynamics
     for path in paths:
         provenance = json.loads(pq.read_schema(path).metadata[b"provenance"])
         assert {"stage", "settings", "versions", "git_commit", "source_digest", "platform"} <= set(provenance), path
