@@ -309,7 +309,7 @@ def test_parquet_files_say_where_they_come_from(trained):
     of_jobs = 3 * len(FOLDERS)  # history, items and operands
     assert len(paths) == 3 + of_jobs + 3 * (1 + len(TASKS)) + len(against_the_paper) + dynamics
     for path in paths:
-        provenance = json.loads(pq.read_schema(path).metadata[b"provenance"])
+        provenance = json.loads(pq.read_metadata(path).metadata[b"provenance"])
         assert {"stage", "settings", "versions", "git_commit", "source_digest", "platform"} <= set(provenance), path
         assert len(provenance["source_digest"]) == 64
 
