@@ -67,7 +67,7 @@ def bootstrap_means(samples: Floats, seed: int) -> list[Interval | None]:
     values = numpy.ascontiguousarray(finite("samples", samples).T)  # type: ignore[arg-type]
     means = numpy.empty((rows, RESAMPLES))
     for first in range(0, RESAMPLES, DRAWS_AT_ONCE):
-        draws = _draws(size, seed)[:, first : first + DRAWS_AT_ONCE]
+        draws = _draws(size, seed, RESAMPLES)[:, first : first + DRAWS_AT_ONCE]
         means[:, first : first + DRAWS_AT_ONCE] = (_sum_as_numpy(values, draws) / size).T
     tail = (1 - CONFIDENCE) / 2
     low, high = (_quantiles(means, probability) for probability in (tail, 1 - tail))
@@ -75,9 +75,9 @@ def bootstrap_means(samples: Floats, seed: int) -> list[Interval | None]:
 
 
 @functools.lru_cache(maxsize=8)
-def _draws(size: int, seed: int) -> Integers:
-    """Which value stands at each place of each resample, (size, RESAMPLES): as scipy draws them."""
-    draws = numpy.random.default_rng(seed).integers(0, size, size=(RESAMPLES, size))
+def _draws(size: int, seed: int, resamples: int) -> Integers:
+    """Which value stands at each place of each resample, (size, resamples): as scipy draws them."""
+    draws = numpy.random.default_rng(seed).integers(0, size, size=(resamples, size))
     return numpy.ascontiguousarray(draws.T)
 
 
