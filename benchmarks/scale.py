@@ -36,6 +36,7 @@ TARGETS = [f"{TABLES}/{name}" for name in ("summary.md", "dynamics.md", "items.p
 STEPS = {
     "plan": "snakemake -n, nothing trained",
     "tables": "capacity.tables",
+    "histories": "capacity.histories",
     "dynamics": "capacity.dynamics",
     "items": "capacity.items",
     "confirm": "snakemake -n, everything there",
@@ -120,6 +121,8 @@ def measure(folder: Path, cells: int) -> list[Cost]:
     run("results", cells, folder, ["-m", "benchmarks.synthetic", str(folder), "--config", str(path)])
     stage = ["-m", "capacity.tables", STUDY, *part, "--output", TABLES]
     found.append(run("tables", cells, folder, stage))
+    stage = ["-m", "capacity.histories", STUDY, *part, "--output", f"{TABLES}/history.parquet"]
+    found.append(run("histories", cells, folder, stage))
     stage = ["-m", "capacity.dynamics", *read, "--title", "Scale", "--output", TABLES]
     found.append(run("dynamics", cells, folder, stage))
     stage = ["-m", "capacity.items", STUDY, *part, "--output", f"{TABLES}/items.parquet"]

@@ -17,7 +17,7 @@ import numpy
 import pyarrow as pa
 
 from benchmarks.scale import SEEDS, STUDY, TASKS
-from capacity import corpus, evaluate, files, jobs, model, train
+from capacity import corpus, evaluate, evaluations, files, jobs, model, train
 from capacity.cells import Cell, parse_seeds, runs_name
 from capacity.execution import Execution
 from capacity.randomness import initialisation_generator
@@ -49,7 +49,7 @@ class Template:
         stack = model.initialise(cell.size, len(vocabulary), cell.block, [initialisation_generator(s) for s in SEEDS])
         history = self._history(cell, rng)
         found = evaluate.evaluate(cell, lines, SEEDS, stack, history, [None] * len(SEEDS))
-        whole, self._items, _ = evaluate.split(found)
+        whole, self._items, _ = evaluations.split(found)
         self._head = json.dumps(
             {name: value for name, value in whole.items() if name not in ("cell", "runs")}, indent=1
         )

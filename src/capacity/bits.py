@@ -16,7 +16,6 @@ import numpy
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from capacity.floors import Floors
 from capacity.tasks import Line
 
 Bits = NDArray[numpy.float64]
@@ -25,23 +24,23 @@ STREAMS_WITH_ORDER = ("fixed", "reshuffled")
 """The streams whose windows cross lines: only there can the order of lines lower the loss."""
 
 
-def order_bits(loss: float, floors: Floors, characters: int, stream: str) -> float | None:
+def order_bits(loss: float, floor: float | None, characters: int, stream: str) -> float | None:
     """What a run knows of the order of the lines, in bits: the sum over the stream of log2 p_model - log2 p_rule.
 
     The rule is that of :func:`capacity.floors.order_unknown`, over the trained lines. A character of the stream is
     read at every place of a window, and each counts alike: the sum is the mean gain per character, over all windows,
     times the characters of the stream. It is not clipped: a run that does not know the lines is below 0. At most it is
-    the value for the loss ``floors.order_known``: 600.6 bits for the arithmetic of the paper.
+    the value for the loss ``Floors.order_known``: 600.6 bits for the arithmetic of the paper.
 
     Args:
         loss: of the run over every row of the stream, in nats per character.
-        floors: of its cell.
+        floor: :attr:`capacity.floors.Floors.order_unknown` of its cell.
         characters: of the stream.
         stream: arm of the stream axis; None is returned for one whose rows do not cross lines.
     """
-    if stream not in STREAMS_WITH_ORDER or floors.order_unknown is None:
+    if stream not in STREAMS_WITH_ORDER or floor is None:
         return None
-    return (floors.order_unknown - loss) / math.log(2) * characters
+    return (floor - loss) / math.log(2) * characters
 
 
 def code_lengths(log_probabilities: NDArray[Any]) -> Bits:

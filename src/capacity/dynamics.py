@@ -23,7 +23,7 @@ import numpy
 import numpy.typing
 import pandas as pd
 
-from capacity import errors, files, pages, statistics, tables
+from capacity import errors, files, histories, pages, statistics, tables
 from capacity.errors import InputError
 
 Flags = numpy.typing.NDArray[numpy.bool_]
@@ -62,7 +62,7 @@ def whole_cells(path: str | Path) -> Iterator[pd.DataFrame]:
 
     held: list[pd.DataFrame] = []
     for piece in files.read_parquet_pieces(path):
-        files.check_columns(path, piece, tables.HISTORY)
+        files.check_columns(path, piece, histories.HISTORY)
         frame: pd.DataFrame = piece.select([name for name in piece.column_names if name in COLUMNS]).to_pandas()
         frame = pd.concat([*held, frame], ignore_index=True)
         if frame.empty:

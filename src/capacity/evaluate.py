@@ -8,57 +8,30 @@ the test set: it is shown beside the others, and decides nothing).
 from __future__ import annotations
 
 import argparse
-import functools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import fastjsonschema
-import jsonschema
 import numpy
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
-import yaml
 from numpy.typing import NDArray
 from torch import Tensor
 
-from capacity import bits, corpus, devices, errors, files, floors, model, operands, weights
+from capacity import bits, corpus, devices, errors, evaluations, files, floors, model, operands, weights
 from capacity.cells import Cell, parse_cell, parse_seeds
 from capacity.errors import InputError
 from capacity.scoring import Candidates, Examination, Item, candidates_by_task
 from capacity.tasks import Line
+from capacity.vocabulary import Vocabulary
 
 AVERAGED_EVALUATIONS = 20  # of the paper's 121; a run with fewer evaluations averages the same share of them
 PAPER_EVALUATIONS = 121
 PAPER_RULE_SCORE = "combined_910"
-ITEM_COLUMNS = {
-    "seed": "an integer",
-    "diverged": "true or false",
-    **dict.fromkeys(("task", "operation", "split", "prompts", "prompt", "true", "answer"), "text"),
-    "right": "true or false",
-    **dict.fromkeys(("log_probability", "margin"), "a number"),
-}
-OPERAND_COLUMNS = {"seed": "an integer", "prompt": "text", "answer": "text"}
-_TYPES = {"an integer": pa.int64(), "text": pa.string(), "true or false": pa.bool_(), "a number": pa.float64()}
-ITEMS = pa.schema([pa.field(name, _TYPES[kind], kind == "a number") for name, kind in ITEM_COLUMNS.items()])
-"""One row per run and question of the corpus: what was asked, answered and right, how likely the true answer is, and
-how far above the best wrong one; the last two are missing where they are not finite."""
 
-OPERANDS = pa.schema([pa.field(name, _TYPES[kind], False) for name, kind in OPERAND_COLUMNS.items()])
-"""One row per run and prompt of :mod:`capacity.operands`."""
-
-CHOICES = {
-    "task": ("arithmetic", "facts"),
-    "operation": ("addition", "subtraction", "recall"),
-    "split": ("seen", "held_out"),
-    "prompts": ("paper", "matched"),
-}
-OPERAND_PROMPT = "^<?[0-9]{1,2}[+-][0-9]{1,2}=$"
-MOST_LOG_PROBABILITY = 0.001  # rounding takes it above 0
-
-HISTORY_COLUMNS = {"seed": "an integer", "iteration": "an integer", "stream_loss": "a number"}
+# Prompts of one decode: bounds its memory, and is the same for every stack, so that a seed's answers are its own.
+PROMPTS_AT_ONCE = 200
 
 
 def evaluate(
@@ -88,7 +61,7 @@ def evaluate(
             true, above = candidates.margins(table)
             log_probability[:, numbers], margin[:, numbers] = true.cpu(), above.cpu()
             tables[task] = (numbers, candidates, table.cpu().numpy())
-        beyond_digits = operands.evaluate(parameters, heads, lines, vocabulary, cell.block)
+        operand_answers = beyond_digits(parameters, heads, lines, vocabulary, cell.block)
     scores = examination.scores(answers)
     totals = examination.totals()
     lowest = floors.loss_floors(cell, lines)
@@ -125,7 +98,7 @@ def evaluate(
             task: memorized_bits(task, [examination.items[each] for each in numbers], candidates, table[number])
             for task, (numbers, candidates, table) in tables.items()
         }
-        order = bits.order_bits(last["stream_loss"], lowest, characters, cell.stream)
+        order = bits.order_bits(last["stream_loss"], lowest.order_unknown, characters, cell.stream)
         runs.append(
             {
                 "seed": seed,
@@ -138,7 +111,7 @@ def evaluate(
                     {"order": order, "arithmetic": known.get("arithmetic"), "facts": known.get("facts")}
                 ),
                 "items": items,
-                "operands": beyond_digits[number],
+                "operands": operand_answers[number],
             }
         )
     total, without_positions = model.count_parameters(cell.size, len(vocabulary), cell.block)
@@ -151,6 +124,44 @@ def evaluate(
         "operand_baselines": operands.baselines(lines),
         "runs": runs,
     }
+
+
+def beyond_digits(
+    parameters: model.Parameters, heads: int, lines: Sequence[Line], vocabulary: Vocabulary, block: int
+) -> list[dict[str, Any] | None]:
+    """What each of S networks answers to :mod:`capacity.operands`: its scores by the way of asking, and every answer by
+    its prompt.
+
+    Args:
+        parameters: of the stack.
+        heads: attention heads.
+        lines: of the corpus; only whether it has arithmetic counts.
+        vocabulary: of the corpus.
+        block: positions of the model; longer texts are cropped to their last ``block`` characters.
+
+    Returns:
+        For each network ``paper_prompts`` and ``trained_offset``, each with scores by name, and ``answers``; or None
+        for a corpus without arithmetic. A network that is not finite answers like any other, and wrongly.
+    """
+    seeds = len(parameters["token_embedding"])
+    if not any(line.task == "arithmetic" for line in lines):
+        return [None] * seeds
+    asked = [line for lines in operands.asked().values() for line in lines]
+    said = _ask(parameters, heads, asked, vocabulary, block)
+    return [operands.scores(answers) | {"answers": answers} for answers in said]
+
+
+def _ask(
+    parameters: model.Parameters, heads: int, lines: Sequence[Line], vocabulary: Vocabulary, block: int
+) -> list[dict[str, str]]:
+    """For each network its answers by prompt, decoded greedily as in :mod:`capacity.scoring`."""
+    answers: list[dict[str, str]] = [{} for _ in range(len(parameters["token_embedding"]))]
+    for first in range(0, len(lines), PROMPTS_AT_ONCE):
+        part = lines[first : first + PROMPTS_AT_ONCE]
+        said = Examination(part, vocabulary, block).ask(parameters, heads).continuations
+        for known, texts in zip(answers, said, strict=True):
+            known |= {line.prompt: text for line, text in zip(part, texts, strict=True)}
+    return answers
 
 
 def memorized_bits(
@@ -222,103 +233,6 @@ def _averaged(evaluations: Sequence[dict[str, Any]], totals: dict[str, int]) -> 
     return _endpoint(evaluations, scores)
 
 
-def read_history(path: str | Path, cell: Cell, seeds: Sequence[int]) -> pa.Table:
-    """The history of a job. Raises InputError naming the file if it is damaged or of another job."""
-    history = files.read_parquet(path)
-    files.check_columns(path, history, HISTORY_COLUMNS)
-    _check_runs(path, history, cell, seeds)
-    return history
-
-
-@functools.cache
-def _validators() -> tuple[Callable[[Any], Any], jsonschema.Draft202012Validator]:
-    """A validator that is fast, and one that says in words what is wrong."""
-    schema = yaml.safe_load(files.EVALUATION_SCHEMA.read_text(encoding="utf-8"))
-    return fastjsonschema.compile(schema, use_default=False), jsonschema.Draft202012Validator(schema)
-
-
-def check(evaluation: Any, source: str | Path) -> None:
-    """Raises InputError naming the file and the key if an evaluation, as it is in its file, does not fit the schema."""
-    accept, validator = _validators()
-    try:
-        accept(evaluation)
-    except fastjsonschema.JsonSchemaValueException as fault:
-        error = next(validator.iter_errors(evaluation), None)
-        said = f"$: {fault.message}" if error is None else f"{error.json_path}: {error.message}"
-        raise InputError(f"{source}: {said[:300]}") from fault
-
-
-def split(evaluation: Mapping[str, Any]) -> tuple[dict[str, Any], pa.Table, pa.Table]:
-    """An evaluation without its single answers, and these as tables of :data:`ITEMS` and :data:`OPERANDS`: most readers
-    need no answers, which are nine tenths of an evaluation."""
-    runs, items, answers = [], [], []
-    for run in evaluation["runs"]:
-        kept = {name: value for name, value in run.items() if name != "items"}
-        items += [{"seed": run["seed"], "diverged": run["diverged"]} | item for item in run["items"]]
-        if run["operands"] is not None:
-            kept["operands"] = {name: value for name, value in run["operands"].items() if name != "answers"}
-            said = run["operands"]["answers"].items()
-            answers += [{"seed": run["seed"], "prompt": prompt, "answer": answer} for prompt, answer in said]
-        runs.append(kept)
-    tables = pa.Table.from_pylist(items, schema=ITEMS), pa.Table.from_pylist(answers, schema=OPERANDS)
-    return {**evaluation, "runs": runs}, *tables
-
-
-def write(folder: str | Path, evaluation: Mapping[str, Any]) -> None:
-    """``items.parquet``, ``operands.parquet`` and then ``evaluation.json`` of a job.
-
-    Raises InputError naming the file and the key if the evaluation does not fit what readers count on, and then writes
-    nothing.
-    """
-    folder = Path(folder)
-    kept, items, answers = split(evaluation)
-    check(kept, folder / "evaluation.json")
-    check_items(items, folder / "items.parquet")
-    silent = sorted({run["seed"] for run in kept["runs"]}.difference(items["seed"].to_pylist()))
-    if silent:
-        raise InputError(f"{folder / 'items.parquet'}: seed {silent[0]} was asked nothing")
-    strange = answers.filter(pc.invert(pc.match_substring_regex(answers["prompt"], OPERAND_PROMPT)))
-    if len(strange):
-        raise InputError(f"{folder / 'operands.parquet'}: {strange['prompt'][0]} is not a prompt such as <12+5=")
-    record = {"cell": evaluation["cell"], **evaluation["provenance"]}
-    files.write_parquet(folder / "items.parquet", items, record)
-    files.write_parquet(folder / "operands.parquet", answers, record)
-    files.write_sealed_json(folder / "evaluation.json", kept)
-
-
-def check_items(items: pa.Table, source: str | Path) -> None:
-    """Raises InputError naming the file and the column if a table of answers is not what readers count on."""
-    files.check_columns(source, items, ITEM_COLUMNS)
-    empty = [name for name in ITEM_COLUMNS if name not in ("log_probability", "margin") and items[name].null_count]
-    empty += [name for name in ("prompt", "true") if pc.any(pc.equal(items[name], "")).as_py()]
-    if empty:
-        raise InputError(f"{source}: the column {empty[0]!r} has an empty value; {files.REMEDY}")
-    for name, choices in CHOICES.items():
-        if wrong := set(pc.unique(items[name]).to_pylist()).difference(choices):
-            raise InputError(
-                f"{source}: {min(wrong)!r} in the column {name!r} is not one of {', '.join(choices)}; {files.REMEDY}"
-            )
-    if (pc.max(items["log_probability"]).as_py() or 0.0) > MOST_LOG_PROBABILITY:
-        raise InputError(f"{source}: the column 'log_probability' has a value above 0; {files.REMEDY}")
-
-
-def read_items(path: str | Path, cell: Cell, seeds: Iterable[int]) -> pa.Table:
-    """The answers of a job. Raises InputError naming the file if it is damaged, of another job, or lacks a seed."""
-    items = files.read_parquet(path)
-    check_items(items, path)
-    _check_runs(path, items, cell, seeds)
-    return items
-
-
-def _check_runs(path: str | Path, table: pa.Table, cell: Cell, seeds: Iterable[int]) -> None:
-    found = files.provenance_of(table).get("cell")
-    if found != cell.name:
-        raise InputError(f"{path} is of {found}, not of {cell.name}; {files.REMEDY}")
-    missing = sorted(set(seeds).difference(pc.unique(table["seed"]).to_pylist()))
-    if missing:
-        raise InputError(f"{path} has no rows of seed {missing[0]}; {files.REMEDY}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cell", help="name of the cell, such as task=facts/size=n14/variant=paper")
@@ -341,7 +255,7 @@ def run(arguments: argparse.Namespace, device: str) -> None:
     """The job that the command line describes, on ``cpu`` or ``cuda``, from weights to the evaluation."""
     cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)
     parameters = {name: value.to(device) for name, value in weights.load(arguments.weights, cell, seeds).items()}
-    history = read_history(arguments.history, cell, seeds)
+    history = evaluations.read_history(arguments.history, cell, seeds)
     diverged_at = files.provenance_of(history)["diverged_at"]
     evaluation = evaluate(cell, corpus.read(arguments.corpus, cell), seeds, parameters, history, diverged_at)
     evaluation["provenance"] = files.provenance(
@@ -352,7 +266,7 @@ def run(arguments: argparse.Namespace, device: str) -> None:
         threads=arguments.threads,
         training=files.provenance_of(history),
     )
-    write(arguments.output, evaluation)
+    evaluations.write(arguments.output, evaluation)
     print(f"evaluated {len(seeds)} seeds of {cell.name}")
 
 

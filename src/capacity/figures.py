@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 
-from capacity import errors, tables
+from capacity import errors, histories, tables
 from capacity.plotting import (
     BLUE,
     FULL_WIDTH,
@@ -253,7 +253,7 @@ def main() -> None:
         figure = draw(
             arguments.figure,
             read(arguments.runs, tables.RUNS),
-            read(arguments.history, tables.HISTORY),
+            read(arguments.history, histories.HISTORY),
             read(arguments.summary, tables.SUMMARY),
             arguments.title,
         )

@@ -23,7 +23,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from matplotlib.transforms import ScaledTranslation
 
-from capacity import dynamics, errors, tables
+from capacity import dynamics, errors, histories, tables
 from capacity.plotting import (
     FULL_WIDTH,
     GREY,
@@ -214,7 +214,7 @@ def main() -> None:
     read = tables.read_frames
     with matplotlib.rc_context(STYLE):
         figure = draw(
-            read(arguments.history, tables.HISTORY),
+            read(arguments.history, histories.HISTORY),
             read(arguments.runs, dynamics.DYNAMICS),
             read(arguments.summary, tables.SUMMARY),
             arguments.title,

@@ -219,10 +219,10 @@ def read_parquet_pieces(path: str | Path) -> Iterator[pa.Table]:
     _compare(path, stored, checksum.hexdigest(about))
 
 
-def parquet_columns(path: str | Path) -> list[str]:
+def parquet_schema(path: str | Path) -> pa.Schema:
     """The columns of a Parquet file, without its rows. Raises InputError naming the file if it is not one."""
     with _opened(path) as (file, _, _):
-        return list(file.schema_arrow.names)
+        return file.schema_arrow
 
 
 def parquet_provenance(path: str | Path) -> Provenance:
@@ -317,11 +317,14 @@ def _as_bytes(array: pa.Array) -> tuple[bytes, memoryview | bytes]:
         _, offsets, data = text.buffers()
         first, last = numpy.frombuffer(offsets, "<i8")[[text.offset, text.offset + len(text)]] if len(text) else (0, 0)
         return lengths.astype("<i8").tobytes(), b"" if data is None else memoryview(data)[first:last]
-    known = pc.if_else(array.is_valid(), pa.scalar(1, pa.int8()), pa.scalar(-1, pa.int8()))
     if pa.types.is_boolean(kind):
         array = array.cast(pa.int8())
-    values = pc.fill_null(array, 0).to_numpy(zero_copy_only=False)
-    return known.to_numpy().tobytes(), values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
+    known = numpy.ones(len(array), numpy.int8)
+    if array.null_count:
+        known[array.is_null().to_numpy(zero_copy_only=False)] = -1
+        array = pc.fill_null(array, 0)
+    values = array.to_numpy(zero_copy_only=False)
+    return known.tobytes(), values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
 def _checksum_of_table(table: pa.Table) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from capacity import errors, evaluate, files, jobs, tables
+from capacity import errors, evaluations, files, jobs, tables
 from capacity.cells import Cell, parse_seeds
 
 EXPRESSION = re.compile(r"<(\d+)[+-](\d+)=")
@@ -41,7 +41,7 @@ def operands_of(prompt: str) -> tuple[int, int]:
 
 def items_table(cell: Cell, answers: pa.Table) -> pa.Table:
     """For each expression asked of the runs of a cell: ``n`` runs, of which ``diverged`` are counted in; ``count`` of
-    the ``n`` that are right, and ``share``, their share. ``answers`` is as in :data:`capacity.evaluate.ITEMS`."""
+    the ``n`` that are right, and ``share``, their share. ``answers`` is as in :data:`capacity.evaluations.ITEMS`."""
     asked = answers.filter(pc.equal(answers["task"], "arithmetic"))
     asked = asked.append_column("place", pa.array(range(len(asked)), pa.int64()))
     groups = pa.TableGroupBy(asked, ["operation", "prompt", "split"], use_threads=False)
@@ -71,7 +71,7 @@ def pieces(found: Sequence[Mapping[str, str]], sources: list[dict[str, Any]]) ->
         parts = []
         for job in mine:
             wanted = parse_seeds(job["seeds"])
-            answers = evaluate.read_items(job["items"], cell, wanted)
+            answers = evaluations.read_items(job["items"], cell, wanted)
             sources.append(tables.source(files.provenance_of(answers)["training"]))
             answers = answers.replace_schema_metadata(None)
             parts.append(answers.filter(pc.is_in(answers["seed"], pa.array(wanted, pa.int64()))))

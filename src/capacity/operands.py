@@ -27,18 +27,12 @@ from typing import Any
 
 import numpy
 
-from capacity import model
-from capacity.scoring import Examination, is_right
-from capacity.tasks import Line, arithmetic_line
-from capacity.vocabulary import Vocabulary
+from capacity.tasks import Line, arithmetic_line, is_right
 
 LARGEST_OPERAND = 19
 LARGEST_DIGIT = 9
 TRAINED_PLACE = 4
 """Index of ``=`` in every prompt of two digits, ``<1+2=``."""
-
-# Prompts of one decode: bounds its memory, and is the same for every stack, so that a seed's answers are its own.
-PROMPTS_AT_ONCE = 200
 
 Score = dict[str, Any]
 
@@ -90,32 +84,21 @@ def groups(lines: Sequence[Line]) -> dict[str, list[int]]:
     return found
 
 
-def evaluate(
-    parameters: model.Parameters, heads: int, lines: Sequence[Line], vocabulary: Vocabulary, block: int
-) -> list[dict[str, Any] | None]:
-    """What each of S networks answers beyond digits: its scores by the way of asking, and every answer by its prompt.
+def asked() -> dict[str, list[Line]]:
+    """What is asked in each of the two ways."""
+    return {"paper_prompts": expressions(), "trained_offset": at_trained_offset(expressions())}
 
-    Args:
-        parameters: of the stack.
-        heads: attention heads.
-        lines: of the corpus; only whether it has arithmetic counts.
-        vocabulary: of the corpus.
-        block: positions of the model; longer texts are cropped to their last ``block`` characters.
 
-    Returns:
-        For each network ``paper_prompts`` and ``trained_offset``, each with scores by name, and ``answers``; or None
-        for a corpus without arithmetic. A network that is not finite answers like any other, and wrongly.
-    """
-    seeds = len(parameters["token_embedding"])
-    if not any(line.task == "arithmetic" for line in lines):
-        return [None] * seeds
-    asked = {"paper_prompts": expressions(), "trained_offset": at_trained_offset(expressions())}
-    runs: list[dict[str, Any] | None] = []
-    said = _ask(parameters, heads, [line for each in asked.values() for line in each], vocabulary, block)
-    for answers in said:
-        run: dict[str, Any] = {way: _scores(each, answers) for way, each in asked.items()}
-        runs.append(run | {"answers": answers})
-    return runs
+def scores(answers: Mapping[str, str]) -> dict[str, dict[str, Score]]:
+    """The scores of one network in each way of asking, from its answers by prompt."""
+    found = {}
+    for way, lines in asked().items():
+        right = [is_right(line, answers[line.prompt]) for line in lines]
+        found[way] = {
+            name: _score(sum(right[number] for number in numbers), len(numbers))
+            for name, numbers in groups(lines).items()
+        }
+    return found
 
 
 def baselines(lines: Sequence[Line]) -> dict[str, dict[str, Score]] | None:
@@ -176,26 +159,6 @@ def nearest_seen(asked: Sequence[Line], seen: Sequence[Line]) -> list[str]:
         for number, index in zip(numbers, distances.argmin(1), strict=True):  # the first of several: known is in order
             answers[number] = known[index].answer
     return answers
-
-
-def _ask(
-    parameters: model.Parameters, heads: int, lines: Sequence[Line], vocabulary: Vocabulary, block: int
-) -> list[dict[str, str]]:
-    """For each network its answers by prompt, decoded greedily as in :mod:`capacity.scoring`."""
-    answers: list[dict[str, str]] = [{} for _ in range(len(parameters["token_embedding"]))]
-    for first in range(0, len(lines), PROMPTS_AT_ONCE):
-        part = lines[first : first + PROMPTS_AT_ONCE]
-        said = Examination(part, vocabulary, block).ask(parameters, heads).continuations
-        for known, texts in zip(answers, said, strict=True):
-            known |= {line.prompt: text for line, text in zip(part, texts, strict=True)}
-    return answers
-
-
-def _scores(lines: Sequence[Line], answers: Mapping[str, str]) -> dict[str, Score]:
-    right = [is_right(line, answers[line.prompt]) for line in lines]
-    return {
-        name: _score(sum(right[number] for number in numbers), len(numbers)) for name, numbers in groups(lines).items()
-    }
 
 
 def _score(correct: int, total: int) -> Score:

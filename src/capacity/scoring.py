@@ -6,7 +6,6 @@ are cropped to the last ``block`` characters.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ from torch.nn import functional
 
 from capacity import model
 from capacity.prefixes import Prefixes, prefixes_of
-from capacity.tasks import Line
+from capacity.tasks import Line, is_right
 from capacity.vocabulary import Vocabulary
 
 NEW_CHARACTERS = {"arithmetic": 4, "facts": 20}
@@ -69,18 +68,6 @@ def score_groups(questions: Sequence[Item]) -> dict[str, list[int]]:
             if item.prompts == "paper":
                 add("combined_910", number)
     return groups
-
-
-def is_right(line: Line, continuation: str) -> bool:
-    """Whether what follows the prompt is the answer.
-
-    Arithmetic: the integer right after ``=`` equals the true one. Facts: the first line, stripped, is the capital,
-    whatever its case.
-    """
-    if line.task == "arithmetic":
-        match = re.match(r"-?\d+", continuation)
-        return match is not None and int(match[0]) == int(line.answer)
-    return continuation.split("\n", 1)[0].strip().lower() == line.answer.lower()
 
 
 @dataclass(frozen=True)

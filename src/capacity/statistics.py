@@ -22,7 +22,6 @@ Integers = NDArray[numpy.int64]
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
-DRAWS_AT_ONCE = 1_000  # resamples of many samples that are held at a time, so that they stay in the cache
 
 
 class Interval(NamedTuple):
@@ -32,6 +31,7 @@ class Interval(NamedTuple):
     high: float
 
 
+@functools.lru_cache(maxsize=10_000)
 def wilson(count: int, total: int) -> Interval:
     """Wilson's score interval (Wilson 1927). Raises ValueError unless 0 <= count <= total and total > 0."""
     return _proportion(count, total, "wilson")
@@ -57,50 +57,28 @@ def bootstrap_mean(values: Sequence[float], rng: numpy.random.Generator) -> Inte
 
 
 def bootstrap_means(samples: Floats, seed: int) -> list[Interval | None]:
-    """:func:`bootstrap_mean` of each row of a matrix, each with a generator of that seed: to the last bit the same.
+    """:func:`bootstrap_mean` of each row of a matrix, each with a generator of that seed, but for rounding.
 
     The rows have equally many values, so they share the draws. Raises ValueError where a value is not finite.
     """
     rows, size = samples.shape
     if size < 2:
         return [None] * rows
-    values = numpy.ascontiguousarray(finite("samples", samples).T)  # type: ignore[arg-type]
-    means = numpy.empty((rows, RESAMPLES))
-    for first in range(0, RESAMPLES, DRAWS_AT_ONCE):
-        draws = _draws(size, seed, RESAMPLES)[:, first : first + DRAWS_AT_ONCE]
-        means[:, first : first + DRAWS_AT_ONCE] = (_sum_as_numpy(values, draws) / size).T
+    values = finite("samples", samples)  # type: ignore[arg-type]
+    first = values[:, 0]  # taken off, so that values that all agree are exactly their mean
+    sums = (values.T - first).T @ _draws(size, seed, RESAMPLES)
     tail = (1 - CONFIDENCE) / 2
-    low, high = (_quantiles(means, probability) for probability in (tail, 1 - tail))
+    low, high = (first + _quantiles(sums, probability) / size for probability in (tail, 1 - tail))
     return [Interval(*ends) for ends in zip(low.tolist(), high.tolist(), strict=True)]
 
 
 @functools.lru_cache(maxsize=8)
-def _draws(size: int, seed: int, resamples: int) -> Integers:
-    """Which value stands at each place of each resample, (size, resamples): as scipy draws them."""
-    draws = numpy.random.default_rng(seed).integers(0, size, size=(resamples, size))
-    return numpy.ascontiguousarray(draws.T)
-
-
-def _sum_as_numpy(values: Floats, draws: Integers) -> Floats:
-    """Sums over the places of resamples, (resamples, rows), added up in the order in which numpy adds the values of one
-    row: by eight running sums, up to 128 values at a time."""
-    count = len(draws)
-    if count > 128:
-        middle = count // 2 - count // 2 % 8
-        return _sum_as_numpy(values, draws[:middle]) + _sum_as_numpy(values, draws[middle:])
-
-    def in_turn(found: Floats, places: Integers) -> Floats:
-        for place in places:
-            found += values.take(place, axis=0)
-        return found
-
-    if count < 8:
-        return in_turn(values.take(draws[0], axis=0), draws[1:])
-    whole = count - count % 8
-    sums = [in_turn(values.take(draws[lane], axis=0), draws[lane + 8 : whole : 8]) for lane in range(8)]
-    while len(sums) > 1:
-        sums = [left + right for left, right in zip(sums[::2], sums[1::2], strict=True)]
-    return in_turn(sums[0], draws[whole:])
+def _draws(size: int, seed: int, resamples: int) -> Floats:
+    """How often each value stands in each resample, (size, resamples): as scipy draws them."""
+    drawn = numpy.random.default_rng(seed).integers(0, size, size=(resamples, size))
+    places = drawn.T + size * numpy.arange(resamples)
+    counts = numpy.bincount(places.ravel(), minlength=size * resamples).reshape(resamples, size)
+    return numpy.ascontiguousarray(counts.T, dtype=numpy.float64)
 
 
 def _quantiles(values: Floats, probability: float) -> Floats:

@@ -1,7 +1,7 @@
-"""Stage 4: the tidy tables of a study, from its evaluations and histories.
+"""Stage 4: the tidy tables of a study, from its evaluations.
 
 ``runs`` has one row per run (a cell and a seed), ``summary`` one row per cell with every endpoint's n, mean and 95 %
-interval, ``history`` one row per run and evaluation.
+interval.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from typing import Any, TypeVar
 import numpy
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from capacity import bits, errors, evaluate, files, floors, jobs, operands, pages, statistics
+from capacity import bits, errors, evaluations, files, jobs, operands, pages, statistics
 from capacity.cells import Cell, describe_departures, parse_seeds
 from capacity.errors import InputError
 
@@ -78,7 +77,6 @@ RUNS = {
     "departs": "text",
     **dict.fromkeys((*FLOORS, *MEASURES), "a number"),
 }
-HISTORY = {**NAMES, **dict.fromkeys(("seed", "iteration"), "an integer"), "stream_loss": "a number"}
 SUMMARY = {
     **NAMES,
     **dict.fromkeys(("parameters", "n", "diverged", *(f"{outcome}_count" for outcome in OUTCOMES)), "an integer"),
@@ -90,7 +88,7 @@ SUMMARY = {
 """What the stages that read these tables count on: columns and their kinds, for :func:`read_frame`."""
 
 BOOTSTRAP_SEED = 0
-JOBS_AT_ONCE = 50  # whose evaluations or histories are held at a time
+JOBS_AT_ONCE = 50  # whose files are held at a time
 
 T = TypeVar("T")
 
@@ -102,12 +100,11 @@ def named(cell: Cell) -> dict[str, str]:
 
 def cell_columns(cell: Cell) -> dict[str, Any]:
     """The columns that identify a cell; ``departs`` says in words where it leaves the paper's protocol."""
-    size = cell.size
-    departures = cell.departures_from_published()
+    size, departs = cell.size, describe_departures(cell)
     return {
         **named(cell),
-        "published": not departures,
-        "departs": describe_departures(cell),
+        "published": not departs,
+        "departs": departs,
         "layers": size.layers,
         "heads": size.heads,
         "width": size.width,
@@ -123,10 +120,9 @@ def run_rows(evaluation: Mapping[str, Any], wanted: Iterable[int]) -> list[dict[
     A score or outcome that the task does not ask for is None. A diverged run counts as a failure of every outcome.
     """
     cell = jobs.cell_of(evaluation["cell"])
-    lowest = floors.Floors(**evaluation["loss_floors"])
-    known, unknown = lowest.order_known, lowest.order_unknown
+    known, unknown = (evaluation["loss_floors"][name] for name in ("order_known", "order_unknown"))
     characters = evaluation["stream_characters"]
-    most = None if known is None else bits.order_bits(known, lowest, characters, cell.stream)
+    most = None if known is None else bits.order_bits(known, unknown, characters, cell.stream)
     columns = cell_columns(cell)
     rows = []
     for run in evaluation["runs"]:
@@ -196,18 +192,20 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     """
     identity = [name for name in runs.columns if name not in {*MEASURES, *OUTCOMES, "seed", "diverged"}]
     identity = [name for name in identity if not name.endswith("_iteration")]
+    places = runs.groupby("cell", sort=False).indices
+    first = runs[identity].iloc[[each[0] for each in places.values()]].to_dict("records")
+    measured, seeds, diverged = (runs[name].to_numpy() for name in (list(MEASURES), "seed", "diverged"))
+    outcomes = {outcome: runs[outcome].to_numpy("float64", na_value=numpy.nan) for outcome in OUTCOMES}
     rows = []
-    for _, group in runs.groupby("cell", sort=False):
-        row: dict[Any, Any] = group[identity].iloc[0].to_dict()
-        row |= {"n": len(group), "diverged": int(group["diverged"].sum()), "seeds": _list(group["seed"])}
-        row |= _averages(group)
-        for outcome in OUTCOMES:
-            known = group[outcome].dropna()
-            count = int(known.sum())
-            row[f"{outcome}_count"] = count if len(known) else None
-            row[f"{outcome}_share"] = count / len(known) if len(known) else None
-            interval = statistics.wilson(count, len(known)) if len(known) else None
-            row[f"{outcome}_low"], row[f"{outcome}_high"] = interval or (None, None)
+    for identified, mine in zip(first, places.values(), strict=True):
+        row: dict[Any, Any] = identified | {
+            "n": len(mine),
+            "diverged": int(diverged[mine].sum()),
+            "seeds": _list(seeds[mine]),
+        }
+        row |= _averages(measured[mine].T)
+        for outcome, found in outcomes.items():
+            row |= _counted(outcome, found[mine])
         rows.append(row)
     frame = pd.DataFrame(rows)
     numbers = [name for name in frame.columns if name.endswith(("_mean", "_low", "_high", "_share"))]
@@ -215,9 +213,9 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(numbers, "float64") | dict.fromkeys(counts, "Int64"))
 
 
-def _averages(group: pd.DataFrame) -> dict[str, float | None]:
-    """Mean and bootstrap interval of each measure of the runs of one cell; those known of the same runs share draws."""
-    values = group[list(MEASURES)].to_numpy().T
+def _averages(values: statistics.Floats) -> dict[str, float | None]:
+    """Mean and bootstrap interval of each measure over the runs of one cell, given as (measures, runs) with NaN where
+    there is none; measures that are known of the same runs share draws."""
     known = ~numpy.isnan(values)
     row: dict[str, float | None] = {}
     for measure, mine, there in zip(MEASURES, values, known, strict=True):
@@ -232,9 +230,20 @@ def _averages(group: pd.DataFrame) -> dict[str, float | None]:
     return row
 
 
+def _counted(outcome: str, values: statistics.Floats) -> dict[str, float | None]:
+    """How many runs of one cell have an outcome, 1.0 for each that does and NaN where the task does not ask for it."""
+    known = values[~numpy.isnan(values)]
+    if not len(known):
+        return dict.fromkeys(f"{outcome}_{part}" for part in ("count", "share", "low", "high"))
+    count = int(known.sum())
+    low, high = statistics.wilson(count, len(known))
+    found = {"count": count, "share": count / len(known), "low": low, "high": high}
+    return {f"{outcome}_{part}": value for part, value in found.items()}
+
+
 def to_markdown(title: str, summary: pd.DataFrame) -> str:
     """The summary as a page: what each cell saw, what it did not see, and what departs from the paper."""
-    notes = pages.Notes(summary["departs"])
+    notes, cells = pages.Notes(summary["departs"]), _records(summary)
     heading = (
         *("task", "size", "parameters", "n", "seen", "held out, final", "all held out right"),
         *("held out, time average", "held out, paper's rule", "facts, paper's prompts", "facts, matched prompts"),
@@ -256,7 +265,7 @@ def to_markdown(title: str, summary: pd.DataFrame) -> str:
             _interval(row, "final_stream_loss"),
             notes.mark(row["departs"]),
         )
-        for row in _records(summary)
+        for row in cells
     )
     lines = [
         f"# {title}",
@@ -269,13 +278,13 @@ def to_markdown(title: str, summary: pd.DataFrame) -> str:
         "the training stream. The paper's rule picks the checkpoint with the best accuracy, held-out expressions "
         "included: a choice made on the test set, shown for comparison.",
         "",
-        *_bits_section(summary, notes),
+        *_bits_section(cells, notes),
         *notes.lines(),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _bits_section(summary: pd.DataFrame, notes: pages.Notes) -> list[str]:
+def _bits_section(cells: Sequence[Mapping[str, Any]], notes: pages.Notes) -> list[str]:
     """Floors and memorized bits of each cell, as the second table of the page."""
     heading = (
         *("task", "size", "loss", "floor, order unknown", "floor, order known", "order bits", "of at most"),
@@ -298,7 +307,7 @@ def _bits_section(summary: pd.DataFrame, notes: pages.Notes) -> list[str]:
             _interval(row, "arithmetic_bits_held_out", 1),
             notes.mark(row["departs"]),
         )
-        for row in _records(summary)
+        for row in cells
     )
     return [
         "## Memorized bits",
@@ -313,25 +322,6 @@ def _bits_section(summary: pd.DataFrame, notes: pages.Notes) -> list[str]:
         "over the runs that did not diverge, at the final iterate. The other baselines are in the CSV file.",
         "",
     ]
-
-
-def history_table(history: pa.Table, cell: Cell, wanted: Iterable[int]) -> pa.Table:
-    """The history of the wanted seeds, with the columns that name the cell before the others."""
-    table = history.replace_schema_metadata(None)
-    seeds = pa.array(sorted(wanted), table.schema.field("seed").type)
-    if len(pc.unique(table["seed"])) > len(seeds):
-        table = table.filter(pc.is_in(table["seed"], seeds))
-    for position, (name, value) in enumerate(named(cell).items()):
-        table = table.add_column(position, name, pa.repeat(pa.scalar(value, pa.large_string()), len(table)))
-    return table
-
-
-def history_pieces(histories: Iterable[pa.Table], columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Histories below one another, many at a time and as a frame of ``columns`` is written; what a task does not have
-    is missing."""
-    for some in in_pieces(histories, JOBS_AT_ONCE):
-        frame: pd.DataFrame = pa.concat_tables(some, promote_options="default").to_pandas()
-        yield pa.Table.from_pandas(frame.reindex(columns=list(columns)), preserve_index=False)
 
 
 def in_pieces(values: Iterable[T], most: int) -> Iterator[list[T]]:
@@ -376,29 +366,11 @@ def main() -> None:
         parts.append(typed([row for evaluation, wanted in some for row in run_rows(evaluation, wanted)]))
         sources += [source(evaluation["provenance"]["training"]) for evaluation, _ in some]
     record = files.provenance("tables", {"table": arguments.table}, runs=sources)
-    # First, for it reads what may be damaged.
-    write_history(arguments.output / "history.parquet", plan.jobs_of(arguments.table), record)
     summary = summarise(runs := ordered(pd.concat(parts)))
     write_frame(arguments.output / "runs.parquet", runs, record)
     write_table(arguments.output, "summary", summary, record)
     title = plan.title(arguments.table.partition("/")[0])
     pages.write(arguments.output / "summary.md", to_markdown(title, summary))
-
-
-def write_history(path: Path, found: Sequence[Mapping[str, str]], record: files.Provenance) -> None:
-    """The histories of some jobs as one table, of which only a piece is ever held.
-
-    Raises InputError naming the file of a history that is damaged or of other runs.
-    """
-    columns = list(dict.fromkeys(name for job in found for name in files.parquet_columns(job["history"])))
-
-    def read(job: Mapping[str, str]) -> pa.Table:
-        cell, wanted = jobs.cell_of(job["cell"]), parse_seeds(job["seeds"])
-        return history_table(evaluate.read_history(job["history"], cell, wanted), cell, wanted)
-
-    pieces = history_pieces(map(read, found), [*NAMES, *columns])
-    first = next(pieces)
-    files.write_parquet_pieces(path, first.schema, itertools.chain([first], pieces), record)
 
 
 def read_evaluations(plan: jobs.Plan, table: str) -> Iterator[tuple[dict[str, Any], set[int]]]:
@@ -409,7 +381,7 @@ def read_evaluations(plan: jobs.Plan, table: str) -> Iterator[tuple[dict[str, An
     for job in plan.jobs_of(table):
         path = job["evaluation"]
         evaluation = files.read_sealed_json(path)
-        evaluate.check(evaluation, path)
+        evaluations.check(evaluation, path)
         wanted = set(parse_seeds(job["seeds"]))
         found = {run["seed"] for run in evaluation["runs"]}
         if evaluation["cell"] != job["cell"] or not wanted <= found:

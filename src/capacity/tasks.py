@@ -7,6 +7,7 @@ arithmetic text followed by the facts.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -148,3 +149,15 @@ def corpus(task: str, held_out: Iterable[tuple[int, int]], facts: int, seed: int
     stream = arithmetic + [line for line in every if line.task == "facts"]
     numbered = [Line(**{**vars(line), "position": number}) for number, line in enumerate(stream)]
     return numbered + [line for line in every if line.split == "held_out"]
+
+
+def is_right(line: Line, continuation: str) -> bool:
+    """Whether what follows the prompt is the answer.
+
+    Arithmetic: the integer right after ``=`` equals the true one. Facts: the first line, stripped, is the capital,
+    whatever its case.
+    """
+    if line.task == "arithmetic":
+        match = re.match(r"-?\d+", continuation)
+        return match is not None and int(match[0]) == int(line.answer)
+    return continuation.split("\n", 1)[0].strip().lower() == line.answer.lower()

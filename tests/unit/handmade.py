@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from capacity import corpus, files, model, tables
+from capacity import corpus, files, histories, model, tables
 from capacity.cells import Cell
 from capacity.execution import Execution
 
@@ -143,5 +143,5 @@ def history_frame(cells: Iterable[Cell], seeds: Sequence[int]) -> pd.DataFrame:
     for cell in cells:
         steps = [round(cell.iterations * share / 4) for share in range(5)]
         table = pa.Table.from_pylist(history_rows(cell, seeds, steps))
-        parts.append(tables.history_table(table, cell, seeds).to_pandas())
+        parts.append(histories.history_table(table, cell, seeds).to_pandas())
     return pd.concat(parts, ignore_index=True)

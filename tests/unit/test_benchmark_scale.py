@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import scale, synthetic
 from benchmarks.scale import GOAL_CELLS, MOST_BYTES, MOST_SECONDS, STEPS, Cost, StepError
-from capacity import dynamics, items, jobs, tables
+from capacity import dynamics, histories, items, jobs, tables
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,7 @@ def test_the_stages_take_a_synthetic_study_as_a_true_one(study, monkeypatch):
     monkeypatch.chdir(folder)
     for module, arguments in (
         (tables, [scale.STUDY, *part, "--output", "t"]),
+        (histories, [scale.STUDY, *part, "--output", "t/history.parquet"]),
         (dynamics, [*read, "--output", "t"]),
         (items, [scale.STUDY, *part, "--output", "t/items.parquet"]),
     ):
@@ -38,7 +39,7 @@ def test_the_stages_take_a_synthetic_study_as_a_true_one(study, monkeypatch):
     runs = tables.read_frame("t/runs.parquet", tables.RUNS)
     assert (runs["cell"].nunique(), len(runs)) == (4, 4 * 20)
     assert runs["final_seen"].nunique() > 20
-    assert len(tables.read_frame("t/history.parquet", tables.HISTORY)) == 4 * 20 * 121
+    assert len(tables.read_frame("t/history.parquet", histories.HISTORY)) == 4 * 20 * 121
     assert len(tables.read_frame("t/items.parquet", items.ITEMS)) == 4 * 200
     assert tables.read_frame("t/dynamics.parquet", dynamics.DYNAMICS)["t_fit"].notna().any()
 

@@ -25,10 +25,12 @@ from capacity import (
     dynamics,
     errors,
     evaluate,
+    evaluations,
     figures,
     figures_answers,
     figures_dynamics,
     files,
+    histories,
     items,
     model,
     replication,
@@ -106,16 +108,16 @@ def job(tmp_path):
     files.write_json(folder / "run.json", record | how)
     found = evaluate.evaluate(CELL, LINES, SEEDS, parameters, history, (None, 400))
     record = files.provenance("evaluate", CELL.settings(), seeds=list(SEEDS), training=record | how)
-    evaluate.write(folder, found | {"provenance": record})
+    evaluations.write(folder, found | {"provenance": record})
     return folder
 
 
 READERS = {
     "corpus.parquet": lambda path: as_text(files.read_parquet(path)),
-    "history.parquet": lambda path: as_text(evaluate.read_history(path, CELL, SEEDS)),
+    "history.parquet": lambda path: as_text(evaluations.read_history(path, CELL, SEEDS)),
     "weights.safetensors": lambda path: parameters_as_bytes(weights.load(path, CELL, SEEDS)),
     "evaluation.json": files.read_sealed_json,
-    "items.parquet": lambda path: as_text(evaluate.read_items(path, CELL, SEEDS)),
+    "items.parquet": lambda path: as_text(evaluations.read_items(path, CELL, SEEDS)),
 }
 
 
@@ -180,7 +182,12 @@ STAGES = {
     "tables": (
         tables,
         ["base", "--config", json.dumps(CONFIG), "--output", "out"],
-        [f"{FOLDER}/evaluation.json", f"{FOLDER}/history.parquet"],
+        [f"{FOLDER}/evaluation.json"],
+    ),
+    "histories": (
+        histories,
+        ["base", "--config", json.dumps(CONFIG), "--output", "out/history.parquet"],
+        [f"{FOLDER}/history.parquet"],
     ),
     "items": (
         items,
@@ -242,12 +249,12 @@ def results(tmp_path_factory):
     files.write_json(folder / FOLDER / "run.json", record)
     found = evaluate.evaluate(SUM, lines, SEEDS, parameters, history, (None, 400))
     record = files.provenance("evaluate", SUM.settings(), seeds=list(SEEDS), training=record)
-    evaluate.write(folder / FOLDER, found | {"provenance": record})
+    evaluations.write(folder / FOLDER, found | {"provenance": record})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for stage, output in (("tables", TABLES), ("items", f"{TABLES}/items.parquet"), ("dynamics", TABLES)):
+        for stage in ("tables", "histories", "items", "dynamics"):
             module, arguments, _ = STAGES[stage]
-            patch.setattr("sys.argv", [stage, *arguments[:-1], output])
+            patch.setattr("sys.argv", [stage, *arguments[:-1], arguments[-1].replace("out", TABLES)])
             module.main()
     return folder
 
@@ -339,7 +346,7 @@ def test_a_table_of_another_schema_is_refused_by_file_and_column(said, stage, pa
     assert any(f"{quote}{name}" in found for name in ("seed", "parameters", "left", "text") for quote in ("'", " "))
 
 
-@pytest.mark.parametrize(("stage", "path"), [("tables", f"{FOLDER}/history.parquet")])
+@pytest.mark.parametrize(("stage", "path"), [("histories", f"{FOLDER}/history.parquet")])
 def test_a_history_without_a_wanted_seed_is_refused(said, stage, path):
     def rewrite(kept, place):
         table = files.read_parquet(kept)

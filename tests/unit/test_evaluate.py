@@ -11,10 +11,11 @@ import torch
 import yaml
 from safetensors.torch import save_file
 
-from capacity import bits, corpus, evaluate, files, floors, model, train, weights
+from capacity import bits, corpus, evaluate, evaluations, files, floors, model, train, weights
 from capacity.cells import make_cell
 from capacity.errors import InputError
-from capacity.evaluate import averaged_evaluations, check, check_items, paper_best
+from capacity.evaluate import averaged_evaluations, paper_best
+from capacity.evaluations import check, check_items
 from capacity.protocol import Size
 from capacity.randomness import initialisation_generator
 from capacity.scoring import Examination, candidates_by_task
@@ -69,7 +70,7 @@ def evaluated(lines, stack, totals):
 def test_the_result_fits_the_schema(evaluated):
     schema = yaml.safe_load(files.EVALUATION_SCHEMA.read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
-    kept, *_ = evaluate.split(evaluated)
+    kept, *_ = evaluations.split(evaluated)
     check(kept, "evaluation.json")
     check(json.loads(json.dumps(kept, allow_nan=False)), "evaluation.json")
 
@@ -172,7 +173,7 @@ def test_a_task_alone_has_no_bits_of_the_other_and_no_order_bits_where_lines_sta
     assert known["order"] is None
     assert found["loss_floors"]["order_known"] is None
     assert found["loss_floors"]["order_unknown"] > 0
-    check(evaluate.split(found)[0] | {"provenance": evaluated_provenance(cell)}, "evaluation.json")
+    check(evaluations.split(found)[0] | {"provenance": evaluated_provenance(cell)}, "evaluation.json")
 
 
 def evaluated_provenance(cell):
@@ -244,10 +245,10 @@ def test_a_network_that_is_not_finite_has_diverged_and_can_still_be_written(
         if row["seed"] == 7 and row["iteration"] > 0:
             row["stream_loss"] = row["training_loss"] = value
     found = evaluate.evaluate(CELL, lines, SEEDS, broken, train.history_table(rows), (None, 400))
-    evaluate.write(tmp_path, found | {"provenance": evaluated["provenance"]})
+    evaluations.write(tmp_path, found | {"provenance": evaluated["provenance"]})
     written = files.read_sealed_json(tmp_path / "evaluation.json")
     check(written, "evaluation.json")
-    items = evaluate.read_items(tmp_path / "items.parquet", CELL, SEEDS).to_pylist()
+    items = evaluations.read_items(tmp_path / "items.parquet", CELL, SEEDS).to_pylist()
     whole, diverged = (
         run | {"items": [item for item in items if item["seed"] == run["seed"]]} for run in written["runs"]
     )
@@ -346,7 +347,7 @@ VIOLATIONS = [
 
 @pytest.mark.parametrize(("path", "key", "value"), VIOLATIONS)
 def test_what_does_not_fit_the_schema_is_refused_by_file_and_key(evaluated, path, key, value):
-    broken = copy.deepcopy(evaluate.split(evaluated)[0])
+    broken = copy.deepcopy(evaluations.split(evaluated)[0])
     *way, last = path if key is None else (*path, key)
     place = broken
     for step in way:
@@ -367,9 +368,9 @@ def test_what_does_not_fit_the_schema_is_refused_by_file_and_key(evaluated, path
      ("seed", 0.5)],
 )  # fmt: skip
 def test_answers_that_do_not_fit_are_refused_by_file_and_column(evaluated, column, value):
-    items = evaluate.split(evaluated)[1].to_pydict()
+    items = evaluations.split(evaluated)[1].to_pydict()
     items[column] = [value, *([str(each) for each in items[column][1:]] if value == "wide" else items[column][1:])]
-    check_items(evaluate.split(evaluated)[1], "results/items.parquet")
+    check_items(evaluations.split(evaluated)[1], "results/items.parquet")
     with pytest.raises(InputError, match=rf"^results/items\.parquet.*'{column}'"):
         check_items(pa.table(items), "results/items.parquet")
 
@@ -385,7 +386,7 @@ def test_an_evaluation_that_readers_would_refuse_is_not_written(tmp_path, evalua
         change = {"operands": broken["runs"][1]["operands"] | change["operands"]}
     broken["runs"][1] |= change
     with pytest.raises(InputError, match=said):
-        evaluate.write(tmp_path, broken)
+        evaluations.write(tmp_path, broken)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -407,7 +408,7 @@ def places(value):
 
 def test_the_fast_validator_refuses_what_the_other_does(evaluated):
     """At every place of an evaluation one value after another is put, and what stands there is taken away."""
-    whole = shortened(json.loads(json.dumps(evaluate.split(evaluated)[0] | {"provenance": {}})))
+    whole = shortened(json.loads(json.dumps(evaluations.split(evaluated)[0] | {"provenance": {}})))
     whole["provenance"] = {name: {} for name in evaluated["provenance"]}
     slow = jsonschema.Draft202012Validator(yaml.safe_load(files.EVALUATION_SCHEMA.read_text(encoding="utf-8")))
     verdicts = []
@@ -447,11 +448,11 @@ def job(tmp_path, lines, stack, totals, monkeypatch):
 def test_the_stage_writes_what_was_evaluated_and_how_it_was_trained(job, evaluated):
     evaluate.main()
     written = files.read_sealed_json(job / "evaluation.json")
-    kept, items, answers = evaluate.split(evaluated)
+    kept, items, answers = evaluations.split(evaluated)
     assert {key: written[key] for key in kept if key != "provenance"} == {
         key: value for key, value in kept.items() if key != "provenance"
     }
-    assert evaluate.read_items(job / "items.parquet", CELL, SEEDS).to_pylist() == items.to_pylist()
+    assert evaluations.read_items(job / "items.parquet", CELL, SEEDS).to_pylist() == items.to_pylist()
     assert files.read_parquet(job / "operands.parquet").to_pylist() == answers.to_pylist()
     assert written["provenance"]["training"]["stage"] == "train"
     assert written["provenance"]["settings"] == CELL.settings()

@@ -16,7 +16,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 from pages import drawn_texts, outside, overlaps
 
-from capacity import corpus, dynamics, evaluate, figures_answers, figures_dynamics, items, plotting, tables
+from capacity import corpus, dynamics, evaluations, figures_answers, figures_dynamics, items, plotting, tables
 from capacity.cells import make_cell
 from capacity.plotting import STYLE
 from capacity.protocol import SIZES, Size
@@ -39,15 +39,15 @@ class Study:
 
     def __init__(self, cells, seeds=tuple(RIGHT)):
         self.cells = cells
-        histories, evaluations = [], []
+        histories, evaluated = [], []
         for cell in cells:
             histories += [self._history(cell, seed) for seed in seeds]
-            evaluations.append(evaluation(cell, [self._run(cell, seed) for seed in seeds]))
+            evaluated.append(evaluation(cell, [self._run(cell, seed) for seed in seeds]))
         self.history = pd.concat(histories, ignore_index=True)
         self.runs = dynamics.by_run(self.history)
-        _, self.summary = frames(evaluations)
+        _, self.summary = frames(evaluated)
         answers = [
-            items.items_table(cell, evaluate.split(each)[1]) for cell, each in zip(cells, evaluations, strict=True)
+            items.items_table(cell, evaluations.split(each)[1]) for cell, each in zip(cells, evaluated, strict=True)
         ]
         self.items = pa.concat_tables(answers).to_pandas()
 

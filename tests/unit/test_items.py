@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from handmade import evaluation, run
 
-from capacity import evaluate, files, items, jobs, tables
+from capacity import evaluations, files, items, jobs, tables
 from capacity.cells import make_cell
 from capacity.protocol import SIZES
 
@@ -33,11 +33,11 @@ def answering(cell, seed, diverged=False, **right):
     return one
 
 
-def frame_of(*evaluations):
+def frame_of(*evaluated):
     """The rows of some evaluations, those of one cell taken together."""
     answers = {}
-    for each in evaluations:
-        answers.setdefault(each["cell"], []).append(evaluate.split(each)[1])
+    for each in evaluated:
+        answers.setdefault(each["cell"], []).append(evaluations.split(each)[1])
     made = [items.items_table(jobs.cell_of(name), pa.concat_tables(parts)) for name, parts in answers.items()]
     return pa.concat_tables(made).to_pandas()
 
@@ -92,7 +92,7 @@ def test_the_stage_writes_the_items_of_wanted_runs_with_their_origin(tmp_path, m
     ):
         seeds = "0-1" if made["cell"] == PAPER.name else "0"
         folder = tmp_path / f"results/cells/{made['cell']}/seeds={seeds}"
-        evaluate.write(folder, made)
+        evaluations.write(folder, made)
         files.write_json(folder / "run.json", made["provenance"]["training"])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["items", "hand", "--config", json.dumps(config), "--output", "items.parquet"])

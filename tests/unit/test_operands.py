@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 import torch
 
-from capacity import corpus, model, operands, tasks
+from capacity import corpus, evaluate, model, operands, tasks
 from capacity.cells import make_cell
 from capacity.protocol import Size
 from capacity.randomness import initialisation_generator
@@ -39,7 +39,7 @@ def stack(vocabulary):
 
 @pytest.fixture(scope="module")
 def evaluated(stack, lines, vocabulary):
-    return operands.evaluate(stack, CELL.size.heads, lines, vocabulary, CELL.block)
+    return evaluate.beyond_digits(stack, CELL.size.heads, lines, vocabulary, CELL.block)
 
 
 def answered(prompt, stack, number, vocabulary, block):
@@ -105,7 +105,7 @@ def test_answers_are_those_of_one_network_and_one_prompt_at_a_time(evaluated, st
 def test_a_network_s_answers_do_not_depend_on_its_neighbours(evaluated, stack, lines, vocabulary):
     for number, run in enumerate(evaluated):
         alone = {name: value[number : number + 1] for name, value in stack.items()}
-        assert operands.evaluate(alone, CELL.size.heads, lines, vocabulary, CELL.block) == [run]
+        assert evaluate.beyond_digits(alone, CELL.size.heads, lines, vocabulary, CELL.block) == [run]
 
 
 def test_scores_are_counted_from_the_answers(stack, lines, vocabulary, monkeypatch):
@@ -115,8 +115,8 @@ def test_scores_are_counted_from_the_answers(stack, lines, vocabulary, monkeypat
     def ask(_parameters, _heads, asked, *_):
         return [{line.prompt: known.get(line.prompt, "") for line in asked}]
 
-    monkeypatch.setattr(operands, "_ask", ask)
-    (run,) = operands.evaluate({"token_embedding": stack["token_embedding"][:1]}, 1, lines, vocabulary, CELL.block)
+    monkeypatch.setattr(evaluate, "_ask", ask)
+    (run,) = evaluate.beyond_digits({"token_embedding": stack["token_embedding"][:1]}, 1, lines, vocabulary, CELL.block)
     right = {name: score["correct"] for name, score in run["paper_prompts"].items() if score["correct"]}
     assert right == {
         **{"digits": 1, "digits_addition": 1, "beyond_digits": 2, "one_beyond_digits": 1, "both_beyond_digits": 1},
@@ -137,7 +137,7 @@ def test_a_joint_network_is_asked_too():
     lines = corpus.build(cell)
     vocabulary = corpus.vocabulary(lines)
     stack = random_stack(cell, vocabulary, (0,))
-    (run,) = operands.evaluate(stack, 1, lines, vocabulary, cell.block)
+    (run,) = evaluate.beyond_digits(stack, 1, lines, vocabulary, cell.block)
     for prompt in ("<12-15=", "12+5="):
         assert run["answers"][prompt] == answered(prompt, stack, 0, vocabulary, cell.block)
 
@@ -147,7 +147,7 @@ def test_a_network_of_facts_is_not_asked():
     lines = corpus.build(cell)
     vocabulary = corpus.vocabulary(lines)
     stack = random_stack(cell, vocabulary)
-    assert operands.evaluate(stack, 1, lines, vocabulary, cell.block) == [None, None]
+    assert evaluate.beyond_digits(stack, 1, lines, vocabulary, cell.block) == [None, None]
     assert operands.baselines(lines) is None
 
 
@@ -156,7 +156,7 @@ def test_a_diverged_network_answers_wrongly_and_leaves_the_others_alone(evaluate
     broken = {name: tensor.clone() for name, tensor in stack.items()}
     for tensor in broken.values():
         tensor[1] = value
-    whole, diverged = operands.evaluate(broken, CELL.size.heads, lines, vocabulary, CELL.block)
+    whole, diverged = evaluate.beyond_digits(broken, CELL.size.heads, lines, vocabulary, CELL.block)
     assert whole == evaluated[0]
     assert {score["correct"] for score in diverged["paper_prompts"].values()} == {0}
 

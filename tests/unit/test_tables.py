@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from handmade import bits, endpoint, evaluation, frames, history_rows, run, score
 
-from capacity import corpus, evaluate, files, operands, tables
+from capacity import corpus, evaluations, files, histories, operands, tables
 from capacity.cells import format_seeds, make_cell
 from capacity.protocol import MLT, SIZES, Size
 from capacity.statistics import wilson
@@ -313,14 +313,19 @@ def written(tmp_path, monkeypatch):
     for cell, seeds in ((PAPER, (0, 2)), (PAPER, (1337,)), (RECALL, (0, 1))):
         folder = tmp_path / f"results/cells/{cell.name}/seeds={format_seeds(seeds)}"
         found = evaluation(cell, [run(cell, seed) for seed in seeds])
-        evaluate.write(folder, found)
+        evaluations.write(folder, found)
         history = pa.Table.from_pylist(history_rows(cell, seeds, (0, 15000, 30000)))
         files.write_parquet(folder / "history.parquet", history, found["provenance"]["training"])
         files.write_json(folder / "run.json", found["provenance"]["training"])
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["tables", "hand", "--config", json.dumps(CONFIG), "--output", "tables"])
-    tables.main()
+    make(tables, "tables", monkeypatch)
+    make(histories, "tables/history.parquet", monkeypatch)
     return tmp_path / "tables"
+
+
+def make(stage, output, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["stage", "hand", "--config", json.dumps(CONFIG), "--output", output])
+    stage.main()
 
 
 def test_the_stage_writes_one_row_per_wanted_run(written):
@@ -356,8 +361,9 @@ def test_the_page_bears_the_title_of_the_study(written):
     assert (written / "summary.md").read_text(encoding="utf-8").startswith("# By hand\n")
 
 
-def test_tables_say_which_runs_they_come_from(written):
-    record = json.loads(files.read_parquet(written / "runs.parquet").schema.metadata[b"provenance"])
+@pytest.mark.parametrize("name", ["runs", "summary", "history"])
+def test_tables_say_which_runs_they_come_from(written, name):
+    record = files.provenance_of(files.read_parquet(written / f"{name}.parquet"))
     assert [(source["cell"], source["seeds"]) for source in record["runs"]] == [
         (PAPER.name, [0, 2]),
         (PAPER.name, [1337]),
@@ -368,13 +374,13 @@ def test_tables_say_which_runs_they_come_from(written):
     assert how == {("float32", False, False)}
 
 
-def test_an_evaluation_that_does_not_fit_is_refused_by_name(written, tmp_path):
+def test_an_evaluation_that_does_not_fit_is_refused_by_name(written, tmp_path, monkeypatch):
     path = tmp_path / f"results/cells/{RECALL.name}/seeds=0-1/evaluation.json"
     broken = files.read_sealed_json(path)
     broken["runs"][0]["final"]["scores"]["facts_paper_prompts"]["fraction"] = 2.0
     files.write_sealed_json(path, broken)
     with pytest.raises(ValueError, match=r"seeds=0-1/evaluation\.json.*fraction"):
-        tables.main()
+        make(tables, "tables", monkeypatch)
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
@@ -384,7 +390,8 @@ def test_tables_made_a_few_jobs_at_a_time_are_those_made_of_all(written, monkeyp
     whole = [tables.read_frame(written / f"{name}.parquet") for name in names]
     page = (written / "summary.md").read_bytes()
     monkeypatch.setattr(tables, "JOBS_AT_ONCE", at_once)
-    tables.main()
+    make(tables, "tables", monkeypatch)
+    make(histories, "tables/history.parquet", monkeypatch)
     for before, name in zip(whole, names, strict=True):
         pd.testing.assert_frame_equal(tables.read_frame(written / f"{name}.parquet"), before)
     assert (written / "summary.md").read_bytes() == page

@@ -48,7 +48,7 @@ DYNAMICS_OF_STUDY = Counter(dynamics=1, dynamics_task=2, items=3, draw_dynamics_
 def test_a_plain_run_makes_every_figure_and_table_of_the_laptop_budget(clone, settings):
     planned = clone.planned()
     trained = jobs_in_all(settings, "laptop", "base")
-    made = Counter(corpus=3, train=trained, evaluate=trained, tabulate=1, tabulate_task=3, draw=4)
+    made = Counter(corpus=3, train=trained, evaluate=trained, tabulate=1, tabulate_task=3, histories=4, draw=4)
     assert counts(planned) == made + DYNAMICS + AGAINST_THE_PAPER
     assert cells_trained(planned) == {(task, size) for task in TASKS for size in SIZES}
     made = {output for job in planned for output in job.outputs}
@@ -60,7 +60,8 @@ def test_a_plain_run_makes_every_figure_and_table_of_the_laptop_budget(clone, se
 
 def test_the_paper_s_budget_trains_its_24_cells(clone):
     planned = clone.planned("--config", "budget=paper")
-    made = Counter(corpus=3, train=24, evaluate=24, tabulate=2, tabulate_task=6, draw=4, draw_study=4)
+    made = Counter(corpus=3, train=24, evaluate=24, tabulate=2, tabulate_task=6, histories=8)
+    made += Counter(draw=4, draw_study=4)
     assert counts(planned) == made + DYNAMICS + DYNAMICS_OF_STUDY + AGAINST_THE_PAPER
     cells = {job.outputs[0].split("/seeds=")[0] for job in planned if job.rule == "train"}
     assert len(cells) == 24
@@ -71,7 +72,7 @@ def test_the_paper_s_budget_trains_its_24_cells(clone):
 def test_the_curves_of_a_task_train_that_task_only(clone, settings, task):
     planned = clone.planned(f"results/figures/{task}.pdf")
     trained = jobs_in_all(settings, "laptop", "base", [task])
-    assert counts(planned) == Counter(corpus=1, train=trained, evaluate=trained, tabulate_task=1, draw=1)
+    assert counts(planned) == Counter(corpus=1, train=trained, evaluate=trained, tabulate_task=1, histories=1, draw=1)
     assert cells_trained(planned) == {(task, size) for size in SIZES}
 
 
@@ -79,7 +80,7 @@ def test_the_curves_of_a_task_train_that_task_only(clone, settings, task):
 def test_the_figures_of_expressions_train_no_facts_alone(clone, settings, figure):
     planned = clone.planned(f"results/figures/{figure}.pdf")
     trained = jobs_in_all(settings, "laptop", "base", ["arithmetic", "joint"])
-    tables = {"dynamics": Counter(dynamics_task=2), "answers": Counter(items=2)}[figure]
+    tables = {"dynamics": Counter(histories=2, dynamics_task=2), "answers": Counter(items=2)}[figure]
     made = Counter({"corpus": 2, "train": trained, "evaluate": trained, "tabulate_task": 2, f"draw_{figure}": 1})
     assert counts(planned) == made + tables
     assert cells_trained(planned) == {(task, size) for task in ("arithmetic", "joint") for size in SIZES}
@@ -93,7 +94,7 @@ def test_the_tradeoff_needs_every_cell_and_draws_one_figure(clone):
 
 def test_the_figures_of_a_study_train_that_study_only(clone):
     planned = clone.planned("results/figures/grokking/arithmetic.pdf")
-    assert counts(planned) == Counter(corpus=1, train=1, evaluate=1, tabulate_task=1, draw_study=1)
+    assert counts(planned) == Counter(corpus=1, train=1, evaluate=1, tabulate_task=1, histories=1, draw_study=1)
     assert cells_trained(planned) == {("arithmetic", "mlt")}
 
 
@@ -126,7 +127,7 @@ def test_another_size_and_another_study_need_no_code(clone):
         },
     )
     planned = clone.planned("results/figures/ladder/tradeoff.pdf", "--configfile", name)
-    assert counts(planned) == Counter(corpus=2, train=16, evaluate=16, tabulate=1, draw_study=1)
+    assert counts(planned) == Counter(corpus=2, train=16, evaluate=16, tabulate=1, histories=1, draw_study=1)
     assert cells_trained(planned) == {("facts", "l1h3d30m2"), ("facts", "n14")}
 
 
@@ -139,7 +140,7 @@ def test_a_budget_can_run_a_study_of_one_s_own(clone):
         },
     )
     planned = clone.planned("--configfile", name)
-    made = Counter(corpus=1, train=1, evaluate=1, tabulate=1, tabulate_task=1, draw_study=2)
+    made = Counter(corpus=1, train=1, evaluate=1, tabulate=1, tabulate_task=1, histories=2, draw_study=2)
     made += Counter(dynamics=1, dynamics_task=1, items=2, draw_dynamics_study=1, draw_answers_study=1)
     assert counts(planned) == made + AGAINST_THE_PAPER
 
@@ -152,8 +153,8 @@ def test_a_study_of_facts_alone_has_tables_and_no_figures_of_expressions(clone):
             "budgets": {"laptop": {"run": ["own"]}},
         },
     )
-    made = Counter(corpus=1, train=1, evaluate=1, tabulate=1, tabulate_task=1, draw_study=2, dynamics=1, items=1)
-    made += AGAINST_THE_PAPER
+    made = Counter(corpus=1, train=1, evaluate=1, tabulate=1, tabulate_task=1, draw_study=2)
+    made += Counter(histories=2, dynamics=1, items=1) + AGAINST_THE_PAPER
     assert clone.counts("--configfile", name) == made
     said = clone.snakemake("--dry-run", "results/figures/own/answers.pdf", "--configfile", name, succeeds=False)
     assert "study 'own' has no arithmetic or joint cells" in said
@@ -186,7 +187,9 @@ def test_the_findings_are_made_from_the_studies_that_the_budget_runs(clone, sett
     planned = clone.planned("results/findings.md", "--config", f"budget={budget}")
     studies = settings["budgets"][budget]["run"]
     trained = {job.outputs[0] for job in planned if job.rule == "train"}
-    made = Counter(tabulate=len(studies), dynamics=len(studies), replication=1, claims=1, findings=1)
+    made = Counter(
+        dict.fromkeys(("tabulate", "histories", "dynamics"), len(studies)), replication=1, claims=1, findings=1
+    )
     costly = Counter(corpus=3, train=len(trained), evaluate=len(trained))
     assert counts(planned) == costly + made
     tables = {path.split("/")[2] for job in planned for path in job.outputs if path.endswith("/dynamics.parquet")}

@@ -31,6 +31,7 @@ AGAINST_THE_PAPER = Counter(replication=1, claims=1, findings=1)
 # Whatever reads an evaluation or a history, and what is drawn from that.
 TABULATED = DRAWN + AGAINST_THE_PAPER + Counter(tabulate=1, tabulate_task=3, dynamics=1, dynamics_task=2, items=3)
 TABULATED += Counter(draw_dynamics=1, draw_answers=1)
+HISTORIES = Counter(histories=4)
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +173,7 @@ def test_an_edit_to_the_dynamics_makes_their_tables_and_figure_again(trained, co
 
 def test_an_edit_to_the_tables_trains_and_evaluates_nothing(trained, counted_again):
     with edited(trained.folder / "src/capacity/tables.py"):
-        assert counted_again() == TABULATED
+        assert counted_again() == HISTORIES + TABULATED
 
 
 def test_an_edit_to_the_verdicts_judges_again_and_nothing_else(trained, counted_again):
@@ -187,7 +188,7 @@ def test_an_edit_to_the_prose_of_the_findings_writes_them_again_and_nothing_else
 
 def test_an_edit_to_the_model_trains_everything_again(trained, counted_again):
     with edited(trained.folder / "src/capacity/model.py"):
-        assert counted_again() == Counter(train=4, evaluate=4) + TABULATED
+        assert counted_again() == Counter(train=4, evaluate=4) + HISTORIES + TABULATED
 
 
 def test_an_edit_to_the_schema_of_an_evaluation_trains_nothing(trained, counted_again):
@@ -214,18 +215,18 @@ def test_other_iterations_train_just_the_cells_they_apply_to(trained, asked_agai
 def test_one_more_seed_trains_just_that_seed(trained, asked_again, tiny):
     jobs = asked_again(trained.configure("seeds.yaml", cells_of(tiny, seeds=[1337, 0, 5])))
     assert trained_folders(jobs) == {f"results/cells/{cell}/seeds=5" for cell in CELLS}
-    assert Counter(job.rule for job in jobs) == Counter(train=4, evaluate=4) + TABULATED
+    assert Counter(job.rule for job in jobs) == Counter(train=4, evaluate=4) + HISTORIES + TABULATED
 
 
 def test_fewer_seeds_train_nothing(trained, counted_again, tiny):
-    assert counted_again(trained.configure("fewer.yaml", cells_of(tiny, seeds=[0]))) == TABULATED
+    assert counted_again(trained.configure("fewer.yaml", cells_of(tiny, seeds=[0]))) == HISTORIES + TABULATED
 
 
 def test_another_study_with_the_same_cells_trains_nothing(trained, counted_again, tiny):
     again = copy.deepcopy(tiny)
     again["studies"]["again"] = {"title": "The same", "grids": [{"task": ["joint"], "size": ["n14"]}]}
     settings = trained.configure("again.yaml", again)
-    expected = Counter(tabulate_task=1, draw_study=1)
+    expected = Counter(tabulate_task=1, histories=1, draw_study=1)
     assert counted_again(settings, "--", "results/figures/again/joint.pdf") == expected
 
 

@@ -1,12 +1,10 @@
-# The tables of a whole study. The list of its jobs may not fit a command line, so the stage makes it again from the
+# The tables of a study, or of one of its tasks. The list of its jobs may not fit a command line, so the stage makes it again from the
 # part of the configuration that decides it.
 rule tabulate:
     input:
         evaluations=lambda wildcards: PLAN.files_of(wildcards.study, "evaluation"),
-        histories=lambda wildcards: PLAN.files_of(wildcards.study, "history"),
     output:
         runs="results/tables/{study}/runs.parquet",
-        history="results/tables/{study}/history.parquet",
         summary="results/tables/{study}/summary.parquet",
         csv=report(
             "results/tables/{study}/summary.csv",
@@ -46,10 +44,8 @@ rule tabulate:
 use rule tabulate as tabulate_task with:
     input:
         evaluations=lambda wildcards: PLAN.files_of(f"{wildcards.study}/{wildcards.task}", "evaluation"),
-        histories=lambda wildcards: PLAN.files_of(f"{wildcards.study}/{wildcards.task}", "history"),
     output:
         runs="results/tables/{study}/{task}/runs.parquet",
-        history="results/tables/{study}/{task}/history.parquet",
         summary="results/tables/{study}/{task}/summary.parquet",
         csv="results/tables/{study}/{task}/summary.csv",
         markdown="results/tables/{study}/{task}/summary.md",
@@ -63,3 +59,25 @@ use rule tabulate as tabulate_task with:
         cells=cells_below,
         folder=lambda wildcards, output: str(Path(output.runs).parent),
         code=digest("tables"),
+
+
+# Apart from the other tables, as it has a hundred times their rows: the two are made side by side.
+rule histories:
+    input:
+        histories=lambda wildcards: PLAN.files_of(wildcards.table, "history"),
+    output:
+        "results/tables/{table}/history.parquet",
+    log:
+        "results/logs/histories/{table}.log",
+    conda:
+        "../../envs/conda.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(15),
+    params:
+        config=lambda wildcards: json.dumps(jobs.config_of(config, wildcards.table)),
+        cells=cells_below,
+        code=digest("histories"),
+    shell:
+        "python -m capacity.histories {wildcards.table:q} --config {params.config:q} --cells {params.cells:q}"
+        " --output {output:q} > {log:q} 2>&1"

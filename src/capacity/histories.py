@@ -1,0 +1,73 @@
+"""Stage 4: the histories of a study as one table, with one row per run and evaluation."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from capacity import errors, evaluations, files, jobs, tables
+from capacity.cells import Cell, parse_seeds
+
+HISTORY = {**tables.NAMES, **dict.fromkeys(("seed", "iteration"), "an integer"), "stream_loss": "a number"}
+"""What the stages that read this table count on: columns and their kinds."""
+
+
+def history_table(history: pa.Table, cell: Cell, wanted: Iterable[int]) -> pa.Table:
+    """The history of the wanted seeds of a job, with the columns that name the cell before the others."""
+    table = history.replace_schema_metadata(None)
+    seeds = pa.array(sorted(wanted), table.schema.field("seed").type)
+    if len(pc.unique(table["seed"])) > len(seeds):
+        table = table.filter(pc.is_in(table["seed"], seeds))
+    for position, (name, value) in enumerate(tables.named(cell).items()):
+        table = table.add_column(position, name, pa.repeat(pa.scalar(value, pa.large_string()), len(table)))
+    return table
+
+
+def pieces(found: Sequence[Mapping[str, str]], schema: pa.Schema, sources: list[dict[str, Any]]) -> Iterator[pa.Table]:
+    """The histories of some jobs below one another, many at a time; what a task does not have is missing in its rows.
+    Adds to ``sources`` where the runs of each job come from.
+
+    Raises InputError naming the file of a history that is damaged or of other runs.
+    """
+
+    def rows(job: Mapping[str, str]) -> pa.Table:
+        cell, wanted = jobs.cell_of(job["cell"]), parse_seeds(job["seeds"])
+        history = evaluations.read_history(job["history"], cell, wanted)
+        sources.append(tables.source(files.provenance_of(history)))
+        return history_table(history, cell, wanted)
+
+    for some in tables.in_pieces(map(rows, found), tables.JOBS_AT_ONCE):
+        yield pa.concat_tables([schema.empty_table(), *some], promote_options="default").combine_chunks()
+
+
+def schema_of(found: Sequence[Mapping[str, str]]) -> pa.Schema:
+    """Every column of the histories of some jobs. Raises InputError naming the file of a history that is damaged."""
+    names = pa.schema([(name, pa.large_string()) for name in tables.NAMES])
+    every = [files.parquet_schema(job["history"]).remove_metadata() for job in found]
+    return pa.unify_schemas([names, *dict.fromkeys(every)])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("table", help="a study, or a study and one of its tasks, such as base/arithmetic")
+    parser.add_argument("--config", required=True, type=json.loads, help="the configuration of the study, as JSON")
+    parser.add_argument("--cells", default="results/cells", type=Path, help="folder of the trained cells")
+    parser.add_argument("--output", required=True, type=Path, help="Parquet file to write")
+    arguments = parser.parse_args()
+
+    plan = jobs.plan_of_made(arguments.config, arguments.cells, jobs.FILES["history"])
+    found = plan.jobs_of(arguments.table)
+    schema = schema_of(found)
+    sources: list[dict[str, Any]] = []
+    record = files.provenance("histories", {"table": arguments.table}, runs=sources)
+    files.write_parquet_pieces(arguments.output, schema, pieces(found, schema, sources), record)
+
+
+if __name__ == "__main__":
+    errors.run(main)
