@@ -59,16 +59,20 @@ def bootstrap_mean(values: Sequence[float], rng: numpy.random.Generator) -> Inte
 def bootstrap_means(samples: Floats, seed: int) -> list[Interval | None]:
     """:func:`bootstrap_mean` of each row of a matrix, each with a generator of that seed, but for rounding.
 
-    The rows have equally many values, so they share the draws. Raises ValueError where a value is not finite.
+    The rows have equally many values, so they share the draws. The result has the same bits on every machine. Raises
+    ValueError where a value is not finite.
     """
     rows, size = samples.shape
     if size < 2:
         return [None] * rows
     values = finite("samples", samples)  # type: ignore[arg-type]
     first = values[:, 0]  # taken off, so that values that all agree are exactly their mean
-    sums = (values.T - first).T @ _draws(size, seed, RESAMPLES)
+    above = values.T - first
+    # As whole numbers below 2**53 / size their sums are exact, in whatever order a matrix product adds them up.
+    digits = 53 - numpy.frexp(size * abs(above).max(axis=0))[1]
+    sums = numpy.rint(numpy.ldexp(above, digits)).T @ _draws(size, seed, RESAMPLES)
     tail = (1 - CONFIDENCE) / 2
-    low, high = (first + _quantiles(sums, probability) / size for probability in (tail, 1 - tail))
+    low, high = (first + numpy.ldexp(_quantiles(sums, probability), -digits) / size for probability in (tail, 1 - tail))
     return [Interval(*ends) for ends in zip(low.tolist(), high.tolist(), strict=True)]
 
 
