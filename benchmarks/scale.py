@@ -33,6 +33,14 @@ MOST_BYTES = 2_000_000_000
 GOAL_CELLS = 10_000
 TABLES = f"results/tables/{STUDY}"
 TARGETS = [f"{TABLES}/{name}" for name in ("summary.md", "dynamics.md", "items.parquet")]
+TOUCH = (
+    "from snakemake.executors import touch; touch.time.sleep = lambda _: None; from snakemake.cli import main; main()"
+)
+"""``snakemake --touch``, for the records of finished jobs, without the tenth of a second that it sleeps at each."""
+
+JOB = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "4294967296", "OMP_NUM_THREADS": "1"}
+"""What a job of one thread finds in its environment: the prefix in ``workflow/rules/common.smk``, and Snakemake's."""
+
 STEPS = {
     "plan": "snakemake -n, nothing trained",
     "tables": "capacity.tables",
@@ -117,31 +125,39 @@ def measure(folder: Path, cells: int) -> list[Cost]:
     part = ["--config", json.dumps(jobs.config_of(config, STUDY))]
     read = ["--history", f"{TABLES}/history.parquet", "--summary", f"{TABLES}/summary.parquet"]
 
+    def stage(name: str, *arguments: str) -> Cost:
+        return run(name, cells, folder, ["-m", f"capacity.{name}", *arguments], environment=JOB)
+
     found = [run("plan", cells, folder, [*snakemake, "-n", "--quiet", "all", "--", *TARGETS])]
     run("results", cells, folder, ["-m", "benchmarks.synthetic", str(folder), "--config", str(path)])
-    stage = ["-m", "capacity.tables", STUDY, *part, "--output", TABLES]
-    found.append(run("tables", cells, folder, stage))
-    stage = ["-m", "capacity.histories", STUDY, *part, "--output", f"{TABLES}/history.parquet"]
-    found.append(run("histories", cells, folder, stage))
-    stage = ["-m", "capacity.dynamics", *read, "--title", "Scale", "--output", TABLES]
-    found.append(run("dynamics", cells, folder, stage))
-    stage = ["-m", "capacity.items", STUDY, *part, "--output", f"{TABLES}/items.parquet"]
-    found.append(run("items", cells, folder, stage))
-    run(
-        "touch", cells, folder, [*snakemake, "--touch", "--forceall", "--quiet", "all", "--", *TARGETS]
-    )  # Snakemake's own records
+    found += [
+        stage("tables", STUDY, *part, "--output", TABLES),
+        stage("histories", STUDY, *part, "--output", f"{TABLES}/history.parquet"),
+        stage("dynamics", *read, "--title", "Scale", "--output", TABLES),
+        stage("items", STUDY, *part, "--output", f"{TABLES}/items.parquet"),
+    ]
+    touched = ["-c", TOUCH, *snakemake[2:], "--touch", "--forceall", "--quiet", "all", "--", *TARGETS]
+    run("records", cells, folder, touched)
     found.append(run("confirm", cells, folder, [*snakemake, "-n", "--", *TARGETS], says="Nothing to be done"))
     return found
 
 
-def run(step: str, cells: int, folder: Path, arguments: Sequence[str], says: str = "") -> Cost:
+def run(
+    step: str,
+    cells: int,
+    folder: Path,
+    arguments: Sequence[str],
+    says: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> Cost:
     """The cost of one command of Python in a process of its own. Raises StepError if it fails, or does not say so."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+    surroundings = os.environ | {"PYTHONPATH": path} | dict(environment or {})
     log = folder / f"{step}.log"
     started = time.perf_counter()
     with log.open("wb") as output:
         child = subprocess.Popen(
-            [sys.executable, *arguments], cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
+            [sys.executable, *arguments], cwd=folder, env=surroundings, stdout=output, stderr=subprocess.STDOUT
         )
         _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)

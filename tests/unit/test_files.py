@@ -4,6 +4,7 @@ import ast
 import json
 import math
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -169,6 +170,15 @@ def test_there_are_stages():
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_modules_of_a_stage_are_those_that_its_import_loads(stage, closures):
     assert files.stage_modules(stage) == closures[stage]
+
+
+@pytest.mark.parametrize("stage", sorted({*STAGES} - {"train", "evaluate"}))
+def test_a_stage_without_networks_does_without_torch(stage):
+    """To import it takes longer than to make most tables."""
+    sources = {name: PACKAGE / f"{name}.py" for name in files.stage_modules(stage) if name != "capacity"}
+    assert [
+        name for name, path in sources.items() if re.search(r"^(import|from) .*torch", path.read_text(), re.M)
+    ] == []
 
 
 @pytest.mark.parametrize("stage", ["corpus", "train"])
