@@ -88,7 +88,8 @@ SUMMARY = {
 """What the stages that read these tables count on: columns and their kinds, for :func:`read_frame`."""
 
 BOOTSTRAP_SEED = 0
-JOBS_AT_ONCE = 50  # whose files are held at a time
+JOBS_AT_ONCE = 50  # whose tables are held at a time
+ROWS_AT_ONCE = 5_000  # that are held as mappings, a hundred times as large as in a frame
 
 T = TypeVar("T")
 
@@ -361,12 +362,15 @@ def main() -> None:
 
     sources: list[dict[str, Any]] = []
     plan = jobs.plan_of_made(arguments.config, arguments.cells, jobs.FILES["evaluation"])
-    parts = []
-    for some in in_pieces(read_evaluations(plan, arguments.table), JOBS_AT_ONCE):
-        parts.append(typed([row for evaluation, wanted in some for row in run_rows(evaluation, wanted)]))
-        sources += [source(evaluation["provenance"]["training"]) for evaluation, _ in some]
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for evaluation, wanted in read_evaluations(plan, arguments.table):
+            sources.append(source(evaluation["provenance"]["training"]))
+            yield from run_rows(evaluation, wanted)
+
+    runs = ordered(pd.concat([typed(some) for some in in_pieces(rows(), ROWS_AT_ONCE)]))
     record = files.provenance("tables", {"table": arguments.table}, runs=sources)
-    summary = summarise(runs := ordered(pd.concat(parts)))
+    summary = summarise(runs)
     write_frame(arguments.output / "runs.parquet", runs, record)
     write_table(arguments.output, "summary", summary, record)
     title = plan.title(arguments.table.partition("/")[0])

@@ -389,7 +389,8 @@ def test_tables_made_a_few_jobs_at_a_time_are_those_made_of_all(written, monkeyp
     names = ("runs", "history", "summary")
     whole = [tables.read_frame(written / f"{name}.parquet") for name in names]
     page = (written / "summary.md").read_bytes()
-    monkeypatch.setattr(tables, "JOBS_AT_ONCE", at_once)
+    for most in ("JOBS_AT_ONCE", "ROWS_AT_ONCE"):
+        monkeypatch.setattr(tables, most, at_once)
     make(tables, "tables", monkeypatch)
     make(histories, "tables/history.parquet", monkeypatch)
     for before, name in zip(whole, names, strict=True):
