@@ -110,7 +110,7 @@ class Overhead:
         cores: core-seconds, busy or not: the clock, times the cores that were there.
         once: by the clock, what a run takes however many cells it has.
         parts: ``processor`` taken apart.
-        training: what of it is the training loop, for one update.
+        training: the clock of the training loop for one update, which is in all the others.
     """
 
     way: str
@@ -352,7 +352,7 @@ def overheads_table(found: Sequence[Overhead]) -> str:
         for each in found
     ]
     heading = (
-        *("way", "seeds", "processor seconds of a cell", "of these, training loop", "clock", "core-seconds"),
+        *("way", "seeds", "processor seconds of a cell", "its training loop", "clock", "core-seconds"),
         *("once", "a tenth of"),
     )
     return report.aligned([heading, *rows], words=1)

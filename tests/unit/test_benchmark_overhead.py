@@ -48,7 +48,7 @@ def metered(folder, code, **environment):
     meters = folder / "meters"
     meters.mkdir(exist_ok=True)
     variables = {"PYTHONPATH": str(ROOT / "benchmarks/meter"), "METER_FOLDER": str(meters)} | environment
-    subprocess.run([sys.executable, "-c", code], env=os.environ | variables, check=True)
+    subprocess.run([sys.executable, "-c", code], cwd=meters, env=os.environ | variables, check=True)
     return [json.loads(path.read_text()) for path in meters.iterdir()]
 
 
