@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 SNAKEMAKE := $(VENV)/bin/snakemake
 
-.PHONY: all run report test faults lint status benchmark benchmark-scale clean
+.PHONY: all run report test faults lint status benchmark benchmark-scale benchmark-overhead clean
 .DEFAULT_GOAL := all
 
 all: run report
@@ -41,6 +41,9 @@ benchmark: $(VENV)/installed-benchmark
 
 benchmark-scale: $(VENV)/installed
 	$(VENV)/bin/python -m benchmarks.scale
+
+benchmark-overhead: $(VENV)/installed
+	$(VENV)/bin/python -m benchmarks.overhead
 
 $(VENV)/installed: envs/requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}; try make PYTHON=python3.12")'

@@ -265,3 +265,12 @@ def test_training_and_evaluation_ask_for_a_gpu_where_the_configuration_does(clon
     assert len(asked) == 8
     assert {"gpu=1" in resources.split(", ") for resources in asked} == {asks}
     assert {"gpu=" in resources for resources in asked} == {asks}
+
+
+def test_a_job_reads_the_code_of_its_own_stage_alone(make_clone):
+    """On a cluster each job starts Snakemake anew: to digest the code of every stage took a tenth of that start."""
+    clone = make_clone("broken figures")
+    with (clone.folder / "src/capacity/figures.py").open("a", encoding="utf-8") as file:
+        file.write("\n)\n")
+    assert counts(clone.planned("results/corpora/facts.parquet")) == Counter(corpus=1)
+    assert "SyntaxError" in clone.snakemake("-n", "results/figures/facts.pdf", succeeds=False)

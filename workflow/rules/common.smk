@@ -98,9 +98,13 @@ wildcard_constraints:
     table=r"[a-z][a-z0-9-]*(/(arithmetic|facts|joint))?",
 
 
+source_digest = functools.cache(files.source_digest)
+
+
 def digest(stage):
-    """The digest of the code that a stage runs: an edit reruns what it affects, and nothing else."""
-    return files.source_digest(stage)
+    """The digest of the code that a stage runs: an edit reruns what it affects, and nothing else. It is taken as a job is
+    planned, not for every rule: on a cluster each job starts Snakemake anew, for one or two of them."""
+    return lambda wildcards: source_digest(stage)
 
 
 @functools.cache
