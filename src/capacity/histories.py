@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from capacity import errors, evaluations, files, jobs, tables
 from capacity.cells import Cell, parse_seeds
+from capacity.errors import InputError
 
 HISTORY = {**tables.NAMES, **dict.fromkeys(("seed", "iteration"), "an integer"), "stream_loss": "a number"}
 """What the stages that read this table count on: columns and their kinds."""
@@ -47,10 +48,15 @@ def pieces(found: Sequence[Mapping[str, str]], schema: pa.Schema, sources: list[
 
 
 def schema_of(found: Sequence[Mapping[str, str]]) -> pa.Schema:
-    """Every column of the histories of some jobs. Raises InputError naming the file of a history that is damaged."""
-    names = pa.schema([(name, pa.large_string()) for name in tables.NAMES])
-    every = [files.parquet_schema(job["history"]).remove_metadata() for job in found]
-    return pa.unify_schemas([names, *dict.fromkeys(every)])
+    """Every column of the histories of some jobs. Raises InputError naming the file of a history that is damaged, or
+    has a column of another type than those before it."""
+    columns = dict.fromkeys(tables.NAMES, pa.large_string())
+    for job in found:
+        for field in files.parquet_schema(job["history"]):
+            if (kind := columns.setdefault(field.name, field.type)) != field.type:
+                where = f"{job['history']}: the column {field.name!r}"
+                raise InputError(f"{where} is {field.type}, and {kind} in other histories; {files.REMEDY}")
+    return pa.schema(columns.items())
 
 
 def main() -> None:

@@ -383,6 +383,16 @@ def test_an_evaluation_that_does_not_fit_is_refused_by_name(written, tmp_path, m
         make(tables, "tables", monkeypatch)
 
 
+def test_histories_with_a_column_of_two_types_are_refused_by_file_and_column(written, tmp_path, monkeypatch):
+    path = tmp_path / f"results/cells/{PAPER.name}/seeds=1337/history.parquet"
+    history = files.read_parquet(path)
+    place = history.schema.get_field_index("held_out")
+    text = history.set_column(place, "held_out", history["held_out"].cast(pa.string()))
+    files.write_parquet(path, text, files.provenance_of(history))
+    with pytest.raises(ValueError, match=r"seeds=1337/history\.parquet: the column 'held_out' is string, and double"):
+        make(histories, "tables/history.parquet", monkeypatch)
+
+
 @pytest.mark.parametrize("at_once", [1, 2])
 def test_tables_made_a_few_jobs_at_a_time_are_those_made_of_all(written, monkeypatch, at_once):
     """Histories of tasks with other columns meet in one table, and the first piece has not all of them."""
