@@ -120,15 +120,15 @@ def measure(folder: Path, cells: int) -> list[Cost]:
     config = make_configuration(ROOT, cells)
     path = folder / "scale.json"
     path.write_text(json.dumps(config), encoding="utf-8")
-    snakemake = ["-m", "snakemake", "--directory", str(folder), "--configfile", str(path), "--cores", "1"]
-    snakemake += ["--snakefile", str(ROOT / "Snakefile")]
+    options = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder), "--configfile", str(path)]
+    dry_run = ["-m", "snakemake", *options, "--cores", "1", "--dry-run"]
     part = ["--config", json.dumps(jobs.config_of(config, STUDY))]
     read = ["--history", f"{TABLES}/history.parquet", "--summary", f"{TABLES}/summary.parquet"]
 
     def stage(name: str, *arguments: str) -> Cost:
         return run(name, cells, folder, ["-m", f"capacity.{name}", *arguments], environment=JOB)
 
-    found = [run("plan", cells, folder, [*snakemake, "-n", "--quiet", "all", "--", *TARGETS])]
+    found = [run("plan", cells, folder, [*dry_run, "--quiet", "all", "--", *TARGETS])]
     run("results", cells, folder, ["-m", "benchmarks.synthetic", str(folder), "--config", str(path)])
     found += [
         stage("tables", STUDY, *part, "--output", TABLES),
@@ -136,9 +136,10 @@ def measure(folder: Path, cells: int) -> list[Cost]:
         stage("dynamics", *read, "--title", "Scale", "--output", TABLES),
         stage("items", STUDY, *part, "--output", f"{TABLES}/items.parquet"),
     ]
-    touched = ["-c", TOUCH, *snakemake[2:], "--touch", "--forceall", "--quiet", "all", "--", *TARGETS]
-    run("records", cells, folder, touched)
-    found.append(run("confirm", cells, folder, [*snakemake, "-n", "--", *TARGETS], says="Nothing to be done"))
+    # With cores for all jobs at once: one after the other, Snakemake would look through all that wait, each time.
+    every = ["--cores", str(10 * cells), "--scheduler", "greedy", "--touch", "--forceall", "--quiet", "all"]
+    run("records", cells, folder, ["-c", TOUCH, *options, *every, "--", *TARGETS])
+    found.append(run("confirm", cells, folder, [*dry_run, "--", *TARGETS], says="Nothing to be done"))
     return found
 
 
