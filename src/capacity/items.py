@@ -5,12 +5,9 @@ One row per cell, operation and pair of operands. Cells without arithmetic have 
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -83,12 +80,7 @@ def pieces(found: Sequence[Mapping[str, str]], sources: list[dict[str, Any]]) ->
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("table", help="a study, or a study and one of its tasks, such as base/arithmetic")
-    parser.add_argument("--config", required=True, type=json.loads, help="the configuration of the study, as JSON")
-    parser.add_argument("--cells", default="results/cells", type=Path, help="folder of the trained cells")
-    parser.add_argument("--output", required=True, type=Path, help="Parquet file to write")
-    arguments = parser.parse_args()
+    arguments = tables.parse_arguments(__doc__, output="Parquet file to write")
 
     plan = jobs.plan_of_made(arguments.config, arguments.cells, jobs.FILES["items"])
     sources: list[dict[str, Any]] = []

@@ -352,13 +352,21 @@ def _outcome(row: Mapping[str, Any], outcome: str) -> str:
     return f"{row[f'{outcome}_count']} of {row['n']} [{low:.2f}, {high:.2f}]"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def parse_arguments(description: str | None, output: str) -> argparse.Namespace:
+    """The command line of a stage that makes a table from the files of the jobs of a study, or of one of its tasks.
+
+    ``output`` says what it writes.
+    """
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("table", help="a study, or a study and one of its tasks, such as base/arithmetic")
     parser.add_argument("--config", required=True, type=json.loads, help="the configuration of the study, as JSON")
     parser.add_argument("--cells", default="results/cells", type=Path, help="folder of the trained cells")
-    parser.add_argument("--output", required=True, type=Path, help="folder of the tables")
-    arguments = parser.parse_args()
+    parser.add_argument("--output", required=True, type=Path, help=output)
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments(__doc__, output="folder of the tables")
 
     sources: list[dict[str, Any]] = []
     plan = jobs.plan_of_made(arguments.config, arguments.cells, jobs.FILES["evaluation"])
