@@ -146,9 +146,9 @@ def beyond_digits(
     seeds = len(parameters["token_embedding"])
     if not any(line.task == "arithmetic" for line in lines):
         return [None] * seeds
-    asked = [line for lines in operands.asked().values() for line in lines]
-    said = _ask(parameters, heads, asked, vocabulary, block)
-    return [operands.scores(answers) | {"answers": answers} for answers in said]
+    asked = operands.asked()
+    said = _ask(parameters, heads, [line for each in asked.values() for line in each], vocabulary, block)
+    return [operands.scores(asked, answers) | {"answers": answers} for answers in said]
 
 
 def _ask(

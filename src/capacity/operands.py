@@ -86,13 +86,14 @@ def groups(lines: Sequence[Line]) -> dict[str, list[int]]:
 
 def asked() -> dict[str, list[Line]]:
     """What is asked in each of the two ways."""
-    return {"paper_prompts": expressions(), "trained_offset": at_trained_offset(expressions())}
+    lines = expressions()
+    return {"paper_prompts": lines, "trained_offset": at_trained_offset(lines)}
 
 
-def scores(answers: Mapping[str, str]) -> dict[str, dict[str, Score]]:
-    """The scores of one network in each way of asking, from its answers by prompt."""
+def scores(questions: Mapping[str, Sequence[Line]], answers: Mapping[str, str]) -> dict[str, dict[str, Score]]:
+    """The scores of one network on what was :func:`asked`, in each way, from its answers by prompt."""
     found = {}
-    for way, lines in asked().items():
+    for way, lines in questions.items():
         right = [is_right(line, answers[line.prompt]) for line in lines]
         found[way] = {
             name: _score(sum(right[number] for number in numbers), len(numbers))

@@ -89,7 +89,7 @@ SUMMARY = {
 
 BOOTSTRAP_SEED = 0
 JOBS_AT_ONCE = 50  # whose tables are held at a time
-ROWS_AT_ONCE = 5_000  # that are held as mappings, a hundred times as large as in a frame
+ROWS_AT_ONCE = 5_000  # that are held as mappings, which take far more memory than a frame
 
 T = TypeVar("T")
 
