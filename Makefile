@@ -34,7 +34,7 @@ lint: $(VENV)/installed-test
 	$(SNAKEMAKE) --lint
 
 status: $(VENV)/installed
-	$(VENV)/bin/python -m capacity.status --watch
+	$(VENV)/bin/python -m capacity status --watch
 
 benchmark: $(VENV)/installed-benchmark
 	$(VENV)/bin/python -m benchmarks

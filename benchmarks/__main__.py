@@ -19,8 +19,11 @@ from benchmarks.floor import Rates, work
 from benchmarks.goals import ONE_LAYER_SIZES, STUDY_SEEDS, goals
 from benchmarks.results import CellResult
 from benchmarks.setting import Setting
-from capacity import corpus, files
-from capacity.protocol import SIZES, TASKS
+from capacity.corpora import corpus
+from capacity.paper.protocol import SIZES, TASKS
+from capacity.storage import json_files
+from capacity.storage import provenance as storage_provenance
+from capacity.storage.provenance import Provenance
 
 THOROUGH = Effort(
     rounds=8, block_seconds=1.5, evaluations=5, starts=3, updates_before_evaluation=500, budget_seconds=60.0
@@ -54,7 +57,7 @@ def main() -> None:
             refused[setting.name] = str(error)
             print(f"\n{setting.name} is not timed: {error}", flush=True)
         verdicts = goals(results, arguments.device, rates)
-        files.write_json(  # after every cell, for those that come may take long
+        json_files.write_json(  # after every cell, for those that come may take long
             arguments.output,
             {
                 "provenance": provenance(arguments, effort, device_name, rates),
@@ -68,9 +71,9 @@ def main() -> None:
         sys.exit(f"not timed: {', '.join(refused)}")
 
 
-def provenance(arguments: argparse.Namespace, effort: Effort, device_name: str, rates: Rates) -> files.Provenance:
+def provenance(arguments: argparse.Namespace, effort: Effort, device_name: str, rates: Rates) -> Provenance:
     """Of the training that was timed, and of the machine and the settings that it was timed with."""
-    return files.provenance(
+    return storage_provenance.provenance(
         "train",
         vars(arguments) | {"output": str(arguments.output), "effort": asdict(effort)},
         machine={"device": device_name, "processors": os.cpu_count(), "rates": asdict(rates)},

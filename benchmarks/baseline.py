@@ -2,7 +2,7 @@
 
 A batch is gathered row by row, gradients are clipped by torch's own function, and an evaluation asks every prompt by
 itself: ten samples at temperature 0.01, one at a time, each new character by a forward pass over the whole text. The
-names of modules are those of ``capacity.model``'s parameters, so that both can start from the same ones.
+names of modules are those of ``capacity.model.transformer.transformer``'s parameters, so that both can start from the same ones.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from torch.nn import functional
 from benchmarks import torch_device
 from benchmarks.measure import Sample, timed
 from benchmarks.setting import Setting
-from capacity import corpus, model, protocol
-from capacity.cells import Cell
-from capacity.protocol import Size
-from capacity.train import learning_rate
+from capacity.corpora import corpus
+from capacity.experiment.cell import Cell
+from capacity.model import transformer
+from capacity.paper import protocol
+from capacity.paper.protocol import Size
+from capacity.training.schedule import learning_rate
 
 SAMPLES_PER_PROMPT = 10
 TEMPERATURE = 0.01
@@ -93,7 +95,7 @@ class Trainer:
     """One network, its optimizer, and an update on a given batch."""
 
     def __init__(self, cell: Cell, parameters: Mapping[str, Tensor], device: str, precision: str = "float32") -> None:
-        """``parameters``: of one network, by ``capacity.model``'s names, without a seed axis."""
+        """``parameters``: of one network, by ``capacity.model.transformer.transformer``'s names, without a seed axis."""
         vocabulary = len(parameters["token_embedding"])
         self.network = Transformer(cell.size, vocabulary, cell.block, cell.dropout).to(device)
         self.network.load_state_dict({f"{name}.weight": value for name, value in parameters.items()})
@@ -126,7 +128,7 @@ class Trainer:
         return loss.detach()
 
     def parameters(self) -> dict[str, Tensor]:
-        """By ``capacity.model``'s names."""
+        """By ``capacity.model.transformer.transformer``'s names."""
         return {name.removesuffix(".weight"): value.detach() for name, value in self.network.named_parameters()}
 
     def arithmetic(self) -> contextlib.AbstractContextManager[object]:
@@ -149,7 +151,7 @@ class Baseline:
         text = "".join(line.text for line in corpus.stream_lines(lines))
         self._text = torch.tensor(self._vocabulary.encode(text))
         self._prompts = {task: [line.paper_prompt for line in lines if line.task == task] for task in NEW_CHARACTERS}
-        start = model.initialise(self._cell.size, len(self._vocabulary), self._cell.block, [_generator()])
+        start = transformer.initialise(self._cell.size, len(self._vocabulary), self._cell.block, [_generator()])
         parameters = {name: value[0] for name, value in start.items()}
         self._trainer = Trainer(self._cell, parameters, setting.device, setting.precision or "float32")
         self._draws = _generator()

@@ -19,9 +19,10 @@ from benchmarks import torch_device
 from benchmarks.baseline import Trainer
 from benchmarks.ours import Batch, batches, execution
 from benchmarks.setting import Setting
-from capacity import corpus
-from capacity.cells import Cell
-from capacity.train import Training, learning_rate
+from capacity.corpora import corpus
+from capacity.experiment.cell import Cell
+from capacity.training.loop import Training
+from capacity.training.schedule import learning_rate
 
 UPDATES = 5  # one more than our training makes before it replays a captured one
 ROWS = 128

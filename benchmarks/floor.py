@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from capacity.cells import Cell
+from capacity.experiment.cell import Cell
 
 BYTES_OF_A_NUMBER = {"float32": 4, "bfloat16": 2}
 PASSES = 3

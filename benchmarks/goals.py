@@ -9,7 +9,7 @@ from benchmarks.contest import Timing
 from benchmarks.floor import Rates
 from benchmarks.measure import summarise
 from benchmarks.results import CellResult, find
-from capacity.protocol import SIZES, TASKS
+from capacity.paper.protocol import SIZES, TASKS
 
 STUDY_SEEDS = 64
 ONE_LAYER_SIZES = tuple(name for name, size in SIZES.items() if size.layers == 1)

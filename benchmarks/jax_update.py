@@ -21,12 +21,13 @@ from jax import numpy as jnp
 
 from benchmarks.measure import Sample, peak_resident_bytes, timed
 from benchmarks.setting import Setting
-from capacity import corpus, protocol
-from capacity.cells import Cell
-from capacity.protocol import Size
+from capacity.corpora import corpus
+from capacity.experiment.cell import Cell
+from capacity.paper import protocol
+from capacity.paper.protocol import Size
 
 Parameters = dict[str, Array]
-"""Of one network, by the names of ``capacity.model``, without a seed axis."""
+"""Of one network, by the names of ``capacity.model.transformer.transformer``, without a seed axis."""
 
 LAYER_NORM_EPSILON = 1e-5
 ADAM_EPSILON = 1e-8
@@ -98,7 +99,7 @@ def mean_loss(parameters: Parameters, inputs: Array, targets: Array, heads: int,
 
 
 def learning_rate(cell: Cell, iteration: Array) -> Array:
-    """Linear warm-up, cosine, constant: ``capacity.train.learning_rate`` as part of the program."""
+    """Linear warm-up, cosine, constant: ``capacity.training.schedule.learning_rate`` as part of the program."""
     rising = cell.learning_rate * (iteration + 1) / (cell.warmup_iterations + 1)
     done = (iteration - cell.warmup_iterations) / (cell.decay_iterations - cell.warmup_iterations)
     share = 0.5 * (1.0 + jnp.cos(math.pi * jnp.clip(done, 0.0, 1.0)))
@@ -128,7 +129,7 @@ def update(cell: Cell, state: State, inputs: Array, targets: Array, rate: Array,
 
 
 def initialise(size: Size, vocabulary: int, block: int, key: Array) -> Parameters:
-    """Parameters distributed as those of ``capacity.model``, drawn by JAX."""
+    """Parameters distributed as those of ``capacity.model.transformer.transformer``, drawn by JAX."""
     d, hidden = size.width, size.mlp_factor * size.width
     shapes: dict[str, tuple[int, ...]] = {"token_embedding": (vocabulary, d), "position_embedding": (block, d)}
     for layer in range(size.layers):

@@ -1,4 +1,4 @@
-"""This project's own training, as a run does it: everything that the benchmark knows of ``capacity.train``."""
+"""This project's own training, as a run does it: everything that the benchmark knows of ``capacity.training.loop``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from torch import Tensor
 from benchmarks import torch_device
 from benchmarks.measure import Sample, timed
 from benchmarks.setting import Setting
-from capacity import corpus, devices
-from capacity.batches import Batches
-from capacity.cells import Cell
-from capacity.execution import Execution
-from capacity.streams import Stream
-from capacity.train import Training, is_evaluated
+from capacity.corpora import corpus
+from capacity.corpora.streams import Stream
+from capacity.experiment.cell import Cell
+from capacity.model import devices
+from capacity.training.batches import Batches
+from capacity.training.execution import Execution
+from capacity.training.loop import Training
+from capacity.training.schedule import is_evaluated
 
 
 def enter(setting: Setting) -> Ours:

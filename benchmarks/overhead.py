@@ -26,8 +26,10 @@ from benchmarks import report, scale
 from benchmarks.goals import Goal
 from benchmarks.measure import processor_name
 from benchmarks.scale import ROOT, StepError
-from capacity import configuration, files
-from tests.cluster.slurm import Slurm, loopback_slurm, missing_programs
+from capacity.experiment import configuration
+from capacity.experiment.grid import MOST_CELLS
+from capacity.storage import json_files, provenance
+from tests.support.loopback_slurm import Slurm, loopback_slurm, missing_programs
 
 STUDY = "overhead"
 TARGET = f"results/tables/{STUDY}/summary.md"
@@ -161,10 +163,10 @@ def main() -> None:
             )
         found = overheads(runs)
         verdicts = goals(found, arguments.ways, arguments.seeds, arguments.training_seconds)
-        files.write_json(
+        json_files.write_json(
             arguments.output,
             {
-                "provenance": files.provenance(
+                "provenance": provenance.provenance(
                     "train", {"ways": arguments.ways, "seeds": arguments.seeds, "first": arguments.first}
                 ),
                 "machine": {"processor": processor_name(), "processors": os.cpu_count()},
@@ -184,8 +186,8 @@ def main() -> None:
 def make_configuration(root: Path, cells: int, seeds: int) -> dict[str, Any]:
     """``config.yaml`` in ``root`` with one study of so many cells of n14 arithmetic, learning rates, each with so many
     seeds in one job of one update. Raises ValueError for a number that the workflow would refuse."""
-    if not 1 <= cells <= configuration.MOST_CELLS:
-        raise ValueError(f"cells: {cells} is not a number from 1 to {configuration.MOST_CELLS}")
+    if not 1 <= cells <= MOST_CELLS:
+        raise ValueError(f"cells: {cells} is not a number from 1 to {MOST_CELLS}")
     config = configuration.main_configuration(root)
     rates = [round(0.001 + 0.000001 * number, 6) for number in range(cells)]
     grid = {"task": ["arithmetic"], "size": ["n14"], "learning_rate": rates, "seeds": [f"0-{seeds - 1}"]}
@@ -253,8 +255,8 @@ def run(name: str, seeds: int, cells: int, folder: Path, slurm: Slurm | None, is
         text = log.read_text(encoding="utf-8", errors="replace")
         raise StepError(f"{name}: {cells} cells ended with {code} after {seconds:.0f} s:\n{text[-2000:]}")
 
-    parts = parts_of([files.read_json(record) for record in sorted(meters.iterdir())], way.is_batch)
-    timings = [files.read_json(timing)["wall_seconds"] for timing in folder.glob("results/cells/**/timing.json")]
+    parts = parts_of([json_files.read_json(record) for record in sorted(meters.iterdir())], way.is_batch)
+    timings = [json_files.read_json(timing)["wall_seconds"] for timing in folder.glob("results/cells/**/timing.json")]
     now = busy_seconds()
     others = None if now is None or busy is None else now - busy - sum(parts.values())
     return Run(name, seeds, cells, seconds, parts, sum(timings), others)

@@ -21,7 +21,9 @@ from typing import Any
 from benchmarks import report
 from benchmarks.goals import Goal
 from benchmarks.measure import processor_name
-from capacity import configuration, files, jobs
+from capacity.experiment import configuration, plan
+from capacity.experiment.grid import MOST_CELLS
+from capacity.storage import json_files, provenance
 
 STUDY = "scale"
 SEEDS = tuple(range(20))
@@ -88,10 +90,10 @@ def main() -> None:
                 sys.exit(str(error))
         print(f"\n{table(costs[-len(STEPS) :])}", flush=True)
         verdicts = goals(costs)
-        files.write_json(
+        json_files.write_json(
             arguments.output,
             {
-                "provenance": files.provenance("tables", {"cells": arguments.cells, "seeds": len(SEEDS)}),
+                "provenance": provenance.provenance("tables", {"cells": arguments.cells, "seeds": len(SEEDS)}),
                 "machine": {"processor": processor_name(), "processors": os.cpu_count()},
                 "costs": [asdict(cost) for cost in costs],
                 "goals": [asdict(goal) for goal in verdicts],
@@ -103,8 +105,8 @@ def main() -> None:
 def make_configuration(root: Path, cells: int) -> dict[str, Any]:
     """``config.yaml`` in ``root`` with one study of so many cells, a multiple of four: two tasks, two sizes, and
     learning rates. Raises ValueError for another number."""
-    if cells % 4 or not 4 <= cells <= configuration.MOST_CELLS:
-        raise ValueError(f"cells: {cells} is not a multiple of 4 of at most {configuration.MOST_CELLS}")
+    if cells % 4 or not 4 <= cells <= MOST_CELLS:
+        raise ValueError(f"cells: {cells} is not a multiple of 4 of at most {MOST_CELLS}")
     config = configuration.main_configuration(root)
     rates = [round(0.001 + 0.000001 * number, 6) for number in range(cells // 4)]
     grid = {"task": list(TASKS), "size": list(SIZES), "learning_rate": rates, "seeds": [f"0-{SEEDS[-1]}"]}
@@ -122,7 +124,7 @@ def measure(folder: Path, cells: int) -> list[Cost]:
     path.write_text(json.dumps(config), encoding="utf-8")
     options = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder), "--configfile", str(path)]
     dry_run = ["-m", "snakemake", *options, "--cores", "1", "--dry-run"]
-    part = ["--config", json.dumps(jobs.config_of(config, STUDY))]
+    part = ["--config", json.dumps(plan.config_of(config, STUDY))]
     read = ["--history", f"{TABLES}/history.parquet", "--summary", f"{TABLES}/summary.parquet"]
 
     def stage(name: str, *arguments: str) -> Cost:

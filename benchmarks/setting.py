@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from capacity.cells import Cell, make_cell
-from capacity.protocol import Size
+from capacity.experiment.cell import Cell, make_cell
+from capacity.paper.protocol import Size
 
 
 @dataclass(frozen=True)

@@ -17,22 +17,29 @@ import numpy
 import pyarrow as pa
 
 from benchmarks.scale import SEEDS, STUDY, TASKS
-from capacity import corpus, evaluate, evaluations, files, jobs, model, train
-from capacity.cells import Cell, parse_seeds, runs_name
-from capacity.execution import Execution
-from capacity.randomness import initialisation_generator
-from capacity.scoring import Examination
+from capacity.corpora import corpus
+from capacity.evaluation import endpoints
+from capacity.evaluation.questions import Examination
+from capacity.experiment import plan as experiment_plan
+from capacity.experiment.cell import Cell
+from capacity.experiment.plan import RECORD
+from capacity.experiment.seeds import parse_seeds, runs_name
+from capacity.model import transformer
+from capacity.storage import evaluations, json_files, parquet, provenance
+from capacity.training.execution import Execution
+from capacity.training.job import history_table
+from capacity.training.randomness import initialisation_generator
 
 VARIANTS = 50  # of each task: runs whose texts are written out once; every cell has twenty of them
 
 
 def write_study(folder: Path, config: Mapping[str, Any]) -> None:
     """Everything up to the evaluations of the study, as if it had been trained in ``folder``."""
-    plan = jobs.plan(config, folder / "results/cells")
+    plan = experiment_plan.plan(config, folder / "results/cells")
     templates = {task: Template(next(cell for cell in plan.cells.values() if cell.task == task)) for task in TASKS}
     for corpus_name in sorted({cell.corpus_name for cell in plan.cells.values()}):
         path = folder / f"results/corpora/{corpus_name}.parquet"
-        files.write_parquet(path, corpus.to_table(corpus.build(plan.cells[next(iter(plan.cells))])), {})
+        parquet.write_parquet(path, corpus.to_table(corpus.build(plan.cells[next(iter(plan.cells))])), {})
     for number, job in enumerate(plan.jobs_of(STUDY)):
         cell, seeds = plan.cells[job["cell"]], parse_seeds(job["seeds"])
         templates[cell.task].write(folder / "results/cells" / runs_name(cell, seeds), cell, number)
@@ -46,9 +53,11 @@ class Template:
         lines = corpus.build(cell)
         vocabulary = corpus.vocabulary(lines)
         self._totals = Examination(lines, vocabulary, cell.block).totals()
-        stack = model.initialise(cell.size, len(vocabulary), cell.block, [initialisation_generator(s) for s in SEEDS])
+        stack = transformer.initialise(
+            cell.size, len(vocabulary), cell.block, [initialisation_generator(s) for s in SEEDS]
+        )
         history = self._history(cell, rng)
-        found = evaluate.evaluate(cell, lines, SEEDS, stack, history, [None] * len(SEEDS))
+        found = endpoints.evaluate(cell, lines, SEEDS, stack, history, [None] * len(SEEDS))
         whole, self._items, _ = evaluations.split(found)
         self._head = json.dumps(
             {name: value for name, value in whole.items() if name not in ("cell", "runs")}, indent=1
@@ -57,22 +66,22 @@ class Template:
         self._runs = [json.dumps(run, indent=1).removeprefix("{") for run in runs]
         self._histories = [self._history(cell, rng) for _ in range(VARIANTS)]
         self._how = Execution().record("cpu") | {"device": "cpu", "threads": 1, "diverged_at": [None] * len(SEEDS)}
-        self._record = files.provenance("train", {}) | self._how
-        self._evaluation = files.provenance("evaluate", {})
+        self._record = provenance.provenance("train", {}) | self._how
+        self._evaluation = provenance.provenance("evaluate", {})
 
     def write(self, folder: Path, cell: Cell, number: int) -> None:
         """The files of the job of a cell, the ``number``th."""
         settings = cell.settings()
         record = self._record | {"cell": cell.name, "seeds": list(SEEDS), "settings": settings}
         evaluation = self._evaluation | {"seeds": list(SEEDS), "settings": settings, "training": record}
-        files.write_parquet(folder / "history.parquet", self._histories[number % VARIANTS], record)
-        files.write_parquet(folder / "items.parquet", self._items, evaluation | {"cell": cell.name})
+        parquet.write_parquet(folder / "history.parquet", self._histories[number % VARIANTS], record)
+        parquet.write_parquet(folder / "items.parquet", self._items, evaluation | {"cell": cell.name})
         chosen = numpy.random.default_rng(number).integers(0, VARIANTS, len(SEEDS))
         runs = ",\n".join(f'{{"seed": {seed},{self._runs[each]}' for seed, each in zip(SEEDS, chosen, strict=True))
         head = self._head.removesuffix("\n}")
         text = f'{head},\n"cell": "{cell.name}",\n"runs": [{runs}],\n"provenance": {json.dumps(evaluation)}\n}}'
-        (folder / "evaluation.json").write_text(files.sealed(text), encoding="utf-8")
-        (folder / jobs.RECORD).write_text(json.dumps(record), encoding="utf-8")
+        (folder / "evaluation.json").write_text(json_files.sealed(text), encoding="utf-8")
+        (folder / RECORD).write_text(json.dumps(record), encoding="utf-8")
         for name in ("weights.safetensors", "timing.json", "operands.parquet"):
             (folder / name).touch()
 
@@ -94,7 +103,7 @@ class Template:
         return {"correct": correct, "total": total, "fraction": correct / total}
 
     def _history(self, cell: Cell, rng: numpy.random.Generator) -> pa.Table:
-        return train.history_table(list(self._rows(cell, rng)))
+        return history_table(list(self._rows(cell, rng)))
 
     def _rows(self, cell: Cell, rng: numpy.random.Generator) -> Iterator[dict[str, Any]]:
         """Histories in which losses fall and scores rise, unsteadily."""

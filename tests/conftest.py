@@ -2,9 +2,9 @@
 
 from hypothesis import settings
 
-from capacity import devices
+from capacity.model import devices
 
-pytest_plugins = ["tests.clones"]
+pytest_plugins = ["tests.support.clones"]
 devices.prepare(threads=1)
 settings.register_profile("reproducible", derandomize=True, deadline=None, database=None, max_examples=50)
 settings.load_profile("reproducible")

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.clones import Clone
-from tests.cluster.slurm import Slurm, loopback_slurm, missing_programs
+from tests.support.clones import Clone
+from tests.support.loopback_slurm import Slurm, loopback_slurm, missing_programs
 
 VARIANT = "variant=batch-8_evaluation_interval-100_iterations-300"
 LIMITED = f"results/cells/task=arithmetic/size=n14/{VARIANT}/seeds=0_1337"

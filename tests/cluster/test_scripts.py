@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
-SCRIPTS = Path(__file__).parents[2] / "profiles/cluster-generic"
+from tests.support.repository import REPOSITORY
+
+SCRIPTS = REPOSITORY / "profiles/cluster-generic"
 UNKNOWN = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1"
 
 

@@ -29,9 +29,13 @@ from pathlib import Path
 
 from torch import Tensor
 
-from capacity import corpus, files, snapshots, train
-from capacity.cells import Cell, make_cell, parse_seeds
-from capacity.protocol import Size
+from capacity.commands import train
+from capacity.corpora import corpus
+from capacity.experiment.cell import Cell, make_cell
+from capacity.experiment.seeds import parse_seeds
+from capacity.paper.protocol import Size
+from capacity.storage import parquet
+from capacity.training import loop, snapshots
 
 CELLS = [
     make_cell(
@@ -97,9 +101,9 @@ class Watched:
 
 def job(cell: Cell, folder: Path, watched: Watched, killed_at: int | None = None) -> None:
     """The training stage as the rule calls it; with ``killed_at`` it dies before that operation on its files."""
-    update = train.Training.update
+    update = loop.Training.update
 
-    def watched_update(self: train.Training, iteration: int) -> Tensor:
+    def watched_update(self: loop.Training, iteration: int) -> Tensor:
         losses = update(self, iteration)
         updates, operations = watched.read()
         watched.write(updates + 1, operations)
@@ -112,7 +116,7 @@ def job(cell: Cell, folder: Path, watched: Watched, killed_at: int | None = None
                 os.kill(os.getpid(), signal.SIGKILL)
             watched.write(updates, operations + 1)
 
-    train.Training.update = watched_update  # type: ignore[method-assign]
+    loop.Training.update = watched_update  # type: ignore[method-assign]
     sys.addaudithook(watch)
     sys.argv = ["train", cell.name, "--seeds", SEEDS, "--corpus", str(folder.parent / f"{cell.task}.parquet")]
     sys.argv += ["--output", str(folder), "--device", "cpu", "--snapshot-updates", str(SNAPSHOT_UPDATES)]
@@ -143,7 +147,7 @@ def campaign(kills: int, seed: int, folder: Path) -> dict[str, int]:
     seconds: dict[str, float] = {}
     operations: dict[str, int] = {}
     for cell in CELLS:
-        files.write_parquet(folder / f"{cell.task}.parquet", corpus.to_table(corpus.build(cell)), {})
+        parquet.write_parquet(folder / f"{cell.task}.parquet", corpus.to_table(corpus.build(cell)), {})
         start = time.monotonic()
         watched.write(0, 0)
         undisturbed = folder / f"undisturbed {cell.task}"

@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from capacity import corpus, files
-from capacity.cells import make_cell
-from capacity.protocol import Size
+from capacity.corpora import corpus
+from capacity.experiment.cell import make_cell
+from capacity.paper.protocol import Size
+from capacity.storage import parquet
 
 MOST_GROWTH = 6 * 2**20  # bytes; a tensor of the smallest batch kept at every update comes to more
 
@@ -16,7 +17,7 @@ MOST_GROWTH = 6 * 2**20  # bytes; a tensor of the smallest batch kept at every u
 def peak(iterations: int, folder: Path) -> int:
     """Bytes of memory that a training job with so many updates took at most."""
     cell = make_cell("facts", Size(1, 1, 14, 1), iterations=iterations, evaluation_interval=iterations // 10, batch=100)
-    files.write_parquet(folder / "corpus.parquet", corpus.to_table(corpus.build(cell)), {})
+    parquet.write_parquet(folder / "corpus.parquet", corpus.to_table(corpus.build(cell)), {})
     command = [sys.executable, "-c", "import resource\nfrom capacity import train\ntrain.main()\n" + PRINT, cell.name]
     command += ["--seeds", "1", "--corpus", folder / "corpus.parquet", "--output", folder / str(iterations)]
     command += ["--device", "cpu", "--snapshot-updates", "50"]

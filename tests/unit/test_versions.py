@@ -7,14 +7,13 @@ import subprocess
 import sys
 import tomllib
 from importlib import metadata
-from pathlib import Path
 
 import pytest
 
 import capacity
+from tests.support.repository import REPOSITORY
 
-ROOT = Path(__file__).parents[2]
-MODULES = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "src/capacity").glob("*.py")}
+MODULES = {path.stem: path.read_text(encoding="utf-8") for path in (REPOSITORY / "src/capacity").glob("*.py")}
 
 
 def version(number):
@@ -22,10 +21,10 @@ def version(number):
 
 
 def test_the_oldest_versions_are_those_of_the_project():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["requires-python"] == f">={version(capacity.OLDEST_PYTHON)}"
     assert f"torch>={version(capacity.OLDEST_TORCH)}" in project["dependencies"]
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     assert f"sys.version_info >= {capacity.OLDEST_PYTHON}" in makefile
 
 
@@ -67,7 +66,7 @@ def test_a_stage_under_an_old_torch_ends_with_its_version_before_it_reads_anythi
     """The metadata of an old torch lie before those of the true one."""
     (tmp_path / "torch-2.1.0.dist-info").mkdir()
     (tmp_path / "torch-2.1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 2.1.0\n")
-    path = os.pathsep.join([str(tmp_path), str(ROOT / "src")])
+    path = os.pathsep.join([str(tmp_path), str(REPOSITORY / "src")])
     command = [sys.executable, "-m", "capacity.corpus", "task=facts/size=n14/variant=paper", "--output", "x.parquet"]
     done = subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True)
     assert done.returncode != 0

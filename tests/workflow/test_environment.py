@@ -14,9 +14,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from capacity import configuration
-from capacity.execution import PRECISIONS
-from capacity.protocol import SIZES
+from capacity.experiment import configuration
+from capacity.paper.protocol import SIZES
+from capacity.training.execution import PRECISIONS
 
 PICKLERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 LOADERS = {"torch.load", "torch.save", "numpy.load", "pandas.read_pickle", "builtins.eval", "builtins.exec"}
@@ -248,7 +248,7 @@ def test_every_value_in_a_command_is_quoted_for_the_shell(repository):
 
 def test_the_options_that_are_not_quoted_are_words_from_two_lists(repository):
     config = configuration.main_configuration(repository)
-    schema = configuration.read_yaml(repository / "workflow/schemas/config.schema.yaml")
+    schema = configuration.read_yaml(configuration.SCHEMA)
     assert schema["$defs"]["precision"]["enum"] == list(PRECISIONS)
     for precision in PRECISIONS:
         for switches in ({"compile": False, "cuda_graph": False}, {"compile": True, "cuda_graph": True}):

@@ -10,7 +10,8 @@ from collections import Counter
 import pytest
 import yaml
 
-from capacity import claims, configuration
+from capacity.claims import judge
+from capacity.experiment import grid
 
 SIZES = ("n14", "n28", "n56", "mlt")
 TASKS = ("arithmetic", "facts", "joint")
@@ -25,7 +26,7 @@ def settings(clone):
 
 def jobs_in_all(settings, budget, study, tasks=TASKS):
     """Training jobs of a study before anything was trained: each cell's seeds, in parts."""
-    found = configuration.studies(settings | {"budget": budget})[study]
+    found = grid.studies(settings | {"budget": budget})[study]
     part = settings["budgets"][budget]["seeds_per_job"]
     return sum(math.ceil(len(found.seeds[name]) / part) for name, cell in found.cells.items() if cell.task in tasks)
 
@@ -170,7 +171,7 @@ def test_verdicts_are_made_from_the_studies_that_the_budget_runs(clone, settings
 
 
 def test_the_command_that_a_page_of_verdicts_names_runs_the_missing_study(clone):
-    command = shlex.split(claims.run_command("laptop", ["base", "grokking"]))
+    command = shlex.split(judge.run_command("laptop", ["base", "grokking"]))
     assert command[0] == "snakemake"
     planned = clone.planned(*command[1:])
     assert counts(planned)["tabulate"] == 2
@@ -178,7 +179,7 @@ def test_the_command_that_a_page_of_verdicts_names_runs_the_missing_study(clone)
 
 
 def test_the_replication_reads_the_paper_s_two_studies_alone(clone):
-    planned = clone.planned("results/tables/replication.md", *shlex.split(claims.run_command("paper", RUN))[2:])
+    planned = clone.planned("results/tables/replication.md", *shlex.split(judge.run_command("paper", RUN))[2:])
     assert counts(planned) == Counter(corpus=3, train=24, evaluate=24, tabulate=2, replication=1)
 
 

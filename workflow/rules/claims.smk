@@ -29,7 +29,7 @@ rule replication:
         folder=lambda wildcards, output: str(Path(output.table).parent),
         code=digest("replication"),
     shell:
-        "python -m capacity.replication --runs {input.runs:q} --output {params.folder:q} > {log:q} 2>&1"
+        "python -m capacity replication --runs {input.runs:q} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule claims:
@@ -65,11 +65,11 @@ rule claims:
         folder=lambda wildcards, output: str(Path(output.table).parent),
         code=digest("claims"),
     shell:
-        "python -m capacity.claims --runs {input.runs:q} --budget {params.budget:q} --output {params.folder:q}"
+        "python -m capacity claims --runs {input.runs:q} --budget {params.budget:q} --output {params.folder:q}"
         " > {log:q} 2>&1"
 
 
-# The prose on all of it. The template is no module, so its digest stands beside that of the code.
+# The prose on all of it.
 rule findings:
     input:
         runs=lambda wildcards: runs_of_budget(),
@@ -94,8 +94,7 @@ rule findings:
         runtime=growing(10),
     params:
         code=digest("findings"),
-        template=files.sha256(ROOT / "workflow/report/findings.md.j2"),
     shell:
-        "python -m capacity.findings --runs {input.runs:q} --summary {input.summary:q} --dynamics {input.dynamics:q}"
+        "python -m capacity findings --runs {input.runs:q} --summary {input.summary:q} --dynamics {input.dynamics:q}"
         " --claims {input.claims:q} --evidence {input.evidence:q} --replication {input.replication:q}"
         " --output {output:q} > {log:q} 2>&1"

@@ -20,7 +20,11 @@ if not isinstance(workflow.current_basedir, os.PathLike):
 ROOT = Path(workflow.current_basedir).parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from capacity import cells, configuration, errors, files, jobs, needs  # noqa: E402
+from capacity import errors, versions  # noqa: E402
+from capacity.experiment import cell, configuration, grid, plan, resources, seeds  # noqa: E402
+from capacity.storage import code, files  # noqa: E402
+
+versions.check_versions()
 
 # Tensors come and go by the megabyte: glibc is told to keep their memory instead of returning it to the system and
 # asking for it again, which costs up to a tenth of the time of a small network. What torch compiles is kept in the
@@ -37,7 +41,7 @@ if not workflow.deployment_settings.deployment_method:
     PREFIX += f'python() {{ {shlex.quote(sys.executable)} "$@"; }}; '
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
-SCHEMA = configuration.read_yaml(ROOT / "workflow/schemas/config.schema.yaml")
+SCHEMA = configuration.read_yaml(configuration.SCHEMA)
 IS_MODULE = not workflow.modifier.is_main_snakefile()
 try:
     if IS_MODULE:
@@ -84,7 +88,7 @@ if "apptainer" in METHODS and "://" not in config["container"] and not Path(conf
 
 
 # What lies here says nothing of what is in a store.
-PLAN = jobs.plan(config, None if workflow.storage_settings.default_storage_provider else RESULTS / "cells", STUDIES)
+PLAN = plan.plan(config, None if workflow.storage_settings.default_storage_provider else RESULTS / "cells", STUDIES)
 BUDGET = config["budgets"][config["budget"]]
 
 
@@ -94,11 +98,11 @@ wildcard_constraints:
     corpus=r"(arithmetic|facts|joint)[a-z0-9_.-]*",
     study=r"[a-z][a-z0-9-]*",
     task=r"arithmetic|facts|joint",
-    figure=r"tradeoff|arithmetic|facts|joint",
+    figure=r"tradeoff|arithmetic|facts|joint|dynamics|answers",
     table=r"[a-z][a-z0-9-]*(/(arithmetic|facts|joint))?",
 
 
-source_digest = functools.cache(files.source_digest)
+source_digest = functools.cache(code.source_digest)
 
 
 def digest(stage):
@@ -112,9 +116,9 @@ def cell_of(name):
     """The cell of that name. One of no study comes from a path on the command line: the same bounds hold for it."""
     if name in PLAN.cells:
         return PLAN.cells[name]
-    cell = jobs.cell_of(name)
-    configuration.check_named(cell, SCHEMA)
-    return cell
+    named = plan.cell_of(name)
+    configuration.check_named(named, SCHEMA)
+    return named
 
 
 def threads_of(wildcards):
@@ -122,31 +126,31 @@ def threads_of(wildcards):
 
 
 def gpus_of(wildcards):
-    return needs.gpus(config["device"])
+    return resources.gpus(config["device"])
 
 
 def work_of(wildcards):
-    return jobs.work(cell_of(wildcards.cell), seeds_of(wildcards))
+    return plan.work(cell_of(wildcards.cell), seeds_of(wildcards))
 
 
 def seeds_of(wildcards):
-    return cells.parse_seeds(wildcards.seeds)
+    return seeds.parse_seeds(wildcards.seeds)
 
 
 def training_mb(wildcards, attempt):
-    return needs.training_mb(cell_of(wildcards.cell), attempt)
+    return resources.training_mb(cell_of(wildcards.cell), attempt)
 
 
 def training_minutes(wildcards, attempt):
-    return needs.training_minutes(cell_of(wildcards.cell), len(seeds_of(wildcards)), attempt)
+    return resources.training_minutes(cell_of(wildcards.cell), len(seeds_of(wildcards)), attempt)
 
 
 def evaluation_mb(wildcards, attempt):
-    return needs.evaluation_mb(cell_of(wildcards.cell), len(seeds_of(wildcards)), attempt)
+    return resources.evaluation_mb(cell_of(wildcards.cell), len(seeds_of(wildcards)), attempt)
 
 
 def evaluation_minutes(wildcards, attempt):
-    return needs.evaluation_minutes(cell_of(wildcards.cell), len(seeds_of(wildcards)), attempt)
+    return resources.evaluation_minutes(cell_of(wildcards.cell), len(seeds_of(wildcards)), attempt)
 
 
 def growing(amount):
@@ -172,12 +176,6 @@ def cells_below(wildcards, input):
     return str(Path(input[0]).parents[4])
 
 
-def tables_of_figure(wildcards):
-    study = wildcards.get("study", jobs.MAIN_STUDY)
-    table = study if wildcards.figure == "tradeoff" else f"{study}/{wildcards.figure}"
-    return {name: f"results/tables/{table}/{name}.parquet" for name in ("runs", "history", "summary")}
-
-
 def runs_of_budget(*studies):
     """The runs of the studies that the budget runs: of all, or of those among the ones named."""
     return [f"results/tables/{study}/runs.parquet" for study in BUDGET["run"] if study in (studies or BUDGET["run"])]
@@ -185,18 +183,18 @@ def runs_of_budget(*studies):
 
 def tables_of_tasks(wildcards, name):
     """A table of each task with arithmetic of a study."""
-    study = wildcards.get("study", jobs.MAIN_STUDY)
+    study = wildcards.study
     return [f"results/tables/{study}/{task}/{name}.parquet" for task in PLAN.expression_tasks(study)]
 
 
 def table_outputs():
-    names = ("summary.md", "dynamics.md", "items.parquet")
+    names = ("summary.md", "dynamics.md", "expressions.parquet")
     against_the_paper = ["results/tables/replication.md", "results/tables/claims.md", "results/findings.md"]
     return expand("results/tables/{study}/{name}", study=BUDGET["run"], name=names) + against_the_paper
 
 
 def figure_outputs():
-    return [path for study in BUDGET["run"] for path in jobs.figure_paths(PLAN.studies[study])]
+    return [path for study in BUDGET["run"] for path in plan.figure_paths(PLAN.studies[study])]
 
 
 def wanted_outputs():

@@ -1,49 +1,136 @@
-# The figures of the paper's base cells lie in results/figures, those of any other study in a folder of its own there.
-rule draw:
+# Figures lie in a folder for each study, and read what they draw and nothing else.
+rule draw_tradeoff:
     input:
-        unpack(tables_of_figure),
+        runs="results/tables/{study}/runs.parquet",
+        summary="results/tables/{study}/summary.parquet",
     output:
         pdf=report(
-            "results/figures/{figure}.pdf",
+            "results/figures/{study}/tradeoff.pdf",
             category="Figures",
-            labels={"figure": "{figure}"},
+            subcategory="{study}",
+            labels={"figure": "tradeoff"},
             caption="../report/figure.rst",
         ),
-        png="results/figures/{figure}.png",
+        png="results/figures/{study}/tradeoff.png",
     log:
-        "results/logs/figures/{figure}.log",
+        "results/logs/figures/{study}/tradeoff.log",
     conda:
         "../../envs/conda.yaml"
     resources:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        study="base",
-        title=PLAN.title("base"),
-        departures=PLAN.departures("base"),
-        code=digest("figures"),
-    shell:
-        "python -m capacity.figures {wildcards.figure:q} --runs {input.runs:q} --history {input.history:q}"
-        " --summary {input.summary:q} --title {params.title:q} --pdf {output.pdf:q} --png {output.png:q}"
-        " > {log:q} 2>&1"
-
-
-use rule draw as draw_study with:
-    input:
-        unpack(tables_of_figure),
-    output:
-        pdf=report(
-            "results/figures/{study}/{figure}.pdf",
-            category="Figures",
-            subcategory="{study}",
-            labels={"figure": "{figure}"},
-            caption="../report/figure.rst",
-        ),
-        png="results/figures/{study}/{figure}.png",
-    log:
-        "results/logs/figures/{study}/{figure}.log",
-    params:
-        study=lambda wildcards: wildcards.study,
         title=lambda wildcards: PLAN.title(wildcards.study),
         departures=lambda wildcards: PLAN.departures(wildcards.study),
-        code=digest("figures"),
+        code=digest("draw-tradeoff"),
+    shell:
+        "python -m capacity draw-tradeoff --runs {input.runs:q} --summary {input.summary:q}"
+        " --title {params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+
+
+# From the tables of one task, so that they train nothing else.
+rule draw_curves:
+    input:
+        runs="results/tables/{study}/{task}/runs.parquet",
+        history="results/tables/{study}/{task}/history.parquet",
+        summary="results/tables/{study}/{task}/summary.parquet",
+    output:
+        pdf=report(
+            "results/figures/{study}/{task}.pdf",
+            category="Figures",
+            subcategory="{study}",
+            labels={"figure": "{task}"},
+            caption="../report/figure.rst",
+        ),
+        png="results/figures/{study}/{task}.png",
+    log:
+        "results/logs/figures/{study}/{task}.log",
+    conda:
+        "../../envs/conda.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        title=lambda wildcards: PLAN.title(wildcards.study),
+        departures=lambda wildcards: PLAN.departures(wildcards.study),
+        code=digest("draw-curves"),
+    shell:
+        "python -m capacity draw-curves {wildcards.task:q} --runs {input.runs:q} --history {input.history:q} --summary {input.summary:q}"
+        " --title {params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+
+
+# From the tables of the tasks with arithmetic, so that they train no facts alone.
+rule draw_dynamics:
+    input:
+        history=lambda wildcards: tables_of_tasks(wildcards, "history"),
+        runs=lambda wildcards: tables_of_tasks(wildcards, "dynamics"),
+        summary=lambda wildcards: tables_of_tasks(wildcards, "summary"),
+    output:
+        pdf=report(
+            "results/figures/{study}/dynamics.pdf",
+            category="Figures",
+            subcategory="{study}",
+            labels={"figure": "dynamics"},
+            caption="../report/dynamics.rst",
+        ),
+        png="results/figures/{study}/dynamics.png",
+    log:
+        "results/logs/figures/{study}/dynamics.log",
+    conda:
+        "../../envs/conda.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        title=lambda wildcards: PLAN.title(wildcards.study),
+        departures=lambda wildcards: PLAN.departures(wildcards.study),
+        code=digest("draw-dynamics"),
+    shell:
+        "python -m capacity draw-dynamics --history {input.history:q} --runs {input.runs:q} --summary {input.summary:q}"
+        " --title {params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+
+
+# From the tables of the tasks with arithmetic, so that they train no facts alone.
+rule draw_answers:
+    input:
+        expressions=lambda wildcards: tables_of_tasks(wildcards, "expressions"),
+        summary=lambda wildcards: tables_of_tasks(wildcards, "summary"),
+    output:
+        pdf=report(
+            "results/figures/{study}/answers.pdf",
+            category="Figures",
+            subcategory="{study}",
+            labels={"figure": "answers"},
+            caption="../report/answers.rst",
+        ),
+        png="results/figures/{study}/answers.png",
+    log:
+        "results/logs/figures/{study}/answers.log",
+    conda:
+        "../../envs/conda.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        title=lambda wildcards: PLAN.title(wildcards.study),
+        departures=lambda wildcards: PLAN.departures(wildcards.study),
+        code=digest("draw-answers"),
+    shell:
+        "python -m capacity draw-answers --expressions {input.expressions:q} --summary {input.summary:q}"
+        " --title {params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+
+
+# The figures of the paper's base cells by their short names.
+rule figure_of_base:
+    input:
+        pdf="results/figures/base/{figure}.pdf",
+        png="results/figures/base/{figure}.png",
+    output:
+        pdf="results/figures/{figure}.pdf",
+        png="results/figures/{figure}.png",
+    log:
+        "results/logs/figures/{figure}.log",
+    conda:
+        "../../envs/conda.yaml"
+    shell:
+        "{{ cp {input.pdf:q} {output.pdf:q} && cp {input.png:q} {output.png:q}; }} > {log:q} 2>&1"

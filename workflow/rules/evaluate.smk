@@ -5,7 +5,7 @@ rule evaluate:
         history=rules.train.output.history,
     output:
         evaluation="results/cells/{cell}/seeds={seeds}/evaluation.json",
-        answers="results/cells/{cell}/seeds={seeds}/items.parquet",
+        answers="results/cells/{cell}/seeds={seeds}/answers.parquet",
         operands="results/cells/{cell}/seeds={seeds}/operands.parquet",
     log:
         "results/logs/evaluate/{cell}/seeds={seeds}.log",
@@ -21,8 +21,7 @@ rule evaluate:
         folder=lambda wildcards, output: str(Path(output.evaluation).parent),
         device=config["device"],
         code=digest("evaluate"),
-        schema=files.sha256(files.EVALUATION_SCHEMA),
     shell:
-        "python -m capacity.evaluate {wildcards.cell:q} --seeds {wildcards.seeds:q} --corpus {input.corpus:q}"
+        "python -m capacity evaluate {wildcards.cell:q} --seeds {wildcards.seeds:q} --corpus {input.corpus:q}"
         " --weights {input.weights:q} --history {input.history:q}"
         " --output {params.folder:q} --device {params.device:q} --threads {threads} > {log:q} 2>&1"

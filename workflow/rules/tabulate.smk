@@ -29,14 +29,14 @@ rule tabulate:
         runtime=growing(15),
     params:
         table=lambda wildcards: wildcards.study,
-        config=lambda wildcards: json.dumps(jobs.config_of(config, wildcards.study)),
+        config=lambda wildcards: json.dumps(plan.config_of(config, wildcards.study)),
         title=lambda wildcards: PLAN.title(wildcards.study),
         departures=lambda wildcards: PLAN.departures(wildcards.study),
         cells=cells_below,
         folder=lambda wildcards, output: str(Path(output.runs).parent),
-        code=digest("tables"),
+        code=digest("tabulate"),
     shell:
-        "python -m capacity.tables {params.table:q} --config {params.config:q} --cells {params.cells:q}"
+        "python -m capacity tabulate {params.table:q} --config {params.config:q} --cells {params.cells:q}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 
@@ -53,12 +53,12 @@ use rule tabulate as tabulate_task with:
         "results/logs/tables/{study}/{task}.log",
     params:
         table=lambda wildcards: f"{wildcards.study}/{wildcards.task}",
-        config=lambda wildcards: json.dumps(jobs.config_of(config, f"{wildcards.study}/{wildcards.task}")),
+        config=lambda wildcards: json.dumps(plan.config_of(config, f"{wildcards.study}/{wildcards.task}")),
         title=lambda wildcards: PLAN.title(wildcards.study),
         departures=lambda wildcards: PLAN.departures(wildcards.study),
         cells=cells_below,
         folder=lambda wildcards, output: str(Path(output.runs).parent),
-        code=digest("tables"),
+        code=digest("tabulate"),
 
 
 # Apart from the other tables, as it has a hundred times their rows: the two are made side by side.
@@ -75,9 +75,9 @@ rule histories:
         mem_mb=growing(2000),
         runtime=growing(15),
     params:
-        config=lambda wildcards: json.dumps(jobs.config_of(config, wildcards.table)),
+        config=lambda wildcards: json.dumps(plan.config_of(config, wildcards.table)),
         cells=cells_below,
         code=digest("histories"),
     shell:
-        "python -m capacity.histories {wildcards.table:q} --config {params.config:q} --cells {params.cells:q}"
+        "python -m capacity histories {wildcards.table:q} --config {params.config:q} --cells {params.cells:q}"
         " --output {output:q} > {log:q} 2>&1"

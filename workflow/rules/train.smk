@@ -23,6 +23,6 @@ rule train:
         snapshots=snapshots_of,
         code=digest("train"),
     shell:
-        "python -m capacity.train {wildcards.cell:q} --seeds {wildcards.seeds:q} --corpus {input.corpus:q}"
+        "python -m capacity train {wildcards.cell:q} --seeds {wildcards.seeds:q} --corpus {input.corpus:q}"
         " --output {params.folder:q} --device {params.device:q} --threads {threads}"
         " {params.execution} {params.snapshots} > {log:q} 2>&1"

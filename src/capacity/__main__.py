@@ -1,0 +1,40 @@
+"""The command line: ``python -m capacity <command>``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from capacity.commands import COMMANDS
+from capacity.errors import InputError
+from capacity.versions import check_versions
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command that ``argv`` names, by default that of the process.
+
+    What a user can put right ends the process with one line on standard error, anything else with a traceback.
+    """
+    check_versions()
+    given = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(prog="python -m capacity", description=__doc__)
+    commands = parser.add_subparsers(metavar="command", required=True)
+    for name, summary in COMMANDS.items():
+        described = commands.add_parser(name, help=summary, add_help=name in given[:1])
+        if name in given[:1]:
+            module = importlib.import_module(f"capacity.commands.{name.replace('-', '_')}")
+            described.description = module.__doc__
+            described.formatter_class = argparse.RawDescriptionHelpFormatter
+            module.add_arguments(described)
+            described.set_defaults(run=module.run)
+    arguments = parser.parse_args(given)
+    try:
+        arguments.run(arguments)
+    except (InputError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""Subcommands of ``python -m capacity``: one file per command, and one command per rule of the workflow.
+
+A command declares its arguments, reads files, calls the library and writes files. Nothing else in the package knows
+about argv. A command may import everything below it; the modules are imported only when their command runs, so that
+``python -m capacity status`` does not load torch.
+"""
+
+COMMANDS = {
+    "corpus": "write the corpus of a cell",
+    "train": "train the seeds of a cell",
+    "evaluate": "evaluate the trained networks of a job",
+    "tabulate": "make the tables of runs and cells of a study",
+    "histories": "make the table of all evaluations during training",
+    "expressions": "make the table of answers by expression",
+    "dynamics": "make the tables of times to fit and to generalize",
+    "draw-tradeoff": "draw accuracy against the number of parameters",
+    "draw-curves": "draw accuracies and losses over training",
+    "draw-dynamics": "draw when runs generalize and when they lose it again",
+    "draw-answers": "draw which expressions each size answers",
+    "replication": "put the paper's numbers beside ours",
+    "claims": "judge the paper's claims",
+    "findings": "write the page of findings",
+    "status": "show what is running, done and waiting",
+    "publish": "copy what the documentation shows out of results",
+}
+"""Every command with a line of help; command ``draw-curves`` is the module ``draw_curves`` of this package."""

@@ -1,0 +1,37 @@
+"""Arguments that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+
+def add_table_arguments(parser: argparse.ArgumentParser, output: str) -> None:
+    """Add the arguments of a command that makes a table from the files of the jobs of a study, or of one of its tasks.
+
+    Args:
+        parser: of the command.
+        output: what the command writes, in words.
+    """
+    parser.add_argument("table", help="a study, or a study and one of its tasks, such as base/arithmetic")
+    parser.add_argument("--config", required=True, type=json.loads, help="the configuration of the study, as JSON")
+    parser.add_argument("--cells", default="results/cells", type=Path, help="folder of the trained cells")
+    parser.add_argument("--output", required=True, type=Path, help=output)
+
+
+def add_figure_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of a command that draws a figure."""
+    parser.add_argument("--title", required=True, help="title of the study")
+    parser.add_argument("--pdf", required=True, type=Path, help="PDF file to write")
+    parser.add_argument("--png", required=True, type=Path, help="PNG file to write")
+
+
+def add_job_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of a command that trains or evaluates the networks of a job."""
+    parser.add_argument("cell", help="name of the cell, such as task=facts/size=n14/variant=paper")
+    parser.add_argument("--seeds", required=True, help="seeds of the job, such as 0-4_1337")
+    parser.add_argument("--corpus", required=True, type=Path, help="Parquet file of the corpus")
+    parser.add_argument("--output", required=True, type=Path, help="folder to write to")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to compute")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads")

@@ -1,0 +1,28 @@
+"""Stage 1: a corpus as a Parquet file, one row per line, and the same file read back as lines."""
+
+from __future__ import annotations
+
+import argparse
+
+from capacity.corpora.corpus import build, to_table
+from capacity.experiment.cell import parse_cell
+from capacity.storage import parquet, provenance
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
+    parser.add_argument("cell", help="a cell that reads this corpus, such as task=joint/size=n14/variant=paper")
+    parser.add_argument("--output", required=True, help="Parquet file to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command."""
+    cell = parse_cell(arguments.cell)
+    settings = {
+        "corpus": cell.corpus_name,
+        "task": cell.task,
+        "held_out": [list(pair) for pair in cell.held_out],
+        "facts": cell.facts,
+        "corpus_seed": cell.corpus_seed,
+    }
+    parquet.write_parquet(arguments.output, to_table(build(cell)), provenance.provenance("corpus", settings))

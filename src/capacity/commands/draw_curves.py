@@ -1,0 +1,31 @@
+"""Draw accuracies and losses over training, a panel per size, from the tables of a study."""
+
+from __future__ import annotations
+
+import argparse
+
+import matplotlib
+
+from capacity.commands.arguments import add_figure_arguments
+from capacity.figures.curves import curves
+from capacity.figures.style import STYLE, save
+from capacity.tables import frames, histories, runs, summary
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
+    parser.add_argument("task", help="task whose cells are drawn, such as arithmetic")
+    parser.add_argument("--runs", required=True, help="table of runs")
+    parser.add_argument("--history", required=True, help="table of histories")
+    parser.add_argument("--summary", required=True, help="table with one row per cell")
+    add_figure_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command."""
+    matplotlib.use("agg")
+    run_table = frames.read_frame(arguments.runs, runs.RUNS)
+    history = frames.read_frame(arguments.history, histories.HISTORY)
+    cell_table = frames.read_frame(arguments.summary, summary.SUMMARY)
+    with matplotlib.rc_context(STYLE):
+        save(curves(arguments.task, run_table, history, cell_table, arguments.title), arguments.pdf, arguments.png)

@@ -1,0 +1,42 @@
+"""When runs fit, generalize and lose it again: times read from the histories of a study.
+
+A run is looked at only at its evaluations, so an event is dated by the first evaluation that shows it; it happened
+after the one before. Times are in updates:
+
+``t_fit``       the first evaluation with at least 99 % of the seen expressions right.
+``t_fit_facts`` the first with all facts recalled, on the matched prompts.
+``t_gen``       the first with all held-out expressions right.
+``t_lose``      the first after ``t_gen`` at which not all of them are right, whether or not they all are again later.
+
+An event that did not come is None: the run is right-censored at its last evaluation. So is a diverged run, which
+counts and is counted: it was watched to the end and did nothing. ``t_lose`` is sought after a ``t_gen`` only.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from capacity.storage import files, parquet, provenance
+from capacity.tables import frames, summary
+from capacity.tables.dynamics import by_cell, by_run, to_markdown, whole_cells
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
+    parser.add_argument("--history", required=True, help="table of histories")
+    parser.add_argument("--summary", required=True, help="table with one row per cell")
+    parser.add_argument("--title", required=True, help="title of the study")
+    parser.add_argument("--output", required=True, type=Path, help="folder of the tables")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command."""
+    source = parquet.parquet_provenance(arguments.history)
+    runs = pd.concat(map(by_run, whole_cells(arguments.history)), ignore_index=True)
+    cells = by_cell(runs, frames.read_frame(arguments.summary, summary.SUMMARY))
+    record = provenance.provenance("dynamics", source["settings"], runs=source["runs"])
+    frames.write_table(arguments.output, "dynamics", runs, record)
+    files.write(arguments.output / "dynamics.md", to_markdown(arguments.title, cells))

@@ -1,0 +1,48 @@
+"""Evaluate the trained networks of one job: scores as JSON checked against a schema, single answers as Parquet."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from capacity.commands.arguments import add_job_arguments
+from capacity.corpora import corpus
+from capacity.evaluation.endpoints import evaluate
+from capacity.experiment.cell import parse_cell
+from capacity.experiment.seeds import parse_seeds
+from capacity.model import devices, weights
+from capacity.storage import evaluations, parquet, provenance
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
+    add_job_arguments(parser)
+    parser.add_argument("--weights", required=True, type=Path, help="safetensors file of the stack")
+    parser.add_argument("--history", required=True, type=Path, help="Parquet file of the histories")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command."""
+    devices.prepare(arguments.threads)
+    device = devices.resolve(arguments.device)
+    with devices.placed(device):
+        _evaluate(arguments, device)
+
+
+def _evaluate(arguments: argparse.Namespace, device: str) -> None:
+    cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)
+    parameters = {name: value.to(device) for name, value in weights.load(arguments.weights, cell, seeds).items()}
+    history = evaluations.read_history(arguments.history, cell, seeds)
+    training = parquet.provenance_of(history)
+    lines = corpus.read(arguments.corpus, cell)
+    evaluation = evaluate(cell, lines, seeds, parameters, history, training["diverged_at"])
+    evaluation["provenance"] = provenance.provenance(
+        "evaluate",
+        cell.settings(),
+        seeds=list(seeds),
+        device=devices.name(device),
+        threads=arguments.threads,
+        training=training,
+    )
+    evaluations.write(arguments.output, evaluation)
+    print(f"evaluated {len(seeds)} seeds of {cell.name}")

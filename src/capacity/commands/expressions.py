@@ -1,0 +1,28 @@
+"""Stage 4: for every expression, how many seeds of a cell answer it right at the end: a table of a study.
+
+One row per cell, operation and pair of operands. Cells without arithmetic have no rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from capacity.commands.arguments import add_table_arguments
+from capacity.experiment.plan import FILES, plan_of_made
+from capacity.storage import parquet, provenance
+from capacity.tables.expressions import SCHEMA, pieces
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
+    add_table_arguments(parser, output="Parquet file to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command."""
+    plan = plan_of_made(arguments.config, arguments.cells, FILES["answers"])
+    sources: list[dict[str, Any]] = []
+    record = provenance.provenance("expressions", {"table": arguments.table}, runs=sources)
+    made = pieces(plan.jobs_of(arguments.table), sources)
+    parquet.write_parquet_pieces(arguments.output, SCHEMA, made, record)

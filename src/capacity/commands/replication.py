@@ -1,0 +1,31 @@
+"""Stage 6: the paper's numbers beside ours, one row per published cell.
+
+Ours stand there twice: by the paper's rule, which picks a checkpoint by an accuracy that includes the held-out
+expressions, and at the final iterate; each for the paper's seed alone and for all seeds with a 95 % interval.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy
+
+from capacity.claims.groups import groups, read_runs
+from capacity.claims.replication import RNG_SEED, replicate, to_markdown
+from capacity.storage import files, provenance
+from capacity.tables import frames
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
+    parser.add_argument("--runs", nargs="*", default=[], type=Path, help="runs.parquet of the studies that were run")
+    parser.add_argument("--output", required=True, type=Path, help="folder of the tables")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command."""
+    table = replicate(groups(read_runs(arguments.runs)), numpy.random.default_rng(RNG_SEED))
+    record = provenance.provenance("replication", {"runs": [path.as_posix() for path in arguments.runs]})
+    frames.write_table(arguments.output, "replication", table, record)
+    files.write(arguments.output / "replication.md", to_markdown(table))

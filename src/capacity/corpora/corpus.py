@@ -1,0 +1,82 @@
+"""Stage 1: a corpus as a Parquet file, one row per line, and the same file read back as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from capacity.errors import InputError
+from capacity.experiment.cell import Cell
+from capacity.storage import files, parquet
+from capacity.tasks.lines import Line, corpus
+from capacity.tasks.vocabulary import Vocabulary
+
+_CATEGORY = pa.dictionary(pa.int8(), pa.string())
+SCHEMA = pa.schema(
+    [
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("prompt", pa.string(), nullable=False),
+        pa.field("paper_prompt", pa.string(), nullable=False),
+        pa.field("answer", pa.string(), nullable=False),
+        pa.field("terminator", _CATEGORY, nullable=False),
+        pa.field("task", _CATEGORY, nullable=False),
+        pa.field("operation", _CATEGORY, nullable=False),
+        pa.field("left", pa.int8()),
+        pa.field("right", pa.int8()),
+        pa.field("split", _CATEGORY, nullable=False),
+        pa.field("position", pa.int32()),
+    ]
+)
+"""``left`` and ``right`` are null for facts; ``position`` is the line's place in the stream, null if held out."""
+
+
+def to_table(lines: Sequence[Line]) -> pa.Table:
+    """Lines as a table of :data:`SCHEMA`."""
+    columns = {name: [getattr(line, name) for line in lines] for name in SCHEMA.names if name not in ("left", "right")}
+    columns["left"] = [line.operands[0] if line.operands else None for line in lines]
+    columns["right"] = [line.operands[1] if line.operands else None for line in lines]
+    return pa.table(columns, schema=SCHEMA)
+
+
+def from_table(table: pa.Table) -> list[Line]:
+    """The inverse of :func:`to_table`."""
+    lines = []
+    for row in table.to_pylist():
+        left, right = row.pop("left"), row.pop("right")
+        lines.append(Line(**row, operands=None if left is None else (left, right)))
+    return lines
+
+
+def read(path: str | Path, cell: Cell | None = None) -> list[Line]:
+    """The lines of a corpus file. Raises InputError naming the file if it is not a corpus, or not that of ``cell``."""
+    table = parquet.read_parquet(path)
+    if not table.schema.equals(SCHEMA):
+        raise InputError(
+            f"{path} is not a corpus: its columns are {_columns(table.schema)}, not {_columns(SCHEMA)}; {files.REMEDY}"
+        )
+    lines = from_table(table)
+    if cell is not None and lines != build(cell):
+        raise InputError(f"{path} is another corpus than that of {cell.name}, {cell.corpus_name}; {files.REMEDY}")
+    return lines
+
+
+def _columns(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name} ({field.type})" for field in schema)
+
+
+def stream_lines(lines: Sequence[Line]) -> list[Line]:
+    """The seen lines in the order in which they are trained on."""
+    seen = [(line.position, line) for line in lines if line.position is not None]
+    return [line for _, line in sorted(seen, key=lambda pair: pair[0])]
+
+
+def vocabulary(lines: Sequence[Line]) -> Vocabulary:
+    """The characters of a corpus, held-out lines included, so that the vocabulary does not depend on the split."""
+    return Vocabulary([line.text for line in lines])
+
+
+def build(cell: Cell) -> list[Line]:
+    """The lines that a cell trains on and is asked about."""
+    return corpus(cell.task, cell.held_out, cell.facts, cell.corpus_seed)

@@ -1,0 +1,227 @@
+"""A cell: everything that decides a training run except its seed, and its canonical, invertible name.
+
+A name is a path of three parts, such as ``task=arithmetic/size=n28/variant=iterations-3000_stream-reshuffled``:
+task, size, and then only what departs from the paper's protocol, keys sorted; ``variant=paper`` when nothing does.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from capacity.errors import InputError
+from capacity.paper import protocol
+from capacity.paper.protocol import Size
+from capacity.tasks import lines
+
+Pairs = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Settings of a training run, all resolved; build one with :func:`make_cell`.
+
+    Learning rates are those of AdamW; ``block`` is in characters, ``batch`` in windows (or lines), and
+    ``iterations``, ``warmup_iterations``, ``decay_iterations`` and ``evaluation_interval`` in updates.
+    """
+
+    task: str
+    size: Size
+    held_out: Pairs
+    facts: int
+    corpus_seed: int
+    stream: str
+    learning_rate: float
+    final_learning_rate: float
+    weight_decay: float
+    dropout: float
+    block: int
+    batch: int
+    iterations: int
+    warmup_iterations: int
+    decay_iterations: int
+    evaluation_interval: int
+
+    @functools.cached_property
+    def name(self) -> str:
+        """The canonical name: a relative path, and the inverse of :func:`parse_cell`."""
+        parts = [f"{key}-{_format(value)}" for key, value in sorted(self.departures().items())]
+        return f"task={self.task}/size={self.size.name}/variant={'_'.join(parts) or 'paper'}"
+
+    @property
+    def variant(self) -> str:
+        """The last part of the name: what departs from the paper's base protocol, or ``paper``."""
+        return self.name.rsplit("variant=", 1)[1]
+
+    @functools.cached_property
+    def corpus_name(self) -> str:
+        """Name of the corpus this cell reads: the task, then the corpus settings that depart from the paper."""
+        parts = [f"{key}-{_format(value)}" for key, value in self.departures().items() if key in CORPUS_AXES]
+        return "_".join([self.task, *sorted(parts)])
+
+    def departures(self) -> dict[str, Any]:
+        """The axes that differ from the paper's base cell, those that follow from another axis left out."""
+        default = make_cell(self.task, self.size, **{key: getattr(self, key) for key in _INDEPENDENT_AXES})
+        base = make_cell(self.task, self.size)
+        pairs = {key: (getattr(self, key), getattr(default if key in _DERIVED_AXES else base, key)) for key in PARSERS}
+        return {key: value for key, (value, reference) in pairs.items() if value != reference}
+
+    def departures_from_published(self) -> dict[str, Any]:
+        """The departures left when the paper's own "wd" variant counts as published; a size of one's own is one."""
+        variant = protocol.weight_decay_variant(self.size)
+        left = {key: value for key, value in self.departures().items() if variant.get(key) != value}
+        if self.size not in protocol.SIZES.values():
+            left["size"] = self.size.name
+        return left
+
+    def settings(self) -> dict[str, Any]:
+        """All settings as JSON values, for provenance."""
+        return {**asdict(self), "held_out": [list(pair) for pair in self.held_out]}
+
+
+def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
+    """The paper's cell of a task and size, with the axes named in ``chosen`` changed.
+
+    What the paper fixes in proportion stays so unless it is chosen too: the schedule shrinks and grows with
+    ``iterations``, the final learning rate follows the peak, and the block of the streams that hold one line per row
+    is at least the longest line. Raises ValueError for an unknown task, stream or axis.
+    """
+    if task not in protocol.TASKS:
+        raise ValueError(f"task {task!r} is not one of {', '.join(protocol.TASKS)}")
+    if unknown := sorted(set(chosen) - set(PARSERS)):
+        raise ValueError(f"axis {unknown[0]!r} is not one of {', '.join(PARSERS)}")
+    recipe = protocol.recipe(size)
+    held_out = normalise_pairs(chosen.get("held_out", protocol.HELD_OUT)) if task != "facts" else protocol.HELD_OUT
+    facts = chosen.get("facts", protocol.FACTS) if task != "arithmetic" else protocol.FACTS
+    stream = chosen.get("stream", "fixed")
+    if stream not in protocol.STREAMS:
+        raise ValueError(f"stream {stream!r} is not one of {', '.join(protocol.STREAMS)}")
+    learning_rate = float(chosen.get("learning_rate", recipe.learning_rate))
+    iterations = int(chosen.get("iterations", protocol.ITERATIONS))
+    block = protocol.BLOCK[task]
+    if stream in ("aligned", "answer-only"):
+        block = max(block, _longest_line(task, facts) - 1)
+
+    def in_proportion(value: int) -> int:
+        return max(1, round(value * iterations / protocol.ITERATIONS))
+
+    warmup = int(chosen.get("warmup_iterations", in_proportion(protocol.WARMUP_ITERATIONS)))
+    decay = max(in_proportion(protocol.DECAY_ITERATIONS), warmup + 1)
+    ratio = recipe.final_learning_rate / recipe.learning_rate
+    return Cell(
+        task=task,
+        size=size,
+        held_out=held_out,
+        facts=facts,
+        corpus_seed=int(chosen.get("corpus_seed", protocol.CORPUS_SEED)),
+        stream=stream,
+        learning_rate=learning_rate,
+        final_learning_rate=float(chosen.get("final_learning_rate", _rounded(learning_rate * ratio))),
+        weight_decay=float(chosen.get("weight_decay", recipe.weight_decay)),
+        dropout=float(chosen.get("dropout", recipe.dropout)),
+        block=int(chosen.get("block", block)),
+        batch=int(chosen.get("batch", protocol.BATCH[task])),
+        iterations=iterations,
+        warmup_iterations=warmup,
+        decay_iterations=int(chosen.get("decay_iterations", decay)),
+        evaluation_interval=int(chosen.get("evaluation_interval", in_proportion(protocol.EVALUATION_INTERVAL))),
+    )
+
+
+def corpus_cell(corpus: str) -> Cell:
+    """A cell that reads a corpus, from its ``corpus_name``. Raises ValueError for any other name."""
+    task, _, settings = corpus.partition("_")
+    cell = parse_cell(f"task={task}/size=n14/variant={settings or 'paper'}")
+    if cell.corpus_name != corpus:
+        raise ValueError(f"corpus {corpus!r} is not the name of one: it would be {cell.corpus_name!r}")
+    return cell
+
+
+def parse_cell(name: str) -> Cell:
+    """The cell of a canonical name. Raises ValueError if the name is not canonical."""
+    match = re.fullmatch(r"task=([a-z]+)/size=([a-z0-9]+)/variant=([a-z0-9_.+-]+)", name)
+    if match is None:
+        raise InputError(f"cell {name!r} is not of the form task=.../size=.../variant=...")
+    task, size, variant = match.groups()
+    chosen = {}
+    if variant != "paper":
+        for key, value in re.findall(r"([a-z0-9]+(?:_[a-z0-9]+)*)-([^_]+)(?:_|$)", variant):
+            if key not in PARSERS:
+                raise InputError(f"cell {name!r}: axis {key!r} is not one of {', '.join(PARSERS)}")
+            chosen[key] = PARSERS[key](value)
+    cell = make_cell(task, Size.parse(size), **chosen)
+    if cell.name != name:
+        raise InputError(f"cell {name!r} is not canonical: write {cell.name!r}")
+    return cell
+
+
+@functools.cache
+def describe_departures(cell: Cell) -> str:
+    """``iterations 4000 (paper: 30000)``, each departure in that form; empty for a cell that the paper published."""
+    departures = cell.departures_from_published()
+    paper = make_cell(cell.task, cell.size).settings()
+    words = []
+    for name, value in departures.items():
+        label = name.replace("_", " ")
+        if name == "size":
+            words.append("size not in the paper")
+        elif name == "held_out":
+            words.append(f"held out {' '.join(f'{left}{right}' for left, right in value)} (paper: 57)")
+        else:
+            words.append(f"{label} {_plain(value)} (paper: {_plain(paper[name])})")
+    return ", ".join(words)
+
+
+def normalise_pairs(pairs: Iterable[Iterable[int]]) -> Pairs:
+    """Unordered pairs of digits, each sorted, in order and without repeats."""
+    return tuple(sorted({(min(pair), max(pair)) for pair in (tuple(pair) for pair in pairs)}))
+
+
+def _format(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ".".join(f"{left}{right}" for left, right in value)
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    return str(value)
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _parse_pairs(text: str) -> Pairs:
+    return normalise_pairs((int(pair[0]), int(pair[1])) for pair in text.split("."))
+
+
+def _rounded(value: float) -> float:
+    """Twelve significant digits, so that a value read back from a name is the same number."""
+    return float(f"{value:.12g}")
+
+
+@functools.cache
+def _longest_line(task: str, facts: int) -> int:
+    return max(len(line.text) for line in lines.lines(task, held_out=(), facts=facts))
+
+
+PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "held_out": _parse_pairs,
+    "facts": int,
+    "corpus_seed": int,
+    "stream": str,
+    "learning_rate": float,
+    "final_learning_rate": float,
+    "weight_decay": float,
+    "dropout": float,
+    "block": int,
+    "batch": int,
+    "iterations": int,
+    "warmup_iterations": int,
+    "decay_iterations": int,
+    "evaluation_interval": int,
+}
+CORPUS_AXES = ("held_out", "facts", "corpus_seed")
+_DERIVED_AXES = ("final_learning_rate", "block", "warmup_iterations", "decay_iterations", "evaluation_interval")
+_INDEPENDENT_AXES = tuple(axis for axis in PARSERS if axis not in _DERIVED_AXES)

@@ -1,0 +1,44 @@
+"""TODO experiment.seeds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from capacity.errors import InputError
+from capacity.experiment.cell import Cell
+
+MOST_SEEDS = 100_000  # of one cell: more is a slip, and a range is not written out before it is known to be shorter
+
+
+def format_seeds(seeds: Iterable[int]) -> str:
+    """Seeds as they stand in a path: ascending, runs of three or more as ranges, ``0-9_1337``."""
+    ordered = sorted(seeds)
+    runs: list[list[int]] = []
+    for seed in ordered:
+        if runs and seed == runs[-1][-1] + 1:
+            runs[-1].append(seed)
+        else:
+            runs.append([seed])
+    return "_".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+
+
+def runs_name(cell: Cell, seeds: Iterable[int]) -> str:
+    """The runs of one job: their folder among the cells, and what their weights are marked with."""
+    return f"{cell.name}/seeds={format_seeds(seeds)}"
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """The inverse of :func:`format_seeds`. Raises ValueError for anything that is not canonical."""
+    seeds: list[int] = []
+    for part in text.split("_"):
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        if match is None:
+            raise InputError(f"seeds {text!r}: {part!r} is neither a number nor a range such as 0-9")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if len(seeds) + last - first >= MOST_SEEDS:
+            raise InputError(f"seeds {text!r}: more than {MOST_SEEDS:,}, the most there may be")
+        seeds.extend(range(first, last + 1))
+    if format_seeds(seeds) != text:
+        raise InputError(f"seeds {text!r} are not canonical: write {format_seeds(seeds)!r}")
+    return tuple(seeds)

@@ -1,0 +1,78 @@
+"""Stage 5: the tables of right and wrong answers, drawn from a table alone.
+
+For each cell two squares, additions above subtractions: the left operand down, the right operand across, and as a
+colour the share of seeds that answer right at the final iterate. Held-out expressions are outlined.
+"""
+
+from __future__ import annotations
+
+import numpy
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from capacity.figures.style import FULL_WIDTH, ORANGE, cell_title, expression_cells, footnote, in_rows
+
+COLUMNS = 4  # the paper's four sizes side by side
+SQUARE = 1.55  # inches
+SIGNS = {"addition": "+", "subtraction": "-"}
+COLOURS = "cividis"  # even in lightness and for colour-blind readers
+DIGITS = range(10)
+
+
+def draw(items: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
+    """The figure of a study.
+
+    Args:
+        items: one row per cell and expression, as :func:`capacity.tables.runs.expressions.expressions_table` makes them.
+        summary: one row per cell.
+        title: of the study.
+
+    Raises ValueError if no cell has arithmetic.
+    """
+    by_task = expression_cells("answers", summary)
+    columns = min(COLUMNS, max(map(len, by_task.values())))
+    blocks = in_rows(by_task, columns)
+    width = FULL_WIDTH if columns == COLUMNS else 1.0 + SQUARE * max(columns, 2)
+    figure = Figure(figsize=(width, 0.9 + (2 * SQUARE + 0.4) * len(blocks)))
+    axes = figure.subplots(2 * len(blocks), columns, squeeze=False)
+    for axis in axes.flat:
+        axis.set_visible(False)
+    for number, (task, block) in enumerate(blocks):
+        for column, cell in enumerate(block):
+            for row, operation in enumerate(SIGNS):
+                axis = axes[2 * number + row, column]
+                axis.set_visible(True)
+                found = items[(items["cell"] == cell["cell"]) & (items["operation"] == operation)]
+                _draw_square(axis, found)
+                if column == 0:
+                    axis.set_ylabel(f"a in a {SIGNS[operation]} b")
+            axes[2 * number + 1, column].set_xlabel("b")
+            axes[2 * number, column].set_title(cell_title(cell, by_task[task]))
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(0.0, 1.0), COLOURS), ax=axes, location="bottom", shrink=0.4, aspect=30, pad=0.02
+    )
+    bar.set_label("share of seeds right, final iterate")
+    handle = Patch(facecolor="none", edgecolor=ORANGE, linewidth=1.2, label="held out")
+    figure.legend(handles=[handle], loc="outside upper center", frameon=False, title=title)
+    footnote(figure, summary[summary["task"].isin(by_task)])
+    return figure
+
+
+def _draw_square(axis: Axes, items: pd.DataFrame) -> None:
+    """The 10 x 10 expressions of one operation; one that was not asked is a white cell with a cross."""
+    table = items.pivot(index="left", columns="right", values="share").reindex(index=DIGITS, columns=DIGITS)
+    shares = table.to_numpy(dtype=float)
+    axis.imshow(shares, cmap=COLOURS, vmin=0.0, vmax=1.0, interpolation="nearest")
+    left, right = numpy.isnan(shares).nonzero()
+    axis.plot(right, left, "x", color="0.6", markersize=2)
+    for item in items[items["split"] == "held_out"].to_dict("records"):
+        corner = (item["right"] - 0.5, item["left"] - 0.5)
+        axis.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=ORANGE, linewidth=1.2, clip_on=False))
+    axis.set_xticks(range(0, 10, 3))
+    axis.set_yticks(range(0, 10, 3))
+    axis.spines[:].set_visible(False)
+    axis.tick_params(length=2)

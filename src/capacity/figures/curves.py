@@ -1,0 +1,102 @@
+"""Stage 5: the trade-off and the curves of training, drawn from tables alone.
+
+A quantity keeps its colour and mark in every figure. Hollow marks and a dagger say that a cell departs from the paper's
+protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+
+from capacity.figures.quantities import (
+    FACTS,
+    FLOORS,
+    HELD_OUT,
+    LOSS,
+    SEEN_ADDITION,
+    SEEN_SUBTRACTION,
+    Quantity,
+    _handle,
+)
+from capacity.figures.style import FULL_WIDTH, count_seeds, dagger, footnote
+
+
+def curves(task: str, runs: pd.DataFrame, history: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
+    """The paper's grid for one task: accuracies and loss over the updates, a panel per cell.
+
+    Lines are means over seeds; of the held-out share every run is drawn too. Thin level lines are the lowest losses
+    of the cell (:mod:`capacity.evaluation.floors`). Raises ValueError if the study does not train the task.
+    """
+    if not (summary["task"] == task).any():
+        raise ValueError(
+            f"figure {task!r}: this study has no {task} cells; it trains {', '.join(summary['task'].unique())}"
+        )
+    cells = summary[summary["task"] == task]
+    columns = min(2, len(cells))
+    rows = -(-len(cells) // columns)
+    figure = Figure(figsize=(FULL_WIDTH if columns > 1 else FULL_WIDTH * 0.6, 1.0 + 1.75 * rows))
+    axes = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    history = history[history["task"] == task]
+    wanted = (SEEN_ADDITION, SEEN_SUBTRACTION, HELD_OUT, FACTS)
+    quantities = [each for each in wanted if each.score in history and history[each.score].notna().any()]
+    history = history.replace([numpy.inf, -numpy.inf], numpy.nan)  # what a diverged run leaves
+    largest_loss = float(history["stream_loss"].max())
+    for axis in axes.flat[len(cells) :]:
+        axis.set_visible(False)
+    floors = [floor for floor in FLOORS if cells[floor.score].notna().any()]
+    several = cells.duplicated("size", keep=False).tolist()
+    for number, ((_, cell), axis) in enumerate(zip(cells.iterrows(), axes.flat, strict=False)):
+        right = _draw_curves(axis, history[history["cell"] == cell["cell"]], quantities, largest_loss, number, columns)
+        for floor in floors:
+            if pd.notna(cell[floor.score]):
+                right.axhline(cell[floor.score], color=floor.colour, linestyle=floor.dashes, linewidth=0.6)
+        label = f"{cell['size']}{dagger(cell)}: {cell['parameters']:,} parameters, {count_seeds(cell['n'])}"
+        axis.set_title(label + (f"\n{cell['variant']}" if several[number] else ""))
+        if number >= len(cells) - columns:
+            axis.set_xlabel("updates")
+        if number % columns == 0:
+            axis.set_ylabel("share right")
+    handles = [_handle(quantity, marks=False) for quantity in (*quantities, LOSS, *floors)]
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns + 1, frameon=False, title=title)
+    footnote(figure, cells)
+    return figure
+
+
+def _draw_curves(
+    axis: Axes, history: pd.DataFrame, quantities: Sequence[Quantity], largest_loss: float, number: int, columns: int
+) -> Axes:
+    """The curves of one cell; returns the axis of the loss, on the right."""
+    means = history.drop(columns=["cell", "task", "size", "variant"]).groupby("iteration").mean()
+    right = axis.twinx()
+    right.plot(means.index, means["stream_loss"], color=LOSS.colour, linewidth=1)
+    right.set_ylim(0, largest_loss * 1.04)
+    right.tick_params(labelcolor=LOSS.colour, labelright=number % columns == columns - 1)
+    right.yaxis.set_major_locator(MaxNLocator(4))
+    if number % columns == columns - 1:
+        right.set_ylabel("loss (nats per character)", color=LOSS.colour)
+    for quantity in quantities:
+        if quantity is HELD_OUT and history["seed"].nunique() > 1:
+            for _, run in history.groupby("seed"):
+                axis.plot(run["iteration"], run[quantity.score], color=quantity.colour, linewidth=0.4, alpha=0.5)
+        axis.plot(
+            means.index,
+            means[quantity.score],
+            color=quantity.colour,
+            linestyle=quantity.dashes,
+            linewidth=1.3,
+            zorder=3,
+        )
+    axis.set_zorder(right.get_zorder() + 1)  # accuracies in front of the loss
+    axis.patch.set_visible(False)
+    axis.set_ylim(-0.04, 1.04)
+    axis.set_xlim(0, means.index.max())
+    axis.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    return right

@@ -1,0 +1,126 @@
+"""What all figures share: style, colours, the note on what departs from the paper, and how they are saved.
+
+Colours are Okabe and Ito's, which stay apart for colour-blind readers.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+
+from capacity.paper import protocol
+from capacity.storage import files
+
+FULL_WIDTH = 7.0  # inches: a page of two columns; one column is half of it
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "axes.spines.top": False,
+    "pdf.fonttype": 42,  # whole TrueType fonts: embedded, and text that can be searched
+    "figure.dpi": 200,
+    "figure.constrained_layout.use": True,
+}
+
+BLUE, ORANGE, GREEN, PURPLE, SKY, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#7F7F7F"
+
+
+def dagger(cell: pd.Series) -> str:
+    """The mark of a cell that departs from the paper's protocol."""
+    return "" if cell["published"] else "†"
+
+
+def count_seeds(count: int) -> str:
+    """``1 seed``, ``3 seeds``."""
+    return f"{count} seed" + ("s" if count != 1 else "")
+
+
+Cells = list["pd.Series[Any]"]
+
+
+def expression_cells(figure: str, summary: pd.DataFrame) -> dict[str, Cells]:
+    """The rows of a summary whose task has arithmetic, by task. Raises ValueError for the figure if there are none."""
+    found = {
+        task: [cell for _, cell in summary[summary["task"] == task].iterrows()]
+        for task in protocol.TASKS
+        if task != "facts" and (summary["task"] == task).any()
+    }
+    if not found:
+        trained = ", ".join(summary["task"].unique()) or "nothing"
+        raise ValueError(f"figure {figure!r}: this study has no arithmetic or joint cells; it trains {trained}")
+    return found
+
+
+def in_rows(cells: Mapping[str, Cells], columns: int) -> list[tuple[str, Cells]]:
+    """Cells in rows of at most so many, each of one task."""
+    return [
+        (task, each[first : first + columns]) for task, each in cells.items() for first in range(0, len(each), columns)
+    ]
+
+
+def is_one_of_several(cell: pd.Series, cells: Cells) -> bool:
+    """Whether other cells among those have its size, so that only its variant tells it apart."""
+    return sum(bool(other["size"] == cell["size"]) for other in cells) > 1
+
+
+def cell_title(cell: pd.Series, cells: Cells) -> str:
+    """What tells a cell from the others of its task; two lines, so that four stand side by side."""
+    name = f"{cell['task']}, {cell['size']}{dagger(cell)}"
+    seeds = count_seeds(cell["n"]) + (f", {cell['diverged']} diverged" if cell["diverged"] else "")
+    return f"{name}\n{cell['variant'] if is_one_of_several(cell, cells) else seeds}"
+
+
+def footnote(figure: Figure, cells: pd.DataFrame) -> None:
+    """What departs from the paper's protocol, under the figure."""
+    departing = cells[~cells["published"]]
+    if departing.empty:
+        return
+    notes: dict[str, list[str]] = {}
+    for _, cell in departing.iterrows():
+        notes.setdefault(cell["departs"], []).append(f"{cell['task']} {cell['size']}")
+    text = "† Not the paper's protocol. " + " ".join(f"{_names(names)}: {note}." for note, names in notes.items())
+    width = int(figure.get_size_inches()[0] * 20)
+    figure.supxlabel("\n".join(textwrap.wrap(text, width)), x=0.01, ha="left", fontsize=6)
+
+
+def _names(names: Sequence[str]) -> str:
+    """``arithmetic n14, n28; facts n14``: names gathered by task."""
+    by_task: dict[str, list[str]] = {}
+    for name in names:
+        task, size = name.split(" ")
+        by_task.setdefault(task, []).append(size)
+    return "; ".join(f"{task} {', '.join(dict.fromkeys(sizes))}" for task, sizes in by_task.items())
+
+
+def settle(figure: Figure) -> None:
+    """Lay a figure out and keep its panels there, at places rounded to a millionth of the page.
+
+    The solver behind the layout adds in the order of memory addresses, so its last digits differ between two runs of
+    one program, and with them, now and then, a pixel.
+    """
+    for _ in range(2):  # the layout with a colour bar takes two passes
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for part in figure.subfigs:
+        part.bbox_relative.set_points(part.bbox_relative.get_points().round(6))
+    for axis in figure.axes:
+        axis.set_position(Bbox(axis.get_position(original=True).get_points().round(6)))
+
+
+def save(figure: Figure, pdf: Path, png: Path) -> None:
+    """The same figure as PDF and PNG, without dates, so that the same data give the same bytes."""
+    settle(figure)
+    with files.atomic(pdf) as temporary:
+        figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
+    with files.atomic(png) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None})

@@ -1,0 +1,108 @@
+"""TODO figures.tradeoff."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
+
+from capacity.figures.quantities import FACTS, HELD_OUT, SEEN, Quantity, _handle
+from capacity.figures.style import FULL_WIDTH, footnote
+
+PANELS = {"alone": ("arithmetic", "facts"), "joint": ("joint",)}
+
+
+def tradeoff(runs: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
+    """Held-out accuracy and recall of facts against the number of parameters, trained alone and jointly.
+
+    Every run is a small mark, every cell a large one with its 95 % interval. A line joins cells of one recipe only.
+    """
+    panels = [name for name, tasks in PANELS.items() if summary["task"].isin(tasks).any()]
+    figure = Figure(figsize=(FULL_WIDTH if len(panels) > 1 else FULL_WIDTH * 0.6, 3.5))
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    drawn: list[Quantity] = []
+    for axis, panel in zip(axes, panels, strict=True):
+        cells = summary[summary["task"].isin(PANELS[panel])]
+        for offset, quantity in zip((-0.035, 0.0, 0.035), (SEEN, HELD_OUT, FACTS), strict=True):
+            if _draw_quantity(axis, quantity, cells, runs, offset) and quantity not in drawn:
+                drawn.append(quantity)
+        axis.set_title({"alone": "trained alone", "joint": "trained jointly"}[panel])
+        _parameter_axis(axis, cells)
+        axis.set_ylim(-0.04, 1.04)
+        axis.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axis.grid(axis="y", color="0.9", linewidth=0.5)
+    axes[0].set_ylabel("share right, final iterate")
+    handles: list[Any] = [_handle(quantity) for quantity in drawn]
+    handles.append(Line2D([], [], color="black", marker="o", markersize=2, linestyle="", label="one run"))
+    if not summary["published"].all():
+        label = "hollow: not the paper's protocol"
+        handles.append(Line2D([], [], color="black", marker="o", markerfacecolor="white", linestyle="", label=label))
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(panels) + 1, frameon=False, title=title)
+    footnote(figure, summary)
+    return figure
+
+
+def _draw_quantity(axis: Axes, quantity: Quantity, cells: pd.DataFrame, runs: pd.DataFrame, offset: float) -> bool:
+    """Marks, intervals and lines of one quantity; False if no cell has it. ``offset`` is in decades."""
+    mean, low, high = (f"final_{quantity.score}_{part}" for part in ("mean", "low", "high"))
+    cells = cells[cells[mean].notna()].sort_values("parameters")
+    for _, recipe in cells.groupby(["task", "variant", "learning_rate", "dropout", "weight_decay"], sort=False):
+        line = quantity.dashes if quantity is not SEEN else ":"
+        axis.plot(recipe["parameters"] * 10**offset, recipe[mean], color=quantity.colour, linewidth=1, linestyle=line)
+    for _, cell in cells.iterrows():
+        place = cell["parameters"] * 10**offset
+        single = runs.loc[runs["cell"] == cell["cell"], f"final_{quantity.score}"].dropna()
+        spread = 10 ** numpy.linspace(-0.02, 0.02, len(single)) if len(single) > 1 else numpy.ones(len(single))
+        axis.plot(place * spread, single, ".", color=quantity.colour, markersize=2.5, alpha=0.7, zorder=4)
+        if pd.notna(cell[low]):
+            axis.plot([place] * 2, [cell[low], cell[high]], color=quantity.colour, linewidth=1.5, zorder=3)
+        face = quantity.colour if cell["published"] else "white"
+        small = quantity is SEEN
+        axis.plot(
+            place,
+            cell[mean],
+            quantity.mark,
+            color=quantity.colour,
+            markerfacecolor=face,
+            markersize=3.5 if small else 6,
+            markeredgewidth=0.8 if small else 1.2,
+            zorder=3.5,
+        )
+    return not cells.empty
+
+
+def _parameter_axis(axis: Axes, cells: pd.DataFrame) -> None:
+    """A logarithmic axis with the sizes as its labels, each at the mean of its parameter counts over the tasks."""
+    axis.set_xscale("log")
+    places = cells.groupby("size", sort=False)["parameters"].apply(lambda counts: numpy.exp(numpy.log(counts).mean()))
+    marked = {str(size): "†" if (~group["published"]).any() else "" for size, group in cells.groupby("size")}
+    thinned = _thin_labels(places.sort_values())
+    axis.xaxis.set_major_locator(FixedLocator(list(thinned)))
+    axis.xaxis.set_minor_locator(NullLocator())
+    labels = [f"{size}{marked[str(size)]}\n{_thousands(place)}" for size, place in thinned.items()]
+    axis.set_xticks(list(thinned), labels)
+    low, high = cells["parameters"].min(), cells["parameters"].max()
+    margin = max((high / low) ** 0.08, 1.4)
+    axis.set_xlim(low / margin, high * margin)
+    axis.set_xlabel("parameters")
+
+
+def _thin_labels(places: pd.Series) -> pd.Series:
+    """Leave out the labels that would stand on one another: closer than a tenth of the axis."""
+    span = numpy.log(places.max() / places.min()) if len(places) > 1 else 0.0
+    kept: list[int] = []
+    for number, place in enumerate(places):
+        if not kept or numpy.log(place / places.iloc[kept[-1]]) >= span / 10:
+            kept.append(number)
+    return places.iloc[kept]
+
+
+def _thousands(count: float) -> str:
+    if count >= 1e6:
+        return f"{count / 1e6:.1f} M"
+    return f"{count / 1e3:.1f} k" if count >= 1e3 else f"{count:.0f}"

@@ -1,0 +1,297 @@
+"""The Transformer, written once for a stack of independent networks.
+
+Decoder-only, layer norm before each sublayer, GELU, learned positions, tied input and output embedding, no biases
+(paper, section 3.2; the architecture of nanoGPT). Every parameter has a leading axis of length S, one slice per seed,
+and every matrix product is batched over it, so S small networks cost hardly more than one on a GPU.
+
+States are columns: (S, d, C), features before the C states of a batch, as in W x. Sums over the few features of a
+small network then run along long rows of memory, which is several times faster than across them.
+
+Axes in the comments: S seeds, N rows, T positions, d width, H heads, f features of a head, V vocabulary, m MLP factor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from capacity.corpora.prefixes import Prefixes
+from capacity.paper.protocol import Size
+
+Parameters = dict[str, Tensor]
+Dropout = Callable[[Tensor], Tensor]
+
+INITIAL_DEVIATION = 0.02
+
+
+def shapes(size: Size, vocabulary: int, block: int) -> dict[str, tuple[int, ...]]:
+    """Shape of each parameter of one network, in nanoGPT's order of modules."""
+    d, hidden = size.width, size.mlp_factor * size.width
+    table: dict[str, tuple[int, ...]] = {"token_embedding": (vocabulary, d), "position_embedding": (block, d)}
+    for layer in range(size.layers):
+        table |= {
+            f"blocks.{layer}.attention_norm": (d,),
+            f"blocks.{layer}.attention_in": (3 * d, d),
+            f"blocks.{layer}.attention_out": (d, d),
+            f"blocks.{layer}.mlp_norm": (d,),
+            f"blocks.{layer}.mlp_in": (hidden, d),
+            f"blocks.{layer}.mlp_out": (d, hidden),
+        }
+    return table | {"final_norm": (d,)}
+
+
+def count_parameters(size: Size, vocabulary: int, block: int) -> tuple[int, int]:
+    """Numbers of one network's parameters: all of them, and without the positions, as the paper counts."""
+    counts = {name: math.prod(shape) for name, shape in shapes(size, vocabulary, block).items()}
+    total = sum(counts.values())
+    return total, total - counts["position_embedding"]
+
+
+def initialise(size: Size, vocabulary: int, block: int, generators: Sequence[torch.Generator]) -> Parameters:
+    """Fresh parameters for a stack, slice s drawn from ``generators[s]`` alone (on the CPU, as in the paper)."""
+    stack = [_initialise_one(size, vocabulary, block, generator) for generator in generators]
+    return {name: torch.stack([one[name] for one in stack]) for name in stack[0]}
+
+
+def _initialise_one(size: Size, vocabulary: int, block: int, generator: torch.Generator) -> Parameters:
+    """N(0, 0.02) for matrices, N(0, 0.02 / sqrt(2 L)) for those that write to the residual stream, 1 for norms.
+
+    The draws are made in nanoGPT's order, so that a seed starts where it starts there: each module's own default
+    initialisation comes first and is overwritten, and the tied embedding is drawn twice.
+    """
+    table = shapes(size, vocabulary, block)
+    parameters = {name: torch.ones(shape) for name, shape in table.items()}
+    matrices = [name for name, shape in table.items() if len(shape) == 2]
+    linear = [name for name in matrices if name.startswith("blocks.")]
+
+    for name in ("token_embedding", "position_embedding"):
+        torch.empty(table[name]).normal_(generator=generator)
+    for name in [*linear, "token_embedding"]:  # the last one is the output head
+        torch.empty(table[name]).uniform_(generator=generator)
+
+    for name in [*matrices, "token_embedding"]:
+        parameters[name].normal_(0.0, INITIAL_DEVIATION, generator=generator)
+    for name in linear:
+        if name.endswith("_out"):
+            parameters[name].normal_(0.0, INITIAL_DEVIATION / math.sqrt(2 * size.layers), generator=generator)
+    return parameters
+
+
+def forward(
+    parameters: Parameters,
+    tokens: Tensor,
+    heads: int,
+    dropout: Dropout | None = None,
+    places: Tensor | None = None,
+) -> Tensor:
+    """Logits of the next character, every position of every row computed by itself.
+
+    Args:
+        parameters: of S networks, as :func:`initialise` makes them.
+        tokens: (S, N, T), character numbers, T at most the block.
+        heads: attention heads.
+        dropout: applied where nanoGPT does: to the embeddings, the attention weights and each sublayer's output.
+        places: (S, P), the positions whose logits are wanted, as numbers into the N T of all rows; all if None.
+
+    Returns:
+        (S, V, N T), or (S, V, P) where ``places`` are given.
+    """
+    seeds, rows, length = tokens.shape
+    drop = dropout or _identity
+
+    def drop_columns(x: Tensor) -> Tensor:
+        return drop(x.transpose(1, 2)).transpose(1, 2)  # masks are drawn state by state, as nanoGPT draws them
+
+    embedding = parameters["token_embedding"]  # (S, V, d)
+    # One flat table for the whole stack: seed s reads its own V rows.
+    first = torch.arange(seeds, device=tokens.device) * embedding.shape[1]
+    x = functional.embedding(tokens + first[:, None, None], embedding.flatten(0, 1))  # (S, N, T, d)
+    x = x + parameters["position_embedding"][:, None, :length]
+    x = drop(x).flatten(1, 2).transpose(1, 2).contiguous()  # (S, d, N T)
+
+    for block in _blocks(parameters):
+        at_rows = (each.transpose(1, 2).reshape(seeds, rows, length, -1) for each in _projections(block, x))
+        query, key, value = (_by_head(each, heads) for each in at_rows)
+        weights = drop(_attention_weights(query, key).view(seeds, rows, heads, length, length)).flatten(0, 2)
+        mixed = _mix(weights, value, rows, heads)
+        x = x + drop_columns(torch.bmm(block["attention_out"], mixed.transpose(1, 2)))
+        x = x + drop_columns(_mlp(block, x))
+
+    if places is not None:
+        x = x.gather(2, places[:, None].expand(-1, x.shape[1], -1))
+    return _head(parameters, x)
+
+
+def forward_prefixes(parameters: Parameters, prefixes: Prefixes, heads: int) -> Tensor:
+    """Logits after each distinct prefix of a batch of rows: the numbers of :func:`forward`, each computed once.
+
+    A state depends on nothing but the characters up to it, so positions with equal beginnings share their states, and
+    before the first attention all positions with the same character and place do. Not for training with dropout,
+    which makes equal positions unequal.
+
+    Args:
+        parameters: of S networks.
+        prefixes: of the rows, which are the same for all S networks.
+        heads: attention heads.
+
+    Returns:
+        (S, V, P), for the P prefixes.
+    """
+    rows, length = prefixes.rows.shape
+    embedded = _pick(parameters["token_embedding"], prefixes.tokens)
+    x = (embedded + _pick(parameters["position_embedding"], prefixes.places)).transpose(1, 2)  # (S, d, Q)
+    states = prefixes.row_inputs
+
+    for block in _blocks(parameters):
+        weights_in = _scaled(block["attention_in"], block["attention_norm"])
+        if heads == 1:  # a sum of projected values is the projection of the sum, and projecting the matrix costs least
+            query, key, value = weights_in.chunk(3, dim=1)
+            weights_in = torch.cat([query, key, torch.bmm(block["attention_out"], value)], dim=1)
+        table = torch.bmm(weights_in, _normalise(x)).transpose(1, 2).contiguous()  # (S, C, 3 d)
+        if states is prefixes.row_inputs and table.shape[1] ** 2 <= rows * length**2:
+            query, key, value = table.chunk(3, dim=2)
+            weights = _attention_weights_of_inputs(query, key, prefixes, heads)
+            value = _pick(value, states)
+        else:
+            query, key, value = _pick(table, states).chunk(3, dim=3)
+            weights = _attention_weights(_by_head(query, heads), _by_head(key, heads))
+        mixed = _pick_once(_mix(weights, _by_head(value, heads), rows, heads), prefixes.found)
+        if states is prefixes.row_inputs:
+            x = _pick(x.transpose(1, 2), prefixes.last_inputs).transpose(1, 2)
+            states = prefixes.rows
+        mixed = mixed.transpose(1, 2)
+        x = (x + (mixed if heads == 1 else torch.bmm(block["attention_out"], mixed))).contiguous()
+        x = x + _mlp(block, x)
+    return _head(parameters, x)
+
+
+_BLOCK = ("attention_norm", "attention_in", "attention_out", "mlp_norm", "mlp_in", "mlp_out")
+
+
+def _blocks(parameters: Parameters) -> list[Parameters]:
+    layers = sum(name.endswith(".mlp_in") for name in parameters)
+    return [{name: parameters[f"blocks.{layer}.{name}"] for name in _BLOCK} for layer in range(layers)]
+
+
+def _identity(x: Tensor) -> Tensor:
+    return x
+
+
+class _Normalise(torch.autograd.Function):
+    """Layer norm over the features of (S, d, C), without its weight."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        centred = x - x.mean(1, keepdim=True)
+        # nanoGPT's epsilon, not by name: torch.compile cannot read a global float in here.
+        scale = torch.rsqrt((centred * centred).mean(1, keepdim=True) + 1e-5)
+        normalised = centred.mul_(scale)
+        ctx.save_for_backward(normalised, scale)
+        return normalised
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        normalised, scale = ctx.saved_tensors
+        along = (gradient * normalised).mean(1, keepdim=True)
+        rest = torch.addcmul(gradient - gradient.mean(1, keepdim=True), normalised, along, value=-1)
+        return rest.mul_(scale)
+
+
+def _normalise(x: Tensor) -> Tensor:
+    normalised: Tensor = _Normalise.apply(x)  # type: ignore[no-untyped-call]
+    return normalised
+
+
+def _scaled(weight: Tensor, norm: Tensor) -> Tensor:
+    """A layer norm's weight (S, in), moved into the matrix (S, out, in) that reads the norm: the same product, but
+    with a multiplication over a small matrix instead of one over every position."""
+    return weight * norm[:, None]
+
+
+def _projections(block: Parameters, x: Tensor) -> list[Tensor]:
+    """Queries, keys and values, each (S, d, C), of states (S, d, C)."""
+    weights = _scaled(block["attention_in"], block["attention_norm"]).chunk(3, dim=1)
+    normalised = _normalise(x)
+    return [torch.bmm(weight, normalised) for weight in weights]
+
+
+def _mlp(block: Parameters, x: Tensor) -> Tensor:
+    """(S, d, C) to (S, d, C)."""
+    hidden = torch.bmm(_scaled(block["mlp_in"], block["mlp_norm"]), _normalise(x))
+    return torch.bmm(block["mlp_out"], functional.gelu(hidden))
+
+
+def _head(parameters: Parameters, x: Tensor) -> Tensor:
+    """Logits (S, V, C) of states (S, d, C)."""
+    return torch.bmm(_scaled(parameters["token_embedding"], parameters["final_norm"]), _normalise(x))
+
+
+def _pick(table: Tensor, index: Tensor) -> Tensor:
+    """Rows of each network's table, (S, C, k), by numbers of any shape: (S, ..., k)."""
+    seeds, count, features = table.shape
+    chosen = index.flatten()
+    if seeds > 1:
+        chosen = (chosen + count * torch.arange(seeds, device=index.device)[:, None]).flatten()
+    return table.reshape(-1, features).index_select(0, chosen).view(seeds, *index.shape, features)
+
+
+class _PickOnce(torch.autograd.Function):
+    """:func:`_pick` of distinct numbers (P,): gradients are moved, with nothing to add up."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, index: Tensor) -> Tensor:
+        ctx.save_for_backward(index)
+        ctx.shape = table.shape
+        return table.index_select(1, index)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (index,) = ctx.saved_tensors
+        return gradient.new_zeros(ctx.shape).index_copy_(1, index, gradient), None
+
+
+def _pick_once(table: Tensor, index: Tensor) -> Tensor:
+    picked: Tensor = _PickOnce.apply(table, index)  # type: ignore[no-untyped-call]
+    return picked
+
+
+def _by_head(x: Tensor, heads: int) -> Tensor:
+    """(S, N, T, d) to (S N H, T, f)."""
+    seeds, rows, length, width = x.shape
+    return x.view(seeds, rows, length, heads, -1).transpose(2, 3).reshape(-1, length, width // heads)
+
+
+def _attention_weights(query: Tensor, key: Tensor) -> Tensor:
+    """Causal attention weights of (S N H, T, f) queries and keys: (S N H, T queries, T keys).
+
+    In memory keys come before queries: a softmax over the last of so few positions would be several times slower.
+    """
+    length, features = query.shape[1:]
+    future = torch.full((length, length), -math.inf, device=query.device, dtype=query.dtype).tril(-1)
+    scores = torch.baddbmm(future, key, query.transpose(1, 2), alpha=1 / math.sqrt(features))
+    return torch.softmax(scores, dim=1).transpose(1, 2)
+
+
+def _attention_weights_of_inputs(query: Tensor, key: Tensor, prefixes: Prefixes, heads: int) -> Tensor:
+    """The same from the queries and keys of the distinct inputs, (S, Q, d): each pair is multiplied once."""
+    (seeds, count, width), (rows, length) = query.shape, prefixes.row_inputs.shape
+    query, key = (_by_head(each[:, None], heads) for each in (query / math.sqrt(width // heads), key))
+    future = prefixes.places[:, None] > prefixes.places
+    table = torch.bmm(key, query.transpose(1, 2)).masked_fill(future, -math.inf).flatten(1)  # (S H, Q keys x Q queries)
+    pairs = prefixes.row_inputs.T[:, :, None] * count + prefixes.row_inputs  # (T keys, N, T queries)
+    scores = table.index_select(1, pairs.flatten()).view(-1, length, rows * length)
+    weights = torch.softmax(scores, dim=1).view(seeds, heads, length, rows, length)
+    return weights.permute(0, 3, 1, 4, 2).reshape(-1, length, length)
+
+
+def _mix(weights: Tensor, value: Tensor, rows: int, heads: int) -> Tensor:
+    """Sums of (S N H, T, f) values with (S N H, T queries, T keys) weights: (S, N T, d)."""
+    mixed = torch.bmm(weights, value)
+    _, length, features = mixed.shape
+    by_row = mixed.view(-1, rows, heads, length, features).transpose(2, 3)
+    return by_row.reshape(-1, rows * length, heads * features)

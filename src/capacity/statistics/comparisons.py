@@ -1,0 +1,208 @@
+"""Two groups compared (equivalence, Fisher's exact test and its power), and p-values taken together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy
+from scipy import optimize, special, stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.weightstats import CompareMeans
+
+from capacity.statistics.arrays import Floats, finite
+
+ALPHA = 0.05
+MARGIN = 0.15
+
+
+class Equivalence(NamedTuple):
+    """Two one-sided tests: ``equivalent`` where ``p_value``, the larger of the two, is at most ``alpha``.
+
+    ``difference`` is first minus second; ``low`` and ``high`` are its 1 - 2 alpha interval (90 % for alpha 0.05), which
+    lies within the margin exactly where the groups are equivalent.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    equivalent: bool
+
+
+def tost_proportions(
+    first_count: int,
+    first_total: int,
+    second_count: int,
+    second_total: int,
+    margin: float = MARGIN,
+    alpha: float = ALPHA,
+) -> Equivalence:
+    """Are two proportions equal to within ``margin``? Two one-sided score tests (Miettinen & Nurminen 1985).
+
+    Written out here because statsmodels' score test gives NaN for some tables, and another p-value when the groups
+    change places. Raises ValueError unless each count is between 0 and its total, the totals are positive, and
+    0 < margin < 1.
+    """
+    for count, total in ((first_count, first_total), (second_count, second_total)):
+        if not 0 <= count <= total or total == 0:
+            raise ValueError(f"count {count} of {total} is not a proportion")
+    _check_levels(margin, alpha)
+    if margin >= 1:
+        raise ValueError(f"margin is {margin}; for a difference of proportions it must be below 1")
+    table = (first_count, first_total, second_count, second_total)
+    difference = first_count / first_total - second_count / second_total
+    p_value = float(stats.norm.sf(min(_score(-margin, *table), -_score(margin, *table))))
+    bound = float(stats.norm.isf(alpha))
+    edge = 1 - 1e-9
+
+    def limit(side: float) -> float:
+        def excess(value: float) -> float:
+            return _score(value, *table) - side * bound
+
+        if side > 0 and excess(-edge) <= 0:
+            return -1.0
+        if side < 0 and excess(edge) >= 0:
+            return 1.0
+        return float(optimize.brentq(excess, -edge, edge))
+
+    return Equivalence(difference, limit(1.0), limit(-1.0), p_value, p_value <= alpha)
+
+
+def tost_means(
+    first: Sequence[float], second: Sequence[float], margin: float = MARGIN, alpha: float = ALPHA
+) -> Equivalence | None:
+    """Are two means equal to within ``margin``, in the units of the values? Two one-sided t tests (Schuirmann 1987).
+
+    Variances may differ (Welch). None where a group has fewer than two values, or no value differs from the others of
+    its group: a t test has then no error to measure with. Raises ValueError unless margin > 0 and values are finite.
+    """
+    _check_levels(margin, alpha)
+    x, y = finite("first", first), finite("second", second)
+    if min(len(x), len(y)) < 2 or (numpy.ptp(x) == 0 and numpy.ptp(y) == 0):
+        return None
+    compared = CompareMeans.from_data(x, y)
+    p_value = float(compared.ttost_ind(-margin, margin, usevar="unequal")[0])
+    low, high = compared.tconfint_diff(alpha=2 * alpha, usevar="unequal")
+    return Equivalence(float(x.mean() - y.mean()), float(low), float(high), p_value, p_value <= alpha)
+
+
+def fisher_power(
+    first_share: float, second_share: float, first_total: int, second_total: int | None = None, alpha: float = ALPHA
+) -> float:
+    """The chance that Fisher's two-sided exact test finds two true shares to differ, by exact enumeration.
+
+    ``second_total`` is ``first_total`` where not given. Raises ValueError unless shares and alpha are in [0, 1] and the
+    totals are not negative.
+    """
+    second_total = first_total if second_total is None else second_total
+    for share in (first_share, second_share, alpha):
+        if not 0 <= share <= 1:
+            raise ValueError(f"{share} is not between 0 and 1")
+    if min(first_total, second_total) < 0:
+        raise ValueError(f"totals are {first_total} and {second_total}; they must not be negative")
+    first_ways, second_ways = _log_ways(first_total), _log_ways(second_total)
+    all_ways = _log_ways(first_total + second_total)
+    first_chance = stats.binom.pmf(numpy.arange(first_total + 1), first_total, first_share)
+    second_chance = stats.binom.pmf(numpy.arange(second_total + 1), second_total, second_share)
+    power = 0.0
+    for successes in range(first_total + second_total + 1):
+        first = numpy.arange(max(0, successes - second_total), min(first_total, successes) + 1)
+        tables = numpy.exp(first_ways[first] + second_ways[successes - first] - all_ways[successes])
+        # Two-sided as in R and scipy: every table that is no more probable than the observed one.
+        ordered = numpy.sort(tables)
+        p_values = numpy.cumsum(ordered)[numpy.searchsorted(ordered, tables * (1 + 1e-7), side="right") - 1]
+        found = first[p_values <= alpha]
+        power += float((first_chance[found] * second_chance[successes - found]).sum())
+    return power
+
+
+def runs_needed(
+    first_share: float, second_share: float, power: float = 0.8, alpha: float = ALPHA, limit: int = 200
+) -> int | None:
+    """The smallest number of runs in each group at which Fisher's test reaches a power; None above ``limit``.
+
+    Exact power is a saw-tooth: with a run more it may fall a little short again.
+    """
+    if not 0 < power < 1:
+        raise ValueError(f"power is {power}; it must be between 0 and 1")
+    for total in range(1, limit + 1):
+        if fisher_power(first_share, second_share, total, alpha=alpha) >= power:
+            return total
+    return None
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values that keep the family-wise error rate (Holm 1979), in the order given.
+
+    A planned test that could not be made belongs to the family as a 1. Raises ValueError for a p-value outside [0, 1].
+    """
+    return _adjust(p_values, "holm")
+
+
+def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values that keep the false discovery rate (Benjamini & Hochberg 1995). Raises as :func:`holm`."""
+    return _adjust(p_values, "fdr_bh")
+
+
+def intersection_union(*p_values: float) -> float:
+    """The p-value of a claim that needs all of several effects: the largest (Berger 1982). Raises as :func:`holm`."""
+    if not p_values:
+        raise ValueError("a claim needs at least one p-value")
+    _check_p_values(p_values)
+    return max(p_values)
+
+
+def _log_ways(total: int) -> Floats:
+    """The logarithms of the ways to choose 0, 1, ..., ``total`` of ``total``."""
+    chosen = numpy.arange(total + 1)
+    return special.gammaln(total + 1) - special.gammaln(chosen + 1) - special.gammaln(total - chosen + 1)
+
+
+def _score(value: float, first_count: int, first_total: int, second_count: int, second_total: int) -> float:
+    """The score statistic of the hypothesis that the first share less the second is ``value``; falls as it grows."""
+    first, second = _constrained(value, first_count, first_total, second_count, second_total)
+    total = first_total + second_total
+    variance = first * (1 - first) / first_total + second * (1 - second) / second_total
+    variance *= total / (total - 1)
+    if variance <= 0:  # both groups succeed in every run, or in none, and the value is 0 but for rounding
+        return 0.0
+    return (first_count / first_total - second_count / second_total - value) / math.sqrt(variance)
+
+
+def _constrained(
+    value: float, first_count: int, first_total: int, second_count: int, second_total: int
+) -> tuple[float, float]:
+    """The most likely shares that differ by ``value``: a root of a cubic (Miettinen & Nurminen 1985, appendix I)."""
+    total, count = first_total + second_total, first_count + second_count
+    quadratic = (first_total + 2 * second_total) * value - total - count
+    linear = (second_total * value - total - 2 * second_count) * value + count
+    constant = second_count * value * (1 - value)
+    shift = quadratic / (3 * total)
+    half = shift**3 - quadratic * linear / (6 * total**2) + constant / (2 * total)
+    radius = math.copysign(math.sqrt(max(0.0, shift**2 - linear / (3 * total))), half)
+    cosine = min(1.0, max(-1.0, half / radius**3)) if radius else 0.0
+    second = 2 * radius * math.cos((math.pi + math.acos(cosine)) / 3) - shift
+    second = min(max(second, 0.0, -value), 1.0, 1.0 - value)
+    return min(max(second + value, 0.0), 1.0), second
+
+
+def _adjust(p_values: Sequence[float], method: str) -> list[float]:
+    _check_p_values(p_values)
+    if not p_values:
+        return []
+    return [float(value) for value in multipletests(list(p_values), method=method)[1]]
+
+
+def _check_p_values(p_values: Sequence[float]) -> None:
+    for value in p_values:
+        if not 0 <= value <= 1:
+            raise ValueError(f"{value} is not a p-value: it must be between 0 and 1")
+
+
+def _check_levels(margin: float, alpha: float) -> None:
+    if not margin > 0:
+        raise ValueError(f"margin is {margin}; it must be above 0")
+    if not 0 < alpha < 0.5:
+        raise ValueError(f"alpha is {alpha}; it must be between 0 and 0.5")

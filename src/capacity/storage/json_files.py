@@ -1,0 +1,60 @@
+"""TODO storage.json_files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from capacity.errors import InputError
+from capacity.storage.files import CHECKSUM, REMEDY, _compare, atomic
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """JSON with a newline at the end. NaN and infinities are refused: write None instead."""
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: str | Path) -> Any:
+    """The value in a JSON file. Raises InputError naming the file if it is not whole."""
+    return _read_json(path)[1]
+
+
+def _read_json(path: str | Path) -> tuple[str, Any]:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        return text, json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not a whole JSON file ({error}); {REMEDY}") from error
+
+
+def write_sealed_json(path: str | Path, value: Mapping[str, Any]) -> None:
+    """A mapping as JSON, with a checksum of the text before it as the last key. NaN and infinities are refused."""
+    text = sealed(json.dumps(value, indent=1, allow_nan=False))
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def sealed(text: str) -> str:
+    """The text of a JSON object with its checksum as the last key."""
+    text = text.removesuffix("}").rstrip()
+    return text + _seal(_checksum_of_text(text))
+
+
+def read_sealed_json(path: str | Path) -> dict[str, Any]:
+    """What :func:`write_sealed_json` was given. Raises InputError naming the file if any of it has changed since."""
+    text, value = _read_json(path)
+    stored = value.pop(CHECKSUM, None) if isinstance(value, dict) else None
+    _compare(path, stored, _checksum_of_text(text.removesuffix(_seal(stored))))
+    return dict(value)
+
+
+def _seal(checksum: Any) -> str:
+    return f',\n "{CHECKSUM}": "{checksum}"\n}}\n'
+
+
+def _checksum_of_text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

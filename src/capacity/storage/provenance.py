@@ -1,0 +1,49 @@
+"""TODO storage.provenance."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import capacity
+from capacity.storage.code import source_digest
+
+Provenance = dict[str, Any]
+
+
+def provenance(stage: str, settings: Mapping[str, Any], **more: Any) -> Provenance:
+    """Where a file comes from: stage, resolved settings, versions, git commit and source digest.
+
+    Nothing in it changes between two runs of the same code on the same machine: dates and times are kept elsewhere.
+    """
+    return {
+        "stage": stage,
+        "settings": dict(settings),
+        **more,
+        "versions": {
+            "capacity": capacity.__version__,
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in ("numpy", "pyarrow", "torch")},
+        },
+        "platform": f"{platform.system()} {platform.machine()}",
+        "git_commit": git_commit(),
+        "source_digest": source_digest(stage),
+    }
+
+
+def git_commit() -> str | None:
+    """The commit of the source, with ``-modified`` if tracked source files differ from it; None outside git."""
+    source = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=source, capture_output=True, text=True, check=True).stdout
+
+    try:
+        commit = git("rev-parse", "HEAD").strip()
+        return f"{commit}-modified" if git("status", "--porcelain", "--untracked-files=no", "--", ".") else commit
+    except (OSError, subprocess.CalledProcessError):
+        return None

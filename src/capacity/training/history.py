@@ -1,0 +1,15 @@
+"""The history of a training job as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+
+def history_table(history: Sequence[dict[str, Any]]) -> pa.Table:
+    """History rows as a table: ``seed`` and ``iteration`` are integers, everything else 64-bit floats."""
+    types = {"seed": pa.int64(), "iteration": pa.int64()}
+    schema = pa.schema([(name, types.get(name, pa.float64())) for name in history[0]])
+    return pa.Table.from_pylist(list(history), schema=schema)

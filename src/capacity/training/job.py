@@ -1,0 +1,120 @@
+"""One training job: from a corpus on disk to weights, history and record, resuming from snapshots."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from capacity.corpora import corpus
+from capacity.experiment.cell import Cell
+from capacity.model import devices, weights
+from capacity.storage import files, json_files, parquet, provenance
+from capacity.training.execution import Execution
+from capacity.training.history import history_table
+from capacity.training.interruptions import InterruptedTrainingError, Signals, only_one
+from capacity.training.loop import Trained, train
+from capacity.training.progress import Progress
+from capacity.training.snapshots import Snapshots
+
+
+def run_job(
+    cell: Cell,
+    seeds: Sequence[int],
+    corpus_file: Path,
+    folder: Path,
+    device: str,
+    threads: int,
+    execution: Execution,
+    snapshot_seconds: float = 0,
+    snapshot_updates: int = 0,
+) -> None:
+    """Train the seeds of a cell, from the corpus to the outputs, resuming where an interrupted run of the job stopped.
+
+    Args:
+        cell: the cell.
+        seeds: of the job.
+        corpus_file: Parquet file of the cell's corpus.
+        folder: where weights, history, timing and record are written; snapshots are kept there meanwhile.
+        device: ``cpu`` or ``cuda``.
+        threads: CPU threads, for the record.
+        execution: precision, compilation and CUDA graphs.
+        snapshot_seconds: between snapshots; 0 is never by time.
+        snapshot_updates: of a stack between snapshots; 0 is never by updates.
+
+    Raises InputError if the corpus is damaged or of another cell, and SystemExit if a signal asks the job to stop.
+    """
+    record = provenance.provenance(
+        "train",
+        cell.settings(),
+        cell=cell.name,
+        seeds=list(seeds),
+        device=devices.name(device),
+        threads=threads,
+        **execution.record(device),
+    )
+    lines = corpus.read(corpus_file, cell)
+    progress = Progress(cell, seeds, folder / "progress.json", sys.stdout)
+    with Signals() as signals, only_one(folder / "training.lock", progress.say) as took_over:
+        if took_over and is_done(folder, record):
+            progress.say("the earlier run of this job has just finished it")
+            return
+        files.remove_unfinished(folder)
+        snapshots = Snapshots(
+            folder / "snapshots",
+            fingerprint(record, corpus_file),
+            snapshot_seconds,
+            snapshot_updates,
+            lambda: signals.received is not None,
+            progress.say,
+        )
+        try:
+            trained = train(cell, lines, seeds, device, progress, execution, snapshots)
+        except InterruptedTrainingError as interruption:
+            progress.say(f"asked to stop by signal {signals.received}: {interruption}")
+            sys.exit(signals.exit_code)
+        for seed, updates in zip(seeds, trained.diverged_at, strict=True):
+            if updates is not None:
+                progress.say(f"seed {seed} diverged: after {updates} updates its loss is not finite")
+        write_outputs(folder, trained, cell, seeds, record, snapshots)
+        progress.remove()
+        snapshots.remove()
+
+
+def fingerprint(record: Mapping[str, Any], corpus_file: Path) -> dict[str, Any]:
+    """What decides the numbers of a run: a snapshot of another is of no use.
+
+    The record of the run less the commit, whose files outside the stage decide nothing, and the bytes of the corpus.
+    """
+    return {name: value for name, value in record.items() if name != "git_commit"} | {
+        "corpus": files.sha256(corpus_file)
+    }
+
+
+def is_done(folder: Path, record: Mapping[str, Any]) -> bool:
+    """Whether the outputs of a run are all there: the record is written last."""
+    path = folder / "run.json"
+    return path.exists() and json_files.read_json(path).items() >= record.items()
+
+
+def write_outputs(
+    folder: Path,
+    trained: Trained,
+    cell: Cell,
+    seeds: Sequence[int],
+    record: provenance.Provenance,
+    snapshots: Snapshots,
+) -> None:
+    """Weights, history and timing, and last the record, which says that all are there."""
+    record = record | {"diverged_at": trained.diverged_at}
+    weights.save(folder / "weights.safetensors", trained.parameters, cell, seeds)
+    parquet.write_parquet(folder / "history.parquet", history_table(trained.history), record)
+    seconds = snapshots.trained_seconds
+    timing = {
+        "wall_seconds": round(seconds, 2),
+        "updates_per_second": round(cell.iterations * len(seeds) / seconds, 2),
+        "interruptions": snapshots.interruptions,
+    }
+    json_files.write_json(folder / "timing.json", timing)
+    json_files.write_json(folder / "run.json", record)

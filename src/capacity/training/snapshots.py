@@ -1,0 +1,216 @@
+"""Snapshots: what an interrupted training job goes on from.
+
+A snapshot is a folder beside the outputs of its job, where Snakemake does not delete it with them:
+
+``tensors.safetensors``   parameters, moments, states of generators
+``history.parquet``       the evaluations made
+``state.json``            how far it is, and the fingerprint of the run
+``SHA256SUMS``            checksums of the three, as ``sha256sum`` writes them
+
+It is written under another name and takes its own when it is whole and on the disk. The newest two are kept, and the
+newest that is whole and has the fingerprint of the job is the one to go on from.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import safetensors
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from capacity.experiment.seeds import format_seeds
+from capacity.storage import files, json_files, parquet
+from capacity.training.interruptions import InterruptedTrainingError, Say
+
+KEPT = 2
+CHECKSUMS = "SHA256SUMS"
+TENSORS, HISTORY, STATE_FILE = "tensors.safetensors", "history.parquet", "state.json"
+STATE = ("updates", "seconds", "interruptions")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One stack of networks after some updates, before they are examined there.
+
+    Attributes:
+        updates: done.
+        tensors: by name; what training changes.
+        history: rows of the evaluations made so far.
+        seconds: that the job had trained for by then.
+        interruptions: after which it had gone on by then.
+    """
+
+    updates: int
+    tensors: Mapping[str, Tensor]
+    history: Sequence[dict[str, Any]]
+    seconds: float = 0.0
+    interruptions: int = 0
+
+
+class DamagedSnapshotError(Exception):
+    """A snapshot is not as it was written."""
+
+
+def write(folder: Path, snapshot: Snapshot, fingerprint: Mapping[str, Any]) -> Path:
+    """Save a snapshot below ``folder``; when this returns it is there in whole and outlasts a power cut.
+
+    Raises OSError that says what to do if the disk is full or nothing can be written there.
+    """
+    target = folder / f"{snapshot.updates:09d}"
+    unfinished = folder / f".{target.name}.unfinished"
+    with files.explained(target):
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        try:
+            save_file({name: value.contiguous() for name, value in snapshot.tensors.items()}, unfinished / TENSORS)
+            parquet.write_parquet(unfinished / HISTORY, pa.Table.from_pylist(list(snapshot.history)), {})
+            state = {name: getattr(snapshot, name) for name in STATE}
+            json_files.write_json(unfinished / STATE_FILE, state | {"fingerprint": dict(fingerprint)})
+            sums = "".join(f"{files.sha256(path)}  {path.name}\n" for path in sorted(unfinished.iterdir()))
+            (unfinished / CHECKSUMS).write_text(sums, encoding="ascii")
+            for path in unfinished.iterdir():
+                _to_disk(path)
+            shutil.rmtree(target, ignore_errors=True)
+            unfinished.rename(target)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    _to_disk(folder)
+    return target
+
+
+def read(path: Path) -> tuple[Snapshot, dict[str, Any]]:
+    """A snapshot and its fingerprint. Raises :class:`DamagedSnapshotError` if it is not whole."""
+    try:
+        lines = (path / CHECKSUMS).read_text("ascii").splitlines()
+        sums = {name: checksum for checksum, _, name in (line.partition("  ") for line in lines)}
+        if set(sums) != {TENSORS, HISTORY, STATE_FILE}:
+            raise DamagedSnapshotError(f"{path / CHECKSUMS} does not list its files")
+        for name, expected in sums.items():
+            if files.sha256(path / name) != expected:
+                raise DamagedSnapshotError(f"{path / name} is not what its checksum says")
+        state = json_files.read_json(path / STATE_FILE)
+        tensors = load_file(path / TENSORS)
+        history = parquet.read_parquet(path / HISTORY).to_pylist()
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        raise DamagedSnapshotError(f"{path} cannot be read: {error}") from error
+    return Snapshot(tensors=tensors, history=history, **{name: state[name] for name in STATE}), state["fingerprint"]
+
+
+class Snapshots:
+    """The snapshots of a job, each of its stacks in a folder of its own, and when they are due.
+
+    Args:
+        folder: for all of them; it goes when the job is done.
+        fingerprint: what must be the same for a job to go on from a snapshot, as JSON values.
+        seconds: between two of a stack; 0 for never by time.
+        updates: between two of a stack; 0 for never by updates.
+        asked_to_stop: whether the job is to save and leave.
+        say: takes lines for the log.
+        clock: seconds that pass.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        fingerprint: Mapping[str, Any],
+        seconds: float,
+        updates: int,
+        asked_to_stop: Callable[[], bool] = lambda: False,
+        say: Say = lambda line: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder = folder
+        self._fingerprint = json.loads(json.dumps(fingerprint))  # as it comes back from a file
+        self._seconds = seconds
+        self._updates = updates
+        self._asked_to_stop = asked_to_stop
+        self._say = say
+        self._clock = clock
+        self._start = clock()
+        self._before = 0.0
+        self.interruptions = 0
+        self._saved_at, self._saved_updates = clock(), 0
+
+    @property
+    def trained_seconds(self) -> float:
+        """How long the job has trained up to here; what it did again after an interruption is not in it."""
+        return self._before + self._clock() - self._start
+
+    def newest(self, seeds: Sequence[int]) -> Snapshot | None:
+        """What a stack goes on from: its newest snapshot that is whole and of this run; None if there is none."""
+        self._saved_at, self._saved_updates = self._clock(), 0
+        folder = self._folder_of(seeds)
+        for path in sorted(_whole(folder), reverse=True):
+            try:
+                found, fingerprint = read(path)
+            except DamagedSnapshotError as error:
+                self._say(f"snapshot passed over: {error}")
+                continue
+            if fingerprint != self._fingerprint:
+                names = sorted(self._fingerprint.keys() | fingerprint.keys())
+                differs = [name for name in names if self._fingerprint.get(name) != fingerprint.get(name)]
+                self._say(f"snapshot passed over: {path} is of another run, with other {', '.join(differs)}")
+                continue
+            self._say(f"seeds {format_seeds(seeds)} go on from update {found.updates}, saved in {path}")
+            self._before = max(self._before, found.seconds)
+            self.interruptions = max(self.interruptions, found.interruptions + 1)
+            self._saved_updates = found.updates
+            return found
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+
+    def offer(self, seeds: Sequence[int], updates: int, last: bool, make: Callable[[int], Snapshot]) -> None:
+        """Save what a stack has come to if that is due.
+
+        Raises :class:`InterruptedTrainingError`, once that is saved, if the job is asked to stop.
+
+        Args:
+            seeds: of the stack.
+            updates: that it has done.
+            last: whether it has no more to do: that is always saved.
+            make: gives the snapshot after that many updates; what it says of time is set here.
+        """
+        stop = self._asked_to_stop()
+        since = updates - self._saved_updates
+        timely = self._seconds > 0 and self._clock() - self._saved_at >= self._seconds
+        due = timely or last or (0 < self._updates <= since)
+        if since > 0 and (due or stop):
+            made = replace(make(updates), seconds=round(self.trained_seconds, 2), interruptions=self.interruptions)
+            folder = self._folder_of(seeds)
+            write(folder, made, self._fingerprint)
+            for path in sorted(_whole(folder))[:-KEPT]:
+                shutil.rmtree(path)
+            self._saved_at, self._saved_updates = self._clock(), updates
+        if stop:
+            raise InterruptedTrainingError(
+                f"seeds {format_seeds(seeds)} saved at update {updates}, to go on from there next time"
+            )
+
+    def remove(self) -> None:
+        """Nothing is to go on any more."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _folder_of(self, seeds: Sequence[int]) -> Path:
+        return self._folder / f"seeds={format_seeds(seeds)}"
+
+
+def _whole(folder: Path) -> list[Path]:
+    """The folders that have taken their own names."""
+    return [path for path in folder.glob("[0-9]*") if path.is_dir()] if folder.is_dir() else []
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

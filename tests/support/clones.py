@@ -1,0 +1,150 @@
+"""A copy of the repository as a clone would have it, in a folder whose name has a space, and Snakemake run in it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.repository import REPOSITORY
+
+TRACKED = (
+    ".snakemake-workflow-catalog.yml",
+    "Makefile",
+    "README.md",
+    "Snakefile",
+    "config",
+    "config.yaml",
+    "docs",
+    "envs",
+    "profiles",
+    "pyproject.toml",
+    "src",
+    "workflow",
+)
+JOB = re.compile(r"^(?:local)?rule (\w+):\n((?: +\S.*\n)*)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job that a dry run announces."""
+
+    rule: str
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A folder with the workflow in it."""
+
+    folder: Path
+    home: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """No virtual environment is active, and a ``python`` on the path does nothing but fail; and what was set."""
+        path = f"{self.home / 'bin'}:/usr/bin:/bin"
+        return {"PATH": path, "HOME": str(self.home), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", **self.variables}
+
+    def snakemake(self, *arguments: str, succeeds: bool = True) -> str:
+        """What Snakemake says."""
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert (done.returncode == 0) == succeeds, done.stdout
+        return done.stdout
+
+    def planned(self, *arguments: str) -> list[Job]:
+        """The jobs that a dry run of these targets and options announces, those that only collect left out."""
+        jobs = []
+        for rule, body in JOB.findall(self.snakemake("--dry-run", *arguments)):
+            outputs = re.search(r"^ +output: (.*)$", body, re.MULTILINE)
+            if outputs:
+                jobs.append(Job(rule, tuple(outputs[1].split(", "))))
+        return jobs
+
+    def counts(self, *arguments: str) -> Counter[str]:
+        """How many jobs of each rule a dry run announces."""
+        return Counter(job.rule for job in self.planned(*arguments))
+
+    def configure(self, name: str, config: dict[str, Any]) -> str:
+        """A file for ``--configfile``, by its path from the clone."""
+        (self.folder / name).write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+        return name
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The repository that the tests stand in."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def make_clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Clone]:
+    """Makes a clone of that name, without results."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "bin").mkdir()
+    for name in ("python", "python3"):
+        trap = home / "bin" / name
+        trap.write_text("#!/bin/sh\necho 'this is not the Python that runs Snakemake' >&2\nexit 97\n")
+        trap.chmod(0o755)
+    parent = tmp_path_factory.mktemp("with a space")
+
+    def make(name: str) -> Clone:
+        folder = parent / name
+        folder.mkdir()
+        for entry in TRACKED:
+            source = REPOSITORY / entry
+            if source.is_dir():
+                ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+                shutil.copytree(source, folder / entry, symlinks=True, ignore=ignored)
+            elif source.exists():
+                shutil.copy2(source, folder / entry)
+        return Clone(folder, home)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def clone(make_clone: Callable[[str], Clone]) -> Clone:
+    """A clone for dry runs: nothing is ever trained in it, and its files stay as they are."""
+    return make_clone("fresh clone")
+
+
+@pytest.fixture(scope="session")
+def tiny() -> dict[str, Any]:
+    """What turns config.yaml into a study of seconds: four cells of six updates, two seeds to a job."""
+    return {
+        "device": "cpu",
+        "sizes": {"tiny": {"layers": 2, "heads": 2, "width": 8, "mlp_factor": 2}},
+        "studies": {
+            "base": {
+                "title": "Four cells, in seconds",
+                "grids": [
+                    {"task": ["arithmetic", "facts", "joint"], "size": ["n14"]},
+                    {"task": ["facts"], "size": ["tiny"]},
+                ],
+            }
+        },
+        "budgets": {
+            "laptop": {
+                "seeds_per_job": 2,
+                "cells": [{"set": {"iterations": 6, "batch": 8, "evaluation_interval": 3}, "seeds": [1337, 0]}],
+            }
+        },
+    }

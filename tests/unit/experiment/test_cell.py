@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from capacity.experiment.cell import Cell, describe_departures, make_cell, normalise_pairs, parse_cell
+from capacity.experiment.seeds import format_seeds, parse_seeds
+from capacity.paper import protocol
+from capacity.paper.protocol import MLT, SIZES, Size
+
+DERIVED = ("final_learning_rate", "block", "warmup_iterations", "decay_iterations", "evaluation_interval")
+
+
+def twelve_digits(lowest: float, highest: float) -> st.SearchStrategy[float]:
+    return st.floats(lowest, highest).map(lambda value: float(f"{value:.12g}"))
+
+
+whole = st.integers(1, 10**7)
+pairs = st.tuples(st.integers(0, 9), st.integers(0, 9))
+sizes = st.sampled_from(list(SIZES.values())) | st.builds(
+    lambda layers, heads, features, factor: Size(layers, heads, heads * features, factor),
+    st.integers(1, 12),
+    st.integers(1, 8),
+    st.integers(1, 64),
+    st.integers(1, 8),
+)
+INDEPENDENT = {
+    "held_out": st.sets(pairs, min_size=1, max_size=6).map(list),
+    "facts": st.integers(1, 50),
+    "corpus_seed": st.integers(0, 2**32 - 1),
+    "stream": st.sampled_from(protocol.STREAMS),
+    "learning_rate": twelve_digits(1e-9, 10),
+    "weight_decay": twelve_digits(0, 100),
+    "dropout": twelve_digits(0, 0.99),
+    "batch": whole,
+    "iterations": whole,
+}
+DEPENDENT = {
+    "final_learning_rate": twelve_digits(1e-12, 10),
+    "block": st.integers(2, 65536),
+    "warmup_iterations": whole,
+    "decay_iterations": whole,
+    "evaluation_interval": whole,
+}
+
+
+def cells(optional: dict[str, st.SearchStrategy]) -> st.SearchStrategy[tuple[Cell, dict]]:
+    def build(task: str, size: Size, chosen: dict) -> tuple[Cell, dict]:
+        return make_cell(task, size, **chosen), chosen
+
+    axes = st.fixed_dictionaries({}, optional=optional)
+    return st.builds(build, st.sampled_from(protocol.TASKS), sizes, axes)
+
+
+@given(cells(INDEPENDENT | DEPENDENT))
+def test_a_name_and_its_cell_are_each_others_inverse(made):
+    cell, _ = made
+    assume(cell.warmup_iterations < cell.decay_iterations)
+    assert parse_cell(cell.name) == cell
+    assert parse_cell(cell.name).name == cell.name
+
+
+@given(cells(INDEPENDENT | DEPENDENT), cells(INDEPENDENT | DEPENDENT))
+def test_different_cells_have_different_names(first, second):
+    for cell, _ in (first, second):
+        assume(cell.warmup_iterations < cell.decay_iterations)
+    assert (first[0].name == second[0].name) == (first[0] == second[0])
+
+
+@given(cells(INDEPENDENT | DEPENDENT))
+def test_a_name_is_a_safe_path_of_three_parts_with_sorted_keys(made):
+    cell, _ = made
+    assert re.fullmatch(r"task=[a-z]+/size=[a-z0-9]+/variant=[a-z0-9_.+-]+", cell.name)
+    parts = "_".join(f"{key}-[^_]+" for key in sorted(cell.departures()))
+    assert re.fullmatch(parts or "paper", cell.variant)
+
+
+@given(cells(INDEPENDENT))
+def test_an_axis_that_follows_from_another_stays_out_of_the_name(made):
+    cell, chosen = made
+    assert set(cell.departures()) <= set(chosen)
+
+
+@given(cells(INDEPENDENT))
+def test_choosing_what_follows_anyway_changes_nothing(made):
+    cell, chosen = made
+    same = make_cell(cell.task, cell.size, **chosen, **{axis: getattr(cell, axis) for axis in DERIVED})
+    assert (same, same.name) == (cell, cell.name)
+
+
+@pytest.mark.parametrize("task", protocol.TASKS)
+@pytest.mark.parametrize("name", SIZES)
+def test_the_papers_cells_are_variant_paper_with_the_papers_settings(task, name):
+    cell = make_cell(task, SIZES[name])
+    assert cell.name == f"task={task}/size={name}/variant=paper"
+    assert parse_cell(cell.name) == cell
+    large = name == "mlt"
+    assert (cell.learning_rate, cell.final_learning_rate) == ((1e-5, 1e-6) if large else (1e-2, 1e-4))
+    assert (cell.weight_decay, cell.dropout) == ((0.1, 0.2) if large else (0.0, 0.0))
+    assert (cell.batch, cell.block) == ((882, 9) if task == "arithmetic" else (576, 24))
+    assert (cell.iterations, cell.warmup_iterations, cell.decay_iterations) == (30_000, 2_000, 25_000)
+    assert (cell.evaluation_interval, cell.held_out, cell.facts) == (250, ((5, 7),), 50)
+    assert (cell.stream, cell.corpus_name) == ("fixed", task)
+    assert cell.departures() == cell.departures_from_published() == {}
+    assert describe_departures(cell) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "variant"), [("n14", "weight_decay-0.1"), ("n56", "weight_decay-0.1"), ("mlt", "dropout-0")]
+)
+def test_the_papers_wd_cells_count_as_published(name, variant):
+    cell = parse_cell(f"task=joint/size={name}/variant={variant}")
+    assert cell == make_cell("joint", SIZES[name], **protocol.weight_decay_variant(SIZES[name]))
+    assert cell.departures()
+    assert cell.departures_from_published() == {}
+
+
+def test_departures_from_what_was_published_are_named_in_words():
+    cell = make_cell("joint", Size(1, 1, 20, 1), iterations=4000, weight_decay=0.1, held_out=[(3, 4), (0, 1)])
+    assert cell.departures_from_published() == {"held_out": ((0, 1), (3, 4)), "iterations": 4000, "size": "n20"}
+    words = describe_departures(cell)
+    assert "iterations 4000 (paper: 30000)" in words
+    assert "held out 01 34 (paper: 57)" in words
+    assert "size not in the paper" in words
+    assert "weight decay" not in words
+
+
+@pytest.mark.parametrize(
+    ("iterations", "warmup", "decay", "interval"),
+    [(30_000, 2_000, 25_000, 250), (3_000, 200, 2_500, 25), (60_000, 4_000, 50_000, 500), (300, 20, 250, 2)],
+)
+def test_the_schedule_shrinks_and_grows_in_proportion(iterations, warmup, decay, interval):
+    cell = make_cell("arithmetic", SIZES["n14"], iterations=iterations)
+    found = (cell.warmup_iterations, cell.decay_iterations, cell.evaluation_interval)
+    assert found == (warmup, decay, interval)
+
+
+@given(st.integers(1, 10**7))
+def test_any_number_of_iterations_gives_a_schedule_that_can_be_run(iterations):
+    cell = make_cell("facts", SIZES["n14"], iterations=iterations)
+    assert 1 <= cell.warmup_iterations < cell.decay_iterations
+    assert cell.evaluation_interval >= 1
+
+
+@given(twelve_digits(1e-9, 10), st.sampled_from(list(SIZES.values())))
+def test_the_final_learning_rate_follows_the_peak(peak, size):
+    ratio = 0.1 if size == MLT else 0.01
+    assert make_cell("facts", size, learning_rate=peak).final_learning_rate == pytest.approx(peak * ratio, rel=1e-11)
+
+
+@pytest.mark.parametrize("stream", ["aligned", "answer-only"])
+def test_streams_of_one_line_per_row_take_the_block_of_the_longest_line(stream):
+    arithmetic = make_cell("arithmetic", SIZES["n14"], stream=stream)
+    joint = make_cell("joint", SIZES["n14"], stream=stream)
+    one_fact = make_cell("facts", SIZES["n14"], stream=stream, facts=1)
+    assert arithmetic.block == 9
+    assert joint.block == len("Capital of the Netherlands is Amsterdam \n") - 1
+    assert one_fact.block == len("Capital of France is Paris \n") - 1
+    assert joint.variant == f"stream-{stream}"
+
+
+@pytest.mark.parametrize(
+    ("task", "chosen", "name"),
+    [
+        ("arithmetic", {"corpus_seed": 4}, "arithmetic_corpus_seed-4"),
+        ("joint", {"facts": 10, "held_out": [(7, 3), (0, 0)], "batch": 3}, "joint_facts-10_held_out-00.37"),
+        ("facts", {"iterations": 5, "stream": "aligned"}, "facts"),
+    ],
+)
+def test_cells_of_one_corpus_share_its_name(task, chosen, name):
+    assert make_cell(task, SIZES["n28"], **chosen).corpus_name == name
+
+
+def test_axes_that_a_task_does_not_have_do_not_matter():
+    assert make_cell("facts", MLT, held_out=[(1, 2)]) == make_cell("facts", MLT)
+    assert make_cell("arithmetic", MLT, facts=3) == make_cell("arithmetic", MLT)
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("task=facts/size=n14/variant=iterations-30000", "task=facts/size=n14/variant=paper"),
+        ("task=facts/size=n14/variant=learning_rate-0.01", "task=facts/size=n14/variant=paper"),
+        ("task=facts/size=n14/variant=learning_rate-0.0010", "task=facts/size=n14/variant=learning_rate-0.001"),
+        ("task=facts/size=n14/variant=learning_rate-1e-3", "task=facts/size=n14/variant=learning_rate-0.001"),
+        ("task=facts/size=n14/variant=iterations-9_batch-4", "task=facts/size=n14/variant=batch-4_iterations-9"),
+        ("task=facts/size=n14/variant=batch-4_batch-5", "task=facts/size=n14/variant=batch-5"),
+        ("task=facts/size=n14/variant=batch-04", "task=facts/size=n14/variant=batch-4"),
+        ("task=facts/size=n14/variant=held_out-12", "task=facts/size=n14/variant=paper"),
+        ("task=joint/size=n14/variant=held_out-75", "task=joint/size=n14/variant=paper"),
+        ("task=joint/size=n14/variant=held_out-34.12", "task=joint/size=n14/variant=held_out-12.34"),
+        ("task=facts/size=n014/variant=paper", "task=facts/size=n14/variant=paper"),
+        ("task=facts/size=l1h1d14m1/variant=paper", "task=facts/size=n14/variant=paper"),
+        ("task=facts/size=l6h6d384m4/variant=paper", "task=facts/size=mlt/variant=paper"),
+        ("task=facts/size=n14/variant=batch-4_paper", "task=facts/size=n14/variant=batch-4"),
+        (
+            "task=facts/size=n14/variant=iterations-3000_warmup_iterations-200",
+            "task=facts/size=n14/variant=iterations-3000",
+        ),
+    ],
+)
+def test_a_name_that_is_not_canonical_is_refused_with_the_right_one(name, right):
+    with pytest.raises(ValueError) as caught:
+        parse_cell(name)
+    assert repr(name) in str(caught.value)
+    assert f"write {right!r}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("task=facts/size=n14", "is not of the form task=.../size=.../variant=..."),
+        ("task=facts/size=n14/variant=paper/", "is not of the form"),
+        ("task=facts/size=n14/variant=../../paper", "is not of the form"),
+        ("task=facts/size=n14/variant=paper\n", "is not of the form"),
+        ("task=sums/size=n14/variant=paper", "task 'sums' is not one of arithmetic, facts, joint"),
+        ("task=facts/size=large/variant=paper", "size 'large' is not 'mlt'"),
+        ("task=facts/size=n14/variant=lr-0.1", "axis 'lr' is not one of held_out"),
+        ("task=facts/size=n14/variant=stream-random", "stream 'random' is not one of fixed, reshuffled"),
+    ],
+)
+def test_a_name_of_no_cell_is_refused_with_what_is_wrong(name, said):
+    with pytest.raises(ValueError) as caught:
+        parse_cell(name)
+    assert said in str(caught.value)
+
+
+def test_an_unknown_axis_is_refused():
+    with pytest.raises(ValueError, match="axis 'momentum' is not one of"):
+        make_cell("facts", MLT, momentum=0.9)
+
+
+@given(sizes)
+def test_a_size_and_its_name_are_each_others_inverse(size):
+    assert Size.parse(size.name) == size
+
+
+def test_the_papers_sizes_have_the_papers_names():
+    assert {name: size.name for name, size in SIZES.items()} == {name: name for name in ("n14", "n28", "n56", "mlt")}
+    assert Size(1, 1, 20, 1).name == "n20"
+    assert Size(2, 4, 20, 3).name == "l2h4d20m3"
+
+
+@given(st.lists(pairs, max_size=8))
+def test_pairs_are_unordered_sorted_and_unique(given_pairs):
+    normal = normalise_pairs(given_pairs)
+    assert normal == normalise_pairs([(right, left) for left, right in given_pairs[::-1]]) == normalise_pairs(normal)
+    assert {frozenset(pair) for pair in normal} == {frozenset(pair) for pair in given_pairs}
+    assert list(normal) == sorted(set(normal))
+
+
+@given(st.sets(st.integers(0, 400), min_size=1, max_size=40))
+def test_seeds_survive_the_round_trip(seeds):
+    assert parse_seeds(format_seeds(seeds)) == tuple(sorted(seeds))
+    assert re.fullmatch(r"[0-9_-]+", format_seeds(seeds))
+
+
+@pytest.mark.parametrize(
+    ("seeds", "text"), [([1337, *range(10)], "0-9_1337"), ([5], "5"), ([9, 3, 7], "3_7_9"), (range(3), "0-2")]
+)
+def test_seeds_are_written_in_order_with_ranges(seeds, text):
+    assert format_seeds(seeds) == text
+    assert parse_seeds(text) == tuple(sorted(seeds))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("3_1", "write '1_3'"),
+        ("0_1_2", "write '0-2'"),
+        ("0-1_2-3", "write '0-3'"),
+        ("01", "write '1'"),
+        ("0-2_1", "are not canonical"),
+        ("4-2", "are not canonical"),
+        ("", "'' is neither a number nor a range"),
+        ("a", "'a' is neither a number nor a range"),
+        ("1-", "'1-' is neither a number nor a range"),
+        ("-1", "'-1' is neither a number nor a range"),
+        ("0-9_", "'' is neither a number nor a range"),
+    ],
+)
+def test_seeds_that_are_not_canonical_are_refused(text, said):
+    with pytest.raises(ValueError) as caught:
+        parse_seeds(text)
+    assert repr(text) in str(caught.value)
+    assert said in str(caught.value)
+
+
+@given(cells(INDEPENDENT | DEPENDENT))
+def test_settings_are_json_values_that_say_everything(made):
+    cell, _ = made
+    settings = cell.settings()
+    size, held_out = Size(**settings.pop("size")), settings.pop("held_out")
+    assert make_cell(settings.pop("task"), size, held_out=held_out, **settings) == cell
+    assert all(type(pair) is list for pair in held_out)

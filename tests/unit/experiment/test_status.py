@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import io
+import os
+import shutil
+
+import pytest
+from rich.console import Console
+
+from capacity.commands.status import main
+from capacity.experiment import plan as experiment_plan
+from capacity.experiment.status import STALE_SECONDS, STATES, statuses, table
+from capacity.storage import json_files
+from tests.support.repository import REPOSITORY
+
+NOW = 2_000_000_000.0
+CELL = "task=facts/size=n14/variant=paper"
+CONFIG = {
+    "budget": "hand",
+    "sizes": {"n14": {"layers": 1, "heads": 1, "width": 14, "mlp_factor": 1}},
+    "studies": {"base": {"title": "One cell", "grids": [{"task": ["facts"], "size": ["n14"]}]}},
+    "budgets": {"hand": {"seeds_per_job": 1, "cells": [{"seeds": ["0-5"]}]}},
+}
+PROGRESS = {"cell": CELL, "updates_in_all": 30000, "updates": 15000, "loss": 0.25, "updates_per_second": 120.0}
+
+
+def folder_of(root, seed):
+    return root / "results/cells" / CELL / f"seeds={seed}"
+
+
+def write_progress(root, seed, seconds_ago, **changes):
+    path = folder_of(root, seed) / "progress.json"
+    json_files.write_json(path, PROGRESS | {"seeds": str(seed), "seconds_left": 125} | changes)
+    os.utime(path, (NOW - seconds_ago, NOW - seconds_ago))
+
+
+@pytest.fixture
+def found(tmp_path):
+    """The status of six jobs: 0 waits, 1 and 5 run, 2 fell silent an hour ago, 3 is trained, 4 is evaluated."""
+    write_progress(tmp_path, 1, seconds_ago=5)
+    write_progress(tmp_path, 2, seconds_ago=3600, updates=300)
+    write_progress(tmp_path, 5, seconds_ago=1, updates=0, loss=None, updates_per_second=0.0, seconds_left=None)
+    json_files.write_json(folder_of(tmp_path, 3) / "run.json", {})
+    json_files.write_json(folder_of(tmp_path, 4) / "run.json", {})
+    json_files.write_json(folder_of(tmp_path, 4) / "evaluation.json", {})
+    plan = experiment_plan.plan(CONFIG, tmp_path / "results/cells")
+    return statuses(plan, ["base"], tmp_path, NOW)
+
+
+@pytest.fixture
+def by_seed(found):
+    return {job.seeds: job for job in found}
+
+
+def printed(sheet, width=200):
+    out = io.StringIO()
+    Console(file=out, width=width).print(sheet)
+    return out.getvalue()
+
+
+def test_every_job_is_there_once_and_running_ones_come_first(found):
+    assert [job.seeds for job in found][:2] == ["1", "5"]
+    assert sorted(job.seeds for job in found) == ["0", "1", "2", "3", "4", "5"]
+    assert {job.cell for job in found} == {CELL}
+    order = [STATES.index(job.state) for job in found]
+    assert order == sorted(order)
+
+
+def test_a_job_without_files_waits(by_seed):
+    assert (by_seed["0"].state, by_seed["0"].detail) == ("waiting", "")
+
+
+def test_a_running_job_says_how_far_it_is(by_seed):
+    assert by_seed["1"].state == "running"
+    for words in ("50%", "0.25", "120.0 updates/s", "2:05 left"):
+        assert words in by_seed["1"].detail
+
+
+def test_a_job_that_has_just_begun_says_what_it_knows(by_seed):
+    assert by_seed["5"].state == "running"
+    assert "0%" in by_seed["5"].detail
+    assert "None" not in by_seed["5"].detail
+
+
+def test_a_job_that_fell_silent_does_not_run(by_seed):
+    assert by_seed["2"].state == "waiting"
+    for words in ("stopped at 1%", "silent for 60 minutes"):
+        assert words in by_seed["2"].detail
+
+
+def test_a_job_is_silent_only_after_some_time(tmp_path):
+    for seconds, state in ((STALE_SECONDS - 1, "running"), (STALE_SECONDS + 1, "waiting")):
+        write_progress(tmp_path, 0, seconds_ago=seconds)
+        plan = experiment_plan.plan(CONFIG, tmp_path / "results/cells")
+        states = {job.seeds: job.state for job in statuses(plan, ["base"], tmp_path, NOW)}
+        assert states["0"] == state
+
+
+def test_a_trained_job_is_not_done_before_it_is_evaluated(by_seed):
+    assert by_seed["3"].state not in ("done", "running", "waiting")
+    assert by_seed["4"].state == "done"
+
+
+def test_a_job_of_two_studies_stands_there_once(tmp_path):
+    again = CONFIG["studies"] | {"again": CONFIG["studies"]["base"]}
+    plan = experiment_plan.plan(CONFIG | {"studies": again}, tmp_path)
+    assert len(statuses(plan, ["base", "again"], tmp_path, NOW)) == 6
+
+
+def test_the_table_has_totals_that_count_every_job(found):
+    lines = printed(table(found, 40)).splitlines()
+    third = next(job.state for job in found if job.seeds == "3")
+    for words in ("2 running", "2 waiting", f"1 {third}", "1 done"):
+        assert words in lines[0]
+    assert len([line for line in lines if "facts" in line]) == 6
+
+
+def test_a_long_table_is_cut_and_says_so(found):
+    text = printed(table(found, 2))
+    assert "and 4 more" in text
+    assert "1 done" in text
+    assert text.count("facts") == 2
+
+
+def test_an_empty_table_can_be_printed():
+    assert "0 running" in printed(table([], 40))
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A folder as a clone of the repository is, before anything was run in it."""
+    shutil.copy(REPOSITORY / "config.yaml", tmp_path)
+    schemas = tmp_path / "workflow/schemas"
+    schemas.mkdir(parents=True)
+    shutil.copy(REPOSITORY / "workflow/schemas/config.schema.yaml", schemas)
+    return tmp_path
+
+
+def test_the_command_prints_the_jobs_of_the_budget(root, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["status", "--root", str(root), "--rows", "3"])
+    main()
+    text = capsys.readouterr().out
+    assert "0 running" in text
+    assert "0 done" in text
+    assert "waiting" in text
+    assert "more" in text
+
+
+def test_the_command_knows_other_budgets_and_studies(root, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["status", "--root", str(root), "--budget", "paper", "--study", "grokking"])
+    main()
+    assert "0 running, 1 waiting" in capsys.readouterr().out
+
+
+def test_an_unknown_study_is_refused_by_name(root, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["status", "--root", str(root), "--study", "nosuch"])
+    with pytest.raises(ValueError, match="'nosuch' is not one of base"):
+        main()

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from capacity.experiment.cell import make_cell
+from capacity.experiment.grid import Study
+from capacity.findings import publication
+from capacity.paper.protocol import SIZES
+from capacity.storage import json_files
+from capacity.tables import frames
+
+CELL = make_cell("facts", SIZES["n14"])
+RECORD = {"stage": "tables", "git_commit": "0" * 40}
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Results of one cell of facts: each file holds its own path."""
+    results = tmp_path / "results"
+    names = [f"figures/{folder}{figure}.png" for folder in ("", "own/") for figure in ("tradeoff", "facts")]
+    names += [f"tables/{study}/{name}" for study in ("base", "own") for name in publication.TABLES]
+    for name in [*names, "tables/claims.md", "tables/replication.md", "findings.md"]:
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
+        (results / name).write_text(name)
+    for study in ("base", "own"):
+        frames.write_frame(results / "tables" / study / "summary.parquet", pd.DataFrame({"n": [1]}), RECORD)
+    json_files.write_json(results / "cells" / CELL.name / "seeds=3/timing.json", {"wall_seconds": 1.5})
+    return tmp_path
+
+
+def study(name):
+    return Study(name, "A title", {CELL.name: CELL}, {CELL.name: (3,)})
+
+
+def test_the_main_study_is_published_with_the_verdicts_and_the_findings(root):
+    written = publication.publish(study("base"), root, root / "docs")
+    assert {path.name for path in written} >= {"tradeoff.png", "summary.md", "claims.md", "findings.md"}
+    assert (root / "docs/findings.md").read_text() == "findings.md"
+    assert (root / "docs/claims.md").read_text() == "tables/claims.md"
+    found = json_files.read_json(root / "docs/provenance.json")
+    assert found == {"tables": RECORD, "training": {f"{CELL.name}/seeds=3": {"wall_seconds": 1.5}}}
+
+
+def test_another_study_is_published_alone(root):
+    publication.publish(study("own"), root, root / "docs")
+    names = {path.name for path in (root / "docs").iterdir()}
+    assert names == {"tradeoff.png", "facts.png", *publication.TABLES, "provenance.json"}
+    assert (root / "docs/tradeoff.png").read_text() == "figures/own/tradeoff.png"

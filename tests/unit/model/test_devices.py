@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import ExitStack
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from capacity import errors
+from capacity.errors import InputError
+from capacity.evaluation import endpoints
+from capacity.model import devices
+from capacity.training import loop
+from tests.support.repository import SOURCE
+
+
+@pytest.mark.parametrize(("available", "device"), [(False, "cpu"), (True, "cuda")])
+def test_auto_takes_cuda_where_there_is_one(available, device, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    assert devices.resolve("auto") == device
+    assert devices.resolve("cpu") == "cpu"
+
+
+def test_cuda_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="device: cuda was asked for, but torch sees no CUDA device; use device=auto"):
+        devices.resolve("cuda")
+
+
+@pytest.mark.parametrize("stage", [loop, endpoints])
+def test_a_stage_that_is_to_use_a_gpu_that_is_not_there_ends_with_one_line(stage, monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    arguments = ["task=facts/size=n14/variant=paper", "--seeds", "0", "--corpus", "absent", "--device", "cuda"]
+    if stage is endpoints:
+        arguments += ["--weights", "absent", "--history", "absent"]
+    monkeypatch.setattr("sys.argv", ["stage", *arguments, "--output", str(tmp_path / "out")])
+    with pytest.raises(SystemExit, match=r"^error: device: cuda was asked for, but torch sees no CUDA device"):
+        errors.run(stage.main)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_cpu_is_called_cpu_in_a_record():
+    assert devices.name("cpu") == "cpu"
+
+
+def test_prepare_sets_the_threads_and_leaves_onednn_out():
+    threads, enabled = torch.get_num_threads(), torch.backends.mkldnn.enabled
+    try:
+        devices.prepare(2)
+        assert torch.get_num_threads() == 2
+        assert not torch.backends.mkldnn.enabled
+    finally:
+        torch.set_num_threads(threads)
+        torch.backends.mkldnn.set_flags(_enabled=enabled)
+
+
+def test_jobs_beside_one_another_take_gpus_in_turn_and_share_them_evenly_when_there_are_more_jobs(tmp_path):
+    with ExitStack() as jobs:
+        taken = [jobs.enter_context(devices.least_taken("abc", tmp_path)) for _ in range(7)]
+    assert taken == [0, 1, 2, 0, 1, 2, 0]
+
+
+def test_a_gpu_is_free_again_when_its_job_is_done(tmp_path):
+    with devices.least_taken("ab", tmp_path) as first:
+        with devices.least_taken("ab", tmp_path) as second:
+            assert (first, second) == (0, 1)
+        with devices.least_taken("ab", tmp_path) as third:
+            assert third == 1
+    with devices.least_taken("ab", tmp_path) as fourth:
+        assert fourth == 0
+
+
+def test_a_job_that_sees_some_of_the_gpus_meets_the_others_on_those(tmp_path):
+    """SLURM shows each job its own GPU alone, as number 0."""
+    with devices.least_taken("ab", tmp_path) as first, devices.least_taken("ba", tmp_path) as second:
+        assert "ab"[first] != "ba"[second]
+
+
+def test_a_gpu_of_a_process_that_was_killed_is_free_again(tmp_path):
+    code = """
+import sys, time
+from pathlib import Path
+from capacity import devices
+with devices.least_taken("ab", Path(sys.argv[1])) as number:
+    print(number, flush=True)
+    time.sleep(60)
+"""
+    source = str(SOURCE)
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": source}
+    ) as other:
+        assert other.stdout.readline() == "0\n"
+        with devices.least_taken("ab", tmp_path) as beside:
+            assert beside == 1
+        other.kill()
+        other.wait()
+        with devices.least_taken("ab", tmp_path) as after:
+            assert after == 0
+
+
+def test_cuda_means_the_gpu_that_was_taken_while_a_job_is_placed(monkeypatch, tmp_path):
+    chosen = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda number: SimpleNamespace(uuid=f"gpu-{number}"))
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    with devices.placed("cuda"), devices.placed("cuda"), devices.placed("cuda"):
+        pass
+    assert chosen == [0, 1, 0]
+
+
+def test_on_a_cpu_a_job_asks_for_no_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", None)
+    with devices.placed("cpu"):
+        pass

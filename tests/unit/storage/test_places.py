@@ -1,0 +1,244 @@
+"""Places where nothing can be written: a full disk, a read-only one, a file or a broken link instead of a folder.
+
+The system's errors are real where a small disk can be mounted (Linux, in a mount namespace of its own, so that nothing
+is left behind), and faked everywhere.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from capacity import errors
+from capacity.commands import corpus
+from capacity.errors import InputError
+from capacity.storage import files, json_files
+from tests.support.repository import SOURCE
+
+FULL = r"cannot be written: the disk is full; make room and run the same command again"
+
+
+def namespace(script: str, folder: Path, *arguments: str) -> str:
+    """What a shell script prints that may mount what it likes over ``folder``, its first argument."""
+    command = ["unshare", "--map-root-user", "--mount", "sh", "-ec", script, "sh", str(folder), *arguments]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(SOURCE), "PYTHON": sys.executable}
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def disk(tmp_path) -> Path:
+    """A folder over which a disk can be mounted."""
+    (tmp_path / "disk").mkdir()
+    try:
+        namespace('mount -t tmpfs -o size=64k none "$1"', tmp_path / "disk")
+    except (AssertionError, FileNotFoundError) as error:
+        pytest.skip(f"no disk can be mounted here, so only the faked errors are tested: {error}")
+    return tmp_path / "disk"
+
+
+WRITERS = """
+import json, sys
+from pathlib import Path
+import matplotlib.figure, pyarrow as pa, torch
+from capacity import files, model, pages, plotting, snapshots, tables, weights
+from capacity.cells import make_cell
+from capacity.protocol import Size
+
+disk, cell = Path(sys.argv[1]), make_cell("facts", Size(1, 1, 64, 2))
+numbers = torch.rand(20_000, dtype=torch.float64).numpy()
+parameters = {name: torch.rand(1, *shape) for name, shape in model.shapes(cell.size, 50, cell.block).items()}
+frame = pa.table({"x": numbers}).to_pandas()
+figure = matplotlib.figure.Figure()
+figure.subplots().imshow(numbers.reshape(100, 200))
+WRITERS = {
+    "parquet": lambda folder: files.write_parquet(folder / "table.parquet", pa.table({"x": numbers}), {}),
+    "json": lambda folder: files.write_json(folder / "value.json", numbers.tolist()),
+    "weights": lambda folder: weights.save(folder / "weights.safetensors", parameters, cell, (0,)),
+    "frame": lambda folder: tables.write_table(folder, "frame", frame, {}),
+    "page": lambda folder: pages.write(folder / "page.md", "x" * 200_000),
+    "snapshot": lambda folder: snapshots.write(folder, snapshots.Snapshot(1, parameters, [{"seed": 0}]), {}),
+    "figure": lambda folder: plotting.save(figure, folder / "figure.pdf", folder / "figure.png"),
+}
+found = {}
+for room in (0, 8, 40):  # KiB
+    (disk / "ballast").write_bytes(bytes(1024 * (64 - room)))
+    for name, write in WRITERS.items():
+        try:
+            write(disk / name)
+            said = ""
+        except Exception as error:
+            said = f"{type(error).__name__} {error}"
+        found[f"{name} with {room} KiB"] = said, [path.name for path in disk.rglob("*") if path.is_file()]
+print(json.dumps(found))
+"""
+
+
+def test_every_writer_says_on_a_full_disk_that_it_is_full_and_leaves_nothing_half_written(disk):
+    script = 'mount -t tmpfs -o size=64k none "$1"; exec "$PYTHON" -c "$2" "$1"'
+    found = json.loads(namespace(script, disk, WRITERS))
+    assert len(found) == 21
+    for name, (said, left) in found.items():
+        assert said.startswith(f"OSError [Errno {errno.ENOSPC}] {disk}/"), name
+        assert said.endswith(FULL), name
+        assert left == ["ballast"], name
+
+
+def test_a_stage_goes_on_after_room_is_made_with_the_bytes_of_one_that_never_failed(disk, tmp_path):
+    script = """
+        mount -t tmpfs -o size=64k none "$1"
+        mkdir "$1/results"
+        dd if=/dev/zero of="$1/ballast" bs=1k count=60 2> /dev/null
+        run() { "$PYTHON" -m capacity.corpus "$2" --output "$1/results/corpus.parquet"; }
+        if run "$@" 2> "$3/said"; then exit 9; fi
+        find "$1" -type f
+        rm "$1/ballast"
+        run "$@"
+        cp "$1/results/corpus.parquet" "$3/after.parquet"
+    """
+    name = "task=joint/size=n14/variant=paper"
+    left = namespace(script, disk, name, str(tmp_path))
+    assert left.split() == [f"{disk}/ballast"]
+    said = (tmp_path / "said").read_text()
+    assert said == f"error: [Errno 28] {disk}/results/corpus.parquet {FULL}\n"
+    never = [sys.executable, "-m", "capacity.corpus", name, "--output", str(tmp_path / "never.parquet")]
+    subprocess.run(never, check=True, env=os.environ | {"PYTHONPATH": str(SOURCE)})
+    assert (tmp_path / "after.parquet").read_bytes() == (tmp_path / "never.parquet").read_bytes()
+
+
+def test_a_read_only_disk_is_said_to_be_one(disk):
+    script = """
+        mount -t tmpfs none "$1"; mount -o remount,ro "$1"
+        "$PYTHON" -c "$2" "$1"
+    """
+    program = """
+import sys
+from pathlib import Path
+from capacity import errors, files
+for attempt in (lambda: files.write_json(sys.argv[1] + "/new/value.json", 1),
+                lambda: files.write_json(sys.argv[1] + "/value.json", 1),
+                lambda: files.check_writable(Path(sys.argv[1]) / "results/deeper")):
+    try:
+        errors.run(attempt)
+    except SystemExit as error:
+        print(error)
+"""
+    first, second, third = namespace(script, disk, program).splitlines()
+    read_only = "cannot be written: its file system is read-only; choose another folder"
+    assert first == f"error: [Errno 30] {disk}/new/value.json {read_only}"
+    assert second == f"error: [Errno 30] {disk}/value.json {read_only}"
+    assert third.startswith(f"error: nothing can be written in {disk}: it is read-only")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (errno.ENOSPC, "the disk is full; make room"),
+        (errno.EDQUOT, "the quota of the disk is used up; make room"),
+        (errno.EROFS, "its file system is read-only; choose another folder"),
+        (errno.EACCES, "there is no permission to write there"),
+    ],
+)
+@pytest.mark.parametrize("at", ["mkdir", "mkstemp", "write", "fsync", "replace"])
+def test_an_error_of_the_system_is_put_into_words_wherever_it_comes(tmp_path, monkeypatch, code, words, at):
+    path = tmp_path / "folder" / "value.json"
+
+    def fail(*_, **__):
+        raise OSError(code, os.strerror(code), str(path))
+
+    place = {"mkdir": (Path, "mkdir"), "mkstemp": (files.tempfile, "mkstemp"), "write": (Path, "write_text")}
+    place |= {"fsync": (os, "fsync"), "replace": (Path, "replace")}
+    with monkeypatch.context() as patch:
+        patch.setattr(*place[at], fail)
+        with pytest.raises(OSError, match=rf"value\.json cannot be written: {words}") as caught:
+            json_files.write_json(path, {"a": 1})
+    assert caught.value.errno == code
+    assert [found for found in tmp_path.rglob("*") if found.is_file()] == []
+    json_files.write_json(path, {"a": 1})
+    assert json_files.read_json(path) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "text", ["I/O error: No space left on device (os error 28)", "Write failed. Detail: [errno 28]"]
+)
+def test_a_full_disk_is_recognized_in_the_words_of_libraries(tmp_path, text):
+    def write():
+        with files.atomic(tmp_path / "file") as temporary:
+            temporary.write_text("half")
+            raise RuntimeError(text)
+
+    with pytest.raises(OSError, match=FULL):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_recognized_behind_an_error_of_clearing_up(tmp_path):
+    def write():
+        with files.atomic(tmp_path / "file"):
+            try:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            finally:
+                raise AttributeError("'Stream' object has no attribute 'pos'")
+
+    with pytest.raises(OSError, match=FULL):
+        write()
+
+
+def test_another_error_stays_what_it_is(tmp_path):
+    def write():
+        with files.atomic(tmp_path / "file"):
+            raise FileNotFoundError(errno.ENOENT, "No such file", "elsewhere")
+
+    with pytest.raises(FileNotFoundError, match="elsewhere"):
+        write()
+
+
+def test_a_folder_that_is_missing_is_made(tmp_path):
+    files.check_writable(tmp_path / "results/a/b")
+    json_files.write_json(tmp_path / "results/a/b/value.json", 1)
+    assert json_files.read_json(tmp_path / "results/a/b/value.json") == 1
+
+
+def test_a_file_where_a_folder_should_be_is_refused(tmp_path):
+    (tmp_path / "results").write_text("")
+    with pytest.raises(InputError, match=r"results is a file, and has to be a folder"):
+        files.check_writable(tmp_path / "results")
+    with pytest.raises(OSError, match=r"a file where a folder should be|a file, or a link that leads nowhere"):
+        json_files.write_json(tmp_path / "results/value.json", 1)
+    with pytest.raises(OSError, match="a file where a folder should be"):
+        json_files.write_json(tmp_path / "results/deeper/value.json", 1)
+
+
+def test_a_link_that_leads_nowhere_is_refused_by_where_it_leads(tmp_path):
+    """As when the disk behind it is not mounted."""
+    (tmp_path / "results").symlink_to(tmp_path / "scratch")
+    with pytest.raises(InputError, match=r"results is a link to .*scratch, which is not there; mount it"):
+        files.check_writable(tmp_path / "results/cells")
+    with pytest.raises(OSError, match="a link that leads nowhere"):
+        json_files.write_json(tmp_path / "results/value.json", 1)
+
+
+def test_a_folder_of_someone_else_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(InputError, match=rf"nothing can be written in {tmp_path}: it is read-only, or belongs"):
+        files.check_writable(tmp_path / "results")
+
+
+def test_a_stage_without_permission_ends_with_one_line_and_no_file(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    path = tmp_path / "corpus.parquet"
+    monkeypatch.setattr("sys.argv", ["corpus", "task=facts/size=n14/variant=paper", "--output", str(path)])
+    monkeypatch.setattr(files.tempfile, "mkstemp", fail)
+    with pytest.raises(SystemExit, match=rf"error: .*{path} cannot be written: there is no permission"):
+        errors.run(corpus.main)
+    assert list(tmp_path.iterdir()) == []

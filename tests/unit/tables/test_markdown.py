@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import math
+
+from capacity.storage import files
+from capacity.tables import markdown
+
+
+def test_a_table_has_a_heading_a_rule_and_a_line_for_each_row():
+    assert markdown.table(("a", "b"), [("1", "2"), ("3", "4")]) == ["| a | b |", "|---|---|", "| 1 | 2 |", "| 3 | 4 |"]
+
+
+def test_what_is_missing_is_a_dash_and_one_value_has_no_interval():
+    assert markdown.number(math.nan) == "-"
+    assert markdown.number(0.25, 1) == "0.2"
+    assert markdown.with_interval(0.5, math.nan, math.nan) == "0.500"
+    assert markdown.with_interval(math.nan, 0.1, 0.2) == "-"
+    assert markdown.with_interval(0.5, 0.25, 0.75, 2) == "0.50 [0.25, 0.75]"
+
+
+def test_diverged_runs_are_said():
+    assert (markdown.count_runs(3, 0), markdown.count_runs(3, 1)) == ("3", "3 (1 diverged)")
+
+
+def test_cells_that_depart_alike_share_a_note_and_others_have_none():
+    notes = markdown.Notes(["", "batch 32", "block 12", "batch 32"])
+    assert [notes.mark(text) for text in ("batch 32", "", "block 12")] == ["[1]", "", "[2]"]
+    assert [line.split(":")[0] for line in notes.lines()] == [
+        "[1] Departs from the paper's protocol",
+        "[2] Departs from the paper's protocol",
+    ]
+
+
+def test_a_page_is_written_whole(tmp_path):
+    files.write(tmp_path / "page.md", "n14 †\n")
+    assert (tmp_path / "page.md").read_text(encoding="utf-8") == "n14 †\n"

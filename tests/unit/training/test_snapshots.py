@@ -1,0 +1,324 @@
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from capacity.corpora import corpus
+from capacity.experiment.cell import Cell, make_cell
+from capacity.paper.protocol import Size
+from capacity.storage import files, provenance
+from capacity.training import interruptions, job, loop, snapshots
+from capacity.training.interruptions import InterruptedTrainingError
+from capacity.training.snapshots import DamagedSnapshotError, Snapshot, Snapshots
+
+TINY = Size(1, 1, 8, 1)
+DEEP = Size(2, 2, 8, 2)
+PRINT = {"code": "abc", "seeds": [3, 4]}
+SHORT = {"iterations": 10, "warmup_iterations": 3, "decay_iterations": 8, "evaluation_interval": 4, "batch": 20}
+
+
+def nothing(done: int, losses: torch.Tensor) -> None:
+    pass
+
+
+def made(updates: int) -> Snapshot:
+    tensors = {"weight": torch.arange(6.0).view(2, 3) + updates, "state": torch.arange(5, dtype=torch.uint8)}
+    rows = [
+        {"seed": 3, "iteration": 0, "training_loss": None, "stream_loss": 0.1 + 0.2},
+        {"seed": 3, "iteration": updates, "training_loss": math.nan, "stream_loss": math.inf},
+    ]
+    return Snapshot(updates, tensors, rows)
+
+
+def same(found: Snapshot, expected: Snapshot) -> bool:
+    """Equal to the bit, NaN being equal to itself."""
+    return (
+        found.updates == expected.updates
+        and found.tensors.keys() == expected.tensors.keys()
+        and all(torch.equal(found.tensors[name], value) for name, value in expected.tensors.items())
+        and repr(list(found.history)) == repr(list(expected.history))
+    )
+
+
+def keeping(folder: Path, seconds: float = 0, updates: int = 0, **more) -> Snapshots:
+    return Snapshots(folder, PRINT, seconds, updates, **more)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_snapshot_comes_back_as_it_was_saved(tmp_path):
+    path = snapshots.write(tmp_path, made(7), PRINT)
+    found, fingerprint = snapshots.read(path)
+    assert same(found, made(7))
+    assert fingerprint == PRINT
+
+
+def test_the_checksums_are_those_of_sha256sum(tmp_path):
+    path = snapshots.write(tmp_path, made(7), PRINT)
+    assert subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=path).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["tensors.safetensors", "history.parquet", "state.json", "SHA256SUMS"])
+@pytest.mark.parametrize("damage", ["flipped", "truncated", "empty", "missing"])
+def test_a_damaged_snapshot_is_passed_over_for_the_one_before(tmp_path, name, damage):
+    said: list[str] = []
+    kept = keeping(tmp_path, updates=5, say=said.append)
+    for updates in (5, 10):
+        kept.offer([3], updates, False, made)
+    path = tmp_path / "seeds=3" / "000000010" / name
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    flipped = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    path.write_bytes({"flipped": flipped, "truncated": whole[:middle]}.get(damage, b""))
+    if damage == "missing":
+        path.unlink()
+    with pytest.raises(DamagedSnapshotError, match="000000010"):
+        snapshots.read(path.parent)
+    found = keeping(tmp_path, say=said.append).newest([3])
+    assert found is not None
+    assert same(found, made(5))
+    assert any("passed over" in line and "000000010" in line for line in said)
+
+
+def test_a_snapshot_of_another_run_is_discarded_and_what_differs_is_said(tmp_path):
+    snapshots.write(tmp_path / "seeds=3", made(5), PRINT | {"code": "other", "more": 1})
+    said: list[str] = []
+    assert keeping(tmp_path, say=said.append).newest([3]) is None
+    assert "with other code, more" in said[0]
+    assert not (tmp_path / "seeds=3").exists()
+
+
+def test_the_newest_two_are_kept_and_what_is_unfinished_counts_for_nothing(tmp_path):
+    kept = keeping(tmp_path, updates=1)
+    for updates in range(1, 13):
+        kept.offer([3], updates, False, made)
+    assert names(tmp_path / "seeds=3") == ["000000011", "000000012"]
+    (tmp_path / "seeds=3" / ".000000099.unfinished").mkdir()
+    found = keeping(tmp_path).newest([3])
+    assert found is not None
+    assert found.updates == 12
+
+
+def test_stacks_are_kept_apart(tmp_path):
+    kept = keeping(tmp_path, updates=1)
+    kept.offer([3], 5, False, made)
+    assert keeping(tmp_path).newest([3, 4]) is None
+    assert keeping(tmp_path).newest([3]) is not None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "updates", "expected"),
+    [
+        (10.0, 0, [4, 8]),
+        (0, 3, [3, 6, 9]),
+        (10.0, 3, [3, 6, 9]),
+        (0, 0, []),
+        (1.0, 100, list(range(1, 10))),
+    ],
+)
+def test_snapshots_are_due_by_time_or_by_updates_whichever_comes_first(tmp_path, seconds, updates, expected):
+    clock = SimpleNamespace(now=0.0)
+    kept = keeping(tmp_path, seconds, updates, clock=lambda: clock.now)
+    saved: list[int] = []
+
+    def make(at: int) -> Snapshot:
+        saved.append(at)
+        return made(at)
+
+    for done in range(10):
+        kept.offer([3], done, False, make)
+        clock.now += 3.0
+    assert saved == expected
+
+
+def test_the_end_of_a_stack_is_always_saved(tmp_path):
+    keeping(tmp_path).offer([3], 10, True, made)
+    assert names(tmp_path / "seeds=3") == ["000000010"]
+
+
+def test_a_job_that_is_asked_to_stop_saves_first_and_then_raises(tmp_path):
+    kept = keeping(tmp_path, asked_to_stop=lambda: True)
+    with pytest.raises(InterruptedTrainingError, match="seeds 3 saved at update 4"):
+        kept.offer([3], 4, False, made)
+    found = keeping(tmp_path).newest([3])
+    assert found is not None
+    assert same(found, made(4))
+
+
+def test_time_and_interruptions_add_up(tmp_path):
+    clock = SimpleNamespace(now=100.0)
+    first = keeping(tmp_path, updates=1, clock=lambda: clock.now)
+    clock.now = 130.0
+    first.offer([3], 4, False, made)
+    clock.now = 500.0
+    second = keeping(tmp_path, updates=1, clock=lambda: clock.now)
+    assert second.interruptions == 0
+    second.newest([3])
+    clock.now = 505.0
+    assert second.trained_seconds == pytest.approx(35.0)
+    assert second.interruptions == 1
+    second.offer([3], 9, False, made)
+    third = keeping(tmp_path, clock=lambda: clock.now)
+    third.newest([3])
+    assert (third.trained_seconds, third.interruptions) == (pytest.approx(35.0), 2)
+
+
+def test_nothing_is_left_when_the_job_is_done(tmp_path):
+    kept = keeping(tmp_path / "snapshots", updates=1)
+    kept.offer([3], 4, False, made)
+    kept.remove()
+    assert names(tmp_path) == []
+
+
+def test_a_write_that_fails_leaves_nothing_half_written(tmp_path, monkeypatch):
+    def full(path, value):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(files, "write_json", full)
+    with pytest.raises(OSError, match="the disk is full"):
+        snapshots.write(tmp_path, made(4), PRINT)
+    assert names(tmp_path) == []
+
+
+CELLS = {
+    "fixed": make_cell("facts", TINY, facts=4, **SHORT),
+    "reshuffled": make_cell("joint", TINY, facts=4, stream="reshuffled", **SHORT),
+    "dropout": make_cell("arithmetic", DEEP, dropout=0.3, **SHORT),
+    "redrawn": make_cell("facts", TINY, facts=4, **(SHORT | {"iterations": 130, "evaluation_interval": 65})),
+}
+
+
+def interrupted_everywhere(cell: Cell, seeds: list[int], folder: Path, every: int) -> loop.Trained:
+    """A training that is stopped after every so many updates and begun anew each time."""
+    lines = corpus.build(cell)
+    while True:
+        left = [every]
+
+        def asked(left: list[int] = left) -> bool:  # asked once more by each stack as it goes on
+            left[0] -= 1
+            return left[0] < 0
+
+        kept = keeping(folder, asked_to_stop=asked)
+        try:
+            return loop.train(cell, lines, seeds, "cpu", nothing, snapshots=kept)
+        except InterruptedTrainingError:
+            continue
+
+
+@pytest.mark.parametrize(("name", "every"), [("fixed", 2), ("reshuffled", 3), ("dropout", 4), ("redrawn", 47)])
+def test_training_that_is_interrupted_again_and_again_ends_in_the_same_bits(tmp_path, name, every):
+    cell = CELLS[name]
+    whole = loop.train(cell, corpus.build(cell), [3, 1337], "cpu", nothing)
+    found = interrupted_everywhere(cell, [3, 1337], tmp_path, every)
+    assert whole.parameters.keys() == found.parameters.keys()
+    assert all(torch.equal(whole.parameters[name], found.parameters[name]) for name in whole.parameters)
+    assert repr(whole.history) == repr(found.history)
+    assert whole.diverged_at == found.diverged_at
+
+
+@pytest.mark.parametrize("name", ["fixed", "dropout"])
+def test_a_stack_goes_on_as_it_would_have(tmp_path, name):
+    cell, lines, seeds = CELLS[name], corpus.build(CELLS[name]), [3, 1337]
+    whole = loop.train_stack(cell, lines, seeds, "cpu", nothing)
+    answers = iter([False] * 5 + [True])
+    kept = keeping(tmp_path, asked_to_stop=lambda: next(answers))
+    with pytest.raises(InterruptedTrainingError):
+        loop.train_stack(cell, lines, seeds, "cpu", nothing, snapshots=kept)
+    found = loop.train_stack(cell, lines, seeds, "cpu", nothing, snapshots=keeping(tmp_path))
+    assert all(torch.equal(whole.parameters[name], found.parameters[name]) for name in whole.parameters)
+    assert repr(whole.history) == repr(found.history)
+
+
+def test_signals_are_a_wish_while_the_block_lasts_and_what_they_were_after_it():
+    before = signal.getsignal(signal.SIGTERM)
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        with interruptions.Signals() as signals:
+            assert signals.received is None
+            os.kill(os.getpid(), number)
+            assert (signals.received, signals.exit_code) == (number, code)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from capacity import snapshots
+with snapshots.Signals() as signals, snapshots.only_one(Path(sys.argv[1]), print):
+    print("locked", flush=True)
+    while signals.received is None:
+        time.sleep(0.01)
+    print("told to stop", flush=True)
+"""
+
+
+def test_a_process_left_by_an_earlier_run_is_asked_to_leave_and_waited_for(tmp_path):
+    path, said = tmp_path / "job" / "training.lock", []
+    with subprocess.Popen([sys.executable, "-c", HOLDER, path], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "locked\n"
+        with interruptions.only_one(path, said.append) as took_over:
+            assert took_over
+            assert holder.stdout.readline() == "told to stop\n"
+            assert path.read_text() == f"{os.getpid()} {socket.gethostname()}\n"
+    assert holder.returncode == 0
+    assert f"process {holder.pid} still trains this job" in said[0]
+    assert not path.exists()
+
+
+def test_a_lock_that_nobody_holds_stops_nobody(tmp_path):
+    path = tmp_path / "training.lock"
+    path.write_text(f"{os.getpid()} {socket.gethostname()}\n")  # of a process that was killed
+    with interruptions.only_one(path, print) as took_over:
+        assert not took_over
+
+
+def test_a_process_on_another_machine_is_named_and_left_alone(tmp_path):
+    path = tmp_path / "training.lock"
+    with path.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        other.write("123 elsewhere\n")
+        other.flush()
+        with (
+            pytest.raises(ValueError, match=r"training\.lock is locked: process 123 on elsewhere"),
+            interruptions.only_one(path, print),
+        ):
+            pass
+
+
+def test_a_process_that_does_not_leave_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "training.lock"
+    monkeypatch.setattr(snapshots, "SECONDS_TO_STOP", 0.0)
+    monkeypatch.setattr(snapshots.os, "kill", lambda pid, number: None)
+    with path.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        other.write(f"123 {socket.gethostname()}\n")
+        other.flush()
+        with (
+            pytest.raises(ValueError, match="process 123 does not stop"),
+            interruptions.only_one(path, print),
+        ):
+            pass
+
+
+def test_the_fingerprint_is_all_that_decides_the_numbers_and_not_the_commit(tmp_path):
+    (tmp_path / "corpus").write_bytes(b"lines")
+    record = provenance.provenance("train", CELLS["fixed"].settings(), seeds=[1], device="cpu", threads=1)
+    found = job.fingerprint(record, tmp_path / "corpus")
+    assert found["corpus"] == files.sha256(tmp_path / "corpus")
+    assert set(record) - set(found) == {"git_commit"}
+    assert json.loads(json.dumps(found)) == found
+    (tmp_path / "corpus").write_bytes(b"other lines")
+    assert job.fingerprint(record, tmp_path / "corpus") != found
