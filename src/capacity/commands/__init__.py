@@ -21,6 +21,7 @@ COMMANDS = {
     "claims": "judge the paper's claims",
     "findings": "write the page of findings",
     "status": "show what is running, done and waiting",
+    "compare": "compare two folders of results",
     "publish": "copy what the documentation shows out of results",
 }
 """Every command with a line of help; command ``draw-curves`` is the module ``draw_curves`` of this package."""

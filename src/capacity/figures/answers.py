@@ -27,7 +27,7 @@ def draw(items: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
     """The figure of a study.
 
     Args:
-        items: one row per cell and expression, as :func:`capacity.tables.runs.expressions.expressions_table` makes them.
+        items: one row per cell and expression, as :func:`capacity.tables.expressions.expressions_table` makes them.
         summary: one row per cell.
         title: of the study.
 

@@ -49,7 +49,7 @@ def draw(history: pd.DataFrame, runs: pd.DataFrame, summary: pd.DataFrame, title
 
     Args:
         history: one row per run and evaluation.
-        runs: one row per run, as :func:`capacity.tables.runs.dynamics.by_run` makes them.
+        runs: one row per run, as :func:`capacity.tables.dynamics.by_run` makes them.
         summary: one row per cell.
         title: of the study.
 

@@ -1,7 +1,7 @@
 """Intervals and survival: pure functions on top of scipy and statsmodels.
 
-Tests across sizes are in :mod:`capacity.statistics.intervals.trends`; two groups, power and families of tests in
-:mod:`capacity.statistics.intervals.comparisons`. Nothing here drops a value in silence: a diverged run enters as the failure it is, or is
+Tests across sizes are in :mod:`capacity.statistics.trends`; two groups, power and families of tests in
+:mod:`capacity.statistics.comparisons`. Nothing here drops a value in silence: a diverged run enters as the failure it is, or is
 left out and counted by the caller.
 """
 

@@ -33,7 +33,7 @@ Flags = numpy.typing.NDArray[numpy.bool_]
 Integers = numpy.typing.NDArray[numpy.int64]
 
 EVENTS = {"t_fit": "fits_arithmetic", "t_fit_facts": "fits_facts", "t_gen": "generalizes"}
-"""Times of a run, and the outcome of :data:`capacity.tables.runs.runs.OUTCOMES` whose first evaluation they are."""
+"""Times of a run, and the outcome of :data:`capacity.tables.runs.OUTCOMES` whose first evaluation they are."""
 
 _TYPES = {
     **dict.fromkeys(("evaluations", "last_iteration", *EVENTS, "t_lose"), "Int64"),
