@@ -78,8 +78,8 @@ def endpoint(cell: Cell, scores: Mapping[str, Any], loss: float | None) -> dict[
 def run(cell: Cell, seed: int, loss: float | None = 0.5, diverged: bool = False, **right: int) -> dict[str, Any]:
     """One run whose three endpoints agree; ``right`` are the arguments of :func:`asked`. A diverged one has no bits."""
     found = endpoint(cell, asked(cell, **right), loss)
-    item = {
-        "task": "facts" if cell.task == "facts" else "arithmetic",
+    answer = {
+        "question_task": "facts" if cell.task == "facts" else "arithmetic",
         "operation": "recall" if cell.task == "facts" else "addition",
         "split": "seen",
         "prompts": "paper",
@@ -99,7 +99,7 @@ def run(cell: Cell, seed: int, loss: float | None = 0.5, diverged: bool = False,
         "diverged_at": at,
         **ends,
         "bits": known,
-        "items": [item],
+        "answers": [answer],
         "operands": None,
     }
 
