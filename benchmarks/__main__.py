@@ -73,7 +73,7 @@ def main() -> None:
 
 def provenance(arguments: argparse.Namespace, effort: Effort, device_name: str, rates: Rates) -> Provenance:
     """Of the training that was timed, and of the machine and the settings that it was timed with."""
-    return storage_provenance.provenance(
+    return storage_provenance.record(
         "train",
         vars(arguments) | {"output": str(arguments.output), "effort": asdict(effort)},
         machine={"device": device_name, "processors": os.cpu_count(), "rates": asdict(rates)},
@@ -149,8 +149,8 @@ def time_cell(setting: Setting, seeds: Sequence[int], effort: Effort, rates: Rat
         differences = child.call("differences")
     seeds = seeds[:1] if setting.is_large else seeds
     on_cpu = setting.device == "cpu"
-    timings = [Timing("ours", number, examined=not on_cpu or number == 1) for number in seeds]
-    timings += [Timing("baseline", 1), Timing("jax", 1, examined=False)]
+    timings = [Timing("ours", number, is_evaluated=not on_cpu or number == 1) for number in seeds]
+    timings += [Timing("baseline", 1), Timing("jax", 1, is_evaluated=False)]
     modules = {"ours": "benchmarks.ours", "baseline": "benchmarks.baseline", "jax": "benchmarks.jax_update"}
     with ExitStack() as stack:
         pairs = []

@@ -162,7 +162,7 @@ class Baseline:
         self._advance(untimed)
         return timed(partial(self._advance, updates), partial(torch_device.finish, self._device))
 
-    def examine(self) -> Sample:
+    def evaluate(self) -> Sample:
         """A loss estimate, and a sample of each task's prompts, whose time is scaled to all of them."""
         network = self._trainer.network.eval()
         finish = partial(torch_device.finish, self._device)

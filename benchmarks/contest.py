@@ -21,7 +21,7 @@ class Contestant(Protocol):
     def update(self, updates: int, untimed: int = 0) -> Sample:
         """Make so many updates of all seeds, and wait until they are done; before them some that are not timed."""
 
-    def examine(self) -> Sample:
+    def evaluate(self) -> Sample:
         """Evaluate all networks once, as a run does; asked only of those whose timing says that they are."""
 
     def peak_bytes(self) -> int:
@@ -35,7 +35,7 @@ class Timing:
     Attributes:
         contestant: ``ours``, ``baseline`` or ``jax``.
         seeds: networks that one update trains.
-        examined: whether it is asked to evaluate as well.
+        is_evaluated: whether it is asked to evaluate as well.
         block: updates in each round.
         update_seconds: time of one update of all seeds.
         processor_seconds: processor time of one update of all seeds.
@@ -49,7 +49,7 @@ class Timing:
 
     contestant: str
     seeds: int
-    examined: bool = True
+    is_evaluated: bool = True
     block: int = 0
     update_seconds: list[float] = field(default_factory=list)
     processor_seconds: list[float] = field(default_factory=list)
@@ -121,12 +121,12 @@ def take_turns(pairs: Sequence[tuple[Timing, Child]], effort: Effort) -> None:
                 timing.update_seconds.append(sample.seconds / timing.block)
                 timing.processor_seconds.append(sample.processor_seconds / timing.block)
 
-    examined = [(timing, child) for timing, child in pairs if timing.examined]
-    for timing, child in examined:
+    evaluated = [(timing, child) for timing, child in pairs if timing.is_evaluated]
+    for timing, child in evaluated:
         _train_on(timing, child, effort)
     for _ in _rounds(effort.evaluations, 1, effort.budget_seconds):
-        for timing, child in examined:
-            if sample := _ask(timing, child, "examine"):
+        for timing, child in evaluated:
+            if sample := _ask(timing, child, "evaluate"):
                 timing.evaluation_seconds.append(sample.seconds)
     for timing, child in pairs:
         timing.peak_bytes = _ask(timing, child, "peak_bytes")

@@ -18,7 +18,7 @@ from capacity.model import devices
 from capacity.training.batches import Batches
 from capacity.training.execution import Execution
 from capacity.training.loop import Training
-from capacity.training.schedule import is_evaluated
+from capacity.training.schedule import is_evaluation_due
 
 
 def enter(setting: Setting) -> Ours:
@@ -53,10 +53,10 @@ class Ours:
         samples = [self._update_alone(stack, updates) for stack in self._stacks]
         return sum(samples[1:], samples[0])
 
-    def examine(self) -> Sample:
+    def evaluate(self) -> Sample:
         if len(self._stacks) > 1:
             raise ValueError(f"seeds: {len(self._stacks)} are trained one after another; ask about one of them")
-        return self._timed(self._training.examine)
+        return self._timed(self._training.measure)
 
     def full_run(self) -> Sample:
         """A run from the first update to the last evaluation, for real."""
@@ -66,7 +66,7 @@ class Ours:
         """Most memory held so far; networks that follow one another are evaluated for it, as in a run."""
         if len(self._stacks) > 1:
             for stack in self._stacks:
-                self._examine_alone(stack)
+                self._evaluate_alone(stack)
         return torch_device.peak_bytes(self._device)
 
     @cached_property
@@ -80,10 +80,10 @@ class Ours:
         self._advance(training, 0, 1)
         return self._timed(partial(self._advance, training, 1, updates))
 
-    def _examine_alone(self, stack: Sequence[int]) -> None:
+    def _evaluate_alone(self, stack: Sequence[int]) -> None:
         training = self._make(stack)
         self._advance(training, 0, 1)
-        training.examine()
+        training.measure()
 
     def _make(self, stack: Sequence[int]) -> Training:
         return Training(self._cell, self._lines, stack, self._device, self._execution)
@@ -98,8 +98,8 @@ class Ours:
 
     def _run(self, training: Training) -> None:
         for iteration in range(self._cell.iterations + 1):
-            if is_evaluated(self._cell, iteration):
-                training.examine()
+            if is_evaluation_due(self._cell, iteration):
+                training.measure()
             if iteration < self._cell.iterations:
                 training.update(iteration)
 

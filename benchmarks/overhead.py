@@ -166,7 +166,7 @@ def main() -> None:
         json_files.write_json(
             arguments.output,
             {
-                "provenance": provenance.provenance(
+                "provenance": provenance.record(
                     "train", {"ways": arguments.ways, "seeds": arguments.seeds, "first": arguments.first}
                 ),
                 "machine": {"processor": processor_name(), "processors": os.cpu_count()},

@@ -50,7 +50,7 @@ class CellResult:
         if timing.evaluation_seconds:
             return summarise(timing.evaluation_seconds).median
         one = self.timing(timing.contestant)
-        if timing.examined or one is None or not one.evaluation_seconds:
+        if timing.is_evaluated or one is None or not one.evaluation_seconds:
             return None
         return timing.seeds * summarise(one.evaluation_seconds).median
 

@@ -93,7 +93,7 @@ def main() -> None:
         json_files.write_json(
             arguments.output,
             {
-                "provenance": provenance.provenance("tables", {"cells": arguments.cells, "seeds": len(SEEDS)}),
+                "provenance": provenance.record("tables", {"cells": arguments.cells, "seeds": len(SEEDS)}),
                 "machine": {"processor": processor_name(), "processors": os.cpu_count()},
                 "costs": [asdict(cost) for cost in costs],
                 "goals": [asdict(goal) for goal in verdicts],

@@ -66,8 +66,8 @@ class Template:
         self._runs = [json.dumps(run, indent=1).removeprefix("{") for run in runs]
         self._histories = [self._history(cell, rng) for _ in range(VARIANTS)]
         self._how = Execution().record("cpu") | {"device": "cpu", "threads": 1, "diverged_at": [None] * len(SEEDS)}
-        self._record = provenance.provenance("train", {}) | self._how
-        self._evaluation = provenance.provenance("evaluate", {})
+        self._record = provenance.record("train", {}) | self._how
+        self._evaluation = provenance.record("evaluate", {})
 
     def write(self, folder: Path, cell: Cell, number: int) -> None:
         """The files of the job of a cell, the ``number``th."""

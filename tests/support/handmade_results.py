@@ -111,7 +111,7 @@ def evaluation(cell: Cell, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     )
     seeds = [one["seed"] for one in runs]
     how = Execution().record("cpu")
-    training = provenance.provenance(
+    training = provenance.record(
         "train", cell.settings(), cell=cell.name, seeds=seeds, device="cpu", threads=1, **how
     )
     return {
@@ -122,7 +122,7 @@ def evaluation(cell: Cell, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "loss_floors": dict(LOSS_FLOORS),
         "operand_baselines": None,
         "runs": [dict(one) for one in runs],
-        "provenance": provenance.provenance("evaluate", cell.settings(), seeds=seeds, training=training),
+        "provenance": provenance.record("evaluate", cell.settings(), seeds=seeds, training=training),
     }
 
 

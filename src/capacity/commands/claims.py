@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> None:
     sources = {path.parent.name: path.as_posix() for path in arguments.runs}
     rng = numpy.random.default_rng(RNG_SEED)
     verdicts = judge(read_runs(arguments.runs), sources, arguments.budget, rng)
-    record = provenance.provenance("claims", {"runs": list(sources.values()), "budget": arguments.budget})
+    record = provenance.record("claims", {"runs": list(sources.values()), "budget": arguments.budget})
     frames.write_table(arguments.output, "claims", verdicts_frame(verdicts), record)
     frames.write_table(arguments.output, "claims_evidence", evidence_frame(verdicts), record)
-    files.write(arguments.output / "claims.md", to_markdown(verdicts))
+    files.write_text(arguments.output / "claims.md", to_markdown(verdicts))

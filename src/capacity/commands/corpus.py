@@ -25,4 +25,4 @@ def run(arguments: argparse.Namespace) -> None:
         "facts": cell.facts,
         "corpus_seed": cell.corpus_seed,
     }
-    parquet.write_parquet(arguments.output, to_table(build(cell)), provenance.provenance("corpus", settings))
+    parquet.write_parquet(arguments.output, to_table(build(cell)), provenance.record("corpus", settings))

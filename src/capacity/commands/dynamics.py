@@ -34,9 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    source = parquet.parquet_provenance(arguments.history)
+    source = parquet.read_provenance(arguments.history)
     runs = pd.concat(map(by_run, whole_cells(arguments.history)), ignore_index=True)
     cells = by_cell(runs, frames.read_frame(arguments.summary, summary.SUMMARY))
-    record = provenance.provenance("dynamics", source["settings"], runs=source["runs"])
+    record = provenance.record("dynamics", source["settings"], runs=source["runs"])
     frames.write_table(arguments.output, "dynamics", runs, record)
-    files.write(arguments.output / "dynamics.md", to_markdown(arguments.title, cells))
+    files.write_text(arguments.output / "dynamics.md", to_markdown(arguments.title, cells))

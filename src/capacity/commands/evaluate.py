@@ -36,7 +36,7 @@ def _evaluate(arguments: argparse.Namespace, device: str) -> None:
     training = parquet.provenance_of(history)
     lines = corpus.read(arguments.corpus, cell)
     evaluation = evaluate(cell, lines, seeds, parameters, history, training["diverged_at"])
-    evaluation["provenance"] = provenance.provenance(
+    evaluation["provenance"] = provenance.record(
         "evaluate",
         cell.settings(),
         seeds=list(seeds),

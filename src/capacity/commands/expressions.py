@@ -23,6 +23,6 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     plan = plan_of_made(arguments.config, arguments.cells, FILES["answers"])
     sources: list[dict[str, Any]] = []
-    record = provenance.provenance("expressions", {"table": arguments.table}, runs=sources)
+    record = provenance.record("expressions", {"table": arguments.table}, runs=sources)
     made = pieces(plan.jobs_of(arguments.table), sources)
     parquet.write_parquet_pieces(arguments.output, SCHEMA, made, record)

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     sources = _read(arguments)
     dates = commit_dates((job["git_commit"] for job in sources.origins), Path(__file__).parent)
-    files.write(arguments.output, render(values(sources, dates), TEMPLATE.read_text(encoding="utf-8")))
+    files.write_text(arguments.output, render(values(sources, dates), TEMPLATE.read_text(encoding="utf-8")))
 
 
 def _read(arguments: argparse.Namespace) -> Sources:

@@ -22,5 +22,5 @@ def run(arguments: argparse.Namespace) -> None:
     found = plan.jobs_of(arguments.table)
     schema = schema_of(found)
     sources: list[dict[str, Any]] = []
-    record = provenance.provenance("histories", {"table": arguments.table}, runs=sources)
+    record = provenance.record("histories", {"table": arguments.table}, runs=sources)
     parquet.write_parquet_pieces(arguments.output, schema, pieces(found, schema, sources), record)

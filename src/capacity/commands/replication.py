@@ -26,6 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     table = replicate(groups(read_runs(arguments.runs)), numpy.random.default_rng(RNG_SEED))
-    record = provenance.provenance("replication", {"runs": [path.as_posix() for path in arguments.runs]})
+    record = provenance.record("replication", {"runs": [path.as_posix() for path in arguments.runs]})
     frames.write_table(arguments.output, "replication", table, record)
-    files.write(arguments.output / "replication.md", to_markdown(table))
+    files.write_text(arguments.output / "replication.md", to_markdown(table))

@@ -36,9 +36,9 @@ def run(arguments: argparse.Namespace) -> None:
             yield from run_rows(evaluation, wanted)
 
     runs = ordered(pd.concat([typed(some) for some in in_pieces(rows(), ROWS_AT_ONCE)]))
-    record = provenance.provenance("tabulate", {"table": arguments.table}, runs=sources)
+    record = provenance.record("tabulate", {"table": arguments.table}, runs=sources)
     summary = summarise(runs)
     write_frame(arguments.output / "runs.parquet", runs, record)
     write_table(arguments.output, "summary", summary, record)
     title = plan.title(arguments.table.partition("/")[0])
-    files.write(arguments.output / "summary.md", to_markdown(title, summary))
+    files.write_text(arguments.output / "summary.md", to_markdown(title, summary))

@@ -172,7 +172,7 @@ def _text_lengths(task: str, held_out: Pairs, facts: int) -> tuple[int, int]:
 def _check_shape(key: str, size: Size) -> None:
     if size.width % size.heads:
         raise ConfigurationError(f"{key}.heads: {size.heads} heads do not divide the width {size.width}")
-    weights = size.layers * (4 + 2 * size.mlp_factor) * size.width**2
+    weights = size.matrix_weights
     if weights > MOST_WEIGHTS:
         raise ConfigurationError(
             f"{key}.width: {size.width} makes {weights:,} weights with layers {size.layers} and mlp_factor "

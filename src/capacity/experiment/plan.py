@@ -92,8 +92,7 @@ def cell_of(name: str) -> Cell:
 
 def work(cell: Cell, seeds: tuple[int, ...]) -> int:
     """Roughly the floating-point operations of a training job, in billions: the longest jobs are to start first."""
-    weights = cell.size.layers * (4 + 2 * cell.size.mlp_factor) * cell.size.width**2
-    return 6 * weights * cell.batch * cell.block * cell.iterations * len(seeds) // 10**9
+    return 6 * cell.size.matrix_weights * cell.batch * cell.block * cell.iterations * len(seeds) // 10**9
 
 
 def plan(

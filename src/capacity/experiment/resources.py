@@ -67,7 +67,7 @@ def _numbers_examined(cell: Cell) -> int:
 
 def _parameters(cell: Cell) -> int:
     size = cell.size
-    return size.layers * (4 + 2 * size.mlp_factor) * size.width**2 + (VOCABULARY + cell.block) * size.width
+    return size.matrix_weights + (VOCABULARY + cell.block) * size.width
 
 
 def _mb(numbers: int, attempt: int) -> int:

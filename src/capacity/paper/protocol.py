@@ -54,6 +54,11 @@ class Size:
             return f"n{self.width}"
         return f"l{self.layers}h{self.heads}d{self.width}m{self.mlp_factor}"
 
+    @property
+    def matrix_weights(self) -> int:
+        """Number of weights in the matrices of all blocks: attention has 4 d^2 of them, and the MLP 2 m d^2."""
+        return self.layers * (4 + 2 * self.mlp_factor) * self.width**2
+
     @classmethod
     def parse(cls, name: str) -> Size:
         """The inverse of ``name``; raises ValueError for anything else."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from capacity.errors import InputError
 
 
-def write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     """A page, whole or not at all."""
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -112,7 +112,7 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _compare(path: str | Path, stored: str | None, found: str) -> None:
+def check_checksum(path: str | Path, stored: str | None, found: str) -> None:
     if not stored:
         raise InputError(f"{path} has no checksum, so it was not written by this workflow; {REMEDY}")
     if stored != found:

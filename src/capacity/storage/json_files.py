@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from capacity.errors import InputError
-from capacity.storage.files import CHECKSUM, REMEDY, _compare, atomic
+from capacity.storage.files import CHECKSUM, REMEDY, check_checksum, atomic
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -48,7 +48,7 @@ def read_sealed_json(path: str | Path) -> dict[str, Any]:
     """What :func:`write_sealed_json` was given. Raises InputError naming the file if any of it has changed since."""
     text, value = _read_json(path)
     stored = value.pop(CHECKSUM, None) if isinstance(value, dict) else None
-    _compare(path, stored, _checksum_of_text(text.removesuffix(_seal(stored))))
+    check_checksum(path, stored, _checksum_of_text(text.removesuffix(_seal(stored))))
     return dict(value)
 
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from capacity.errors import InputError
-from capacity.storage.files import CHECKSUM, REMEDY, _compare, atomic
+from capacity.storage.files import CHECKSUM, REMEDY, check_checksum, atomic
 from capacity.storage.provenance import Provenance
 
 _KINDS = {
@@ -58,7 +58,7 @@ def read_parquet(path: str | Path) -> pa.Table:
         table = file.read().replace_schema_metadata(about)
         table.validate(full=True)
         found = _checksum_of_table(table)
-    _compare(path, stored, found)
+    check_checksum(path, stored, found)
     return table
 
 
@@ -75,16 +75,16 @@ def read_parquet_pieces(path: str | Path) -> Iterator[pa.Table]:
             piece.validate(full=True)
             checksum.update(piece)
             yield piece
-    _compare(path, stored, checksum.hexdigest(about))
+    check_checksum(path, stored, checksum.hexdigest(about))
 
 
-def parquet_schema(path: str | Path) -> pa.Schema:
+def read_schema(path: str | Path) -> pa.Schema:
     """The columns of a Parquet file, without its rows. Raises InputError naming the file if it is not one."""
     with _opened(path) as (file, _, _):
         return file.schema_arrow
 
 
-def parquet_provenance(path: str | Path) -> Provenance:
+def read_provenance(path: str | Path) -> Provenance:
     """Where a Parquet file comes from, without its rows; whoever reads these finds out if it has changed since."""
     with _opened(path) as (_, about, _):
         return dict(json.loads(about[b"provenance"]))

@@ -15,7 +15,7 @@ from capacity.storage.code import source_digest
 Provenance = dict[str, Any]
 
 
-def provenance(stage: str, settings: Mapping[str, Any], **more: Any) -> Provenance:
+def record(stage: str, settings: Mapping[str, Any], **more: Any) -> Provenance:
     """Where a file comes from: stage, resolved settings, versions, git commit and source digest.
 
     Nothing in it changes between two runs of the same code on the same machine: dates and times are kept elsewhere.

@@ -52,7 +52,7 @@ def schema_of(found: Sequence[Mapping[str, str]]) -> pa.Schema:
     has a column of another type than those before it."""
     columns = dict.fromkeys(runs.NAMES, pa.large_string())
     for job in found:
-        for field in parquet.parquet_schema(job["history"]):
+        for field in parquet.read_schema(job["history"]):
             if (kind := columns.setdefault(field.name, field.type)) != field.type:
                 where = f"{job['history']}: the column {field.name!r}"
                 raise InputError(f"{where} is {field.type}, and {kind} in other histories; {files.REMEDY}")

@@ -19,7 +19,7 @@ from capacity.training.batches import target_counts
 from capacity.training.losses import prefix_losses
 
 
-class Examiner:
+class Evaluator:
     """What is measured at every evaluation: the exact loss over all rows of the stream, every score, and the margins
     of the held-out expressions (margins of all items are taken once, at the end, by the evaluation stage)."""
 
@@ -36,7 +36,7 @@ class Examiner:
         held_out = [number for number, item in enumerate(every) if item.line.split == "held_out"]
         self._candidates = Candidates(every, vocabulary, cell.block, held_out) if held_out else None
 
-    def examine(self, parameters: transformer.Parameters, heads: int) -> dict[str, list[float]]:
+    def measure(self, parameters: transformer.Parameters, heads: int) -> dict[str, list[float]]:
         """Each measure by name, with one value per seed; scores are fractions of their denominators."""
         with torch.no_grad():
             found = {"stream_loss": self.exact_loss(parameters, heads).tolist()}

@@ -45,7 +45,7 @@ def run_job(
 
     Raises InputError if the corpus is damaged or of another cell, and SystemExit if a signal asks the job to stop.
     """
-    record = provenance.provenance(
+    record = provenance.record(
         "train",
         cell.settings(),
         cell=cell.name,

@@ -25,12 +25,12 @@ from capacity.paper import protocol
 from capacity.tasks.lines import Line
 from capacity.training.batches import Batches
 from capacity.training.dropout import dropout
-from capacity.training.evaluator import Examiner
+from capacity.training.evaluator import Evaluator
 from capacity.training.execution import Execution, Replay
 from capacity.training.losses import prefix_losses, row_losses
 from capacity.training.optimizer import AdamW, clip_per_seed
 from capacity.training.randomness import generator, initialisation_generator
-from capacity.training.schedule import is_evaluated, learning_rate, updates_since_evaluation
+from capacity.training.schedule import is_evaluation_due, learning_rate, updates_since_evaluation
 from capacity.training.snapshots import Snapshot, Snapshots
 
 PLAIN = Execution()
@@ -79,7 +79,7 @@ class Training:
         self._precision = execution.precision
         self._shares = device == "cpu" and len(seeds) == 1 and cell.dropout == 0.0
         self._batches = Batches(stream, cell.batch, seeds, device)
-        self._examiner = Examiner(lines, stream, cell, device)
+        self._evaluator = Evaluator(lines, stream, cell, device)
         self._generators = [generator(seed, "dropout", device) for seed in seeds]
         self._dropout = dropout(cell.dropout, self._generators)
         self._optimizer = AdamW(list(self.parameters.values()), cell.weight_decay)
@@ -116,9 +116,9 @@ class Training:
         for number, each in enumerate(self._generators):
             each.set_state(state[f"dropout.{number}"])
 
-    def examine(self) -> dict[str, list[float]]:
-        """Each measure of :class:`Examiner`, with one value per seed."""
-        return self._examiner.examine(self.parameters, self._cell.size.heads)
+    def measure(self) -> dict[str, list[float]]:
+        """Each measure of :class:`Evaluator`, with one value per seed."""
+        return self._evaluator.measure(self.parameters, self._cell.size.heads)
 
     def _descend(self, *batch: Any) -> Tensor:
         with torch.autocast(self._device, torch.bfloat16, enabled=self._precision == "bfloat16"):
@@ -208,8 +208,8 @@ def train_stack(
         report(iteration, tracked["losses"])
         if snapshots is not None:
             snapshots.offer(seeds, iteration, iteration == cell.iterations, snapshot)
-        if is_evaluated(cell, iteration):
-            history += _rows(cell, seeds, iteration, tracked["sums"], training.examine())
+        if is_evaluation_due(cell, iteration):
+            history += _rows(cell, seeds, iteration, tracked["sums"], training.measure())
             tracked["sums"].zero_()
         all_diverged = device == "cpu" and bool((tracked["diverged_at"] != NEVER).all())  # a GPU is not waited for
         if iteration == cell.iterations:

@@ -18,14 +18,14 @@ def learning_rate(cell: Cell, iteration: int) -> float:
     return cell.final_learning_rate + share * (cell.learning_rate - cell.final_learning_rate)
 
 
-def is_evaluated(cell: Cell, iteration: int) -> bool:
-    """Whether the networks are examined before this update; the first and the last iteration always are."""
+def is_evaluation_due(cell: Cell, iteration: int) -> bool:
+    """Whether the networks are evaluated before this update; the first and the last iteration always are."""
     return iteration % cell.evaluation_interval == 0 or iteration == cell.iterations
 
 
-def evaluations(cell: Cell) -> int:
+def evaluation_count(cell: Cell) -> int:
     """How many evaluations a run has: 121 for the paper's 30,000 iterations."""
-    return sum(is_evaluated(cell, iteration) for iteration in range(cell.iterations + 1))
+    return sum(is_evaluation_due(cell, iteration) for iteration in range(cell.iterations + 1))
 
 
 def updates_since_evaluation(cell: Cell, iteration: int) -> int:

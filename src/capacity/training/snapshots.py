@@ -39,7 +39,7 @@ STATE = ("updates", "seconds", "interruptions")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One stack of networks after some updates, before they are examined there.
+    """One stack of networks after some updates, before they are evaluated there.
 
     Attributes:
         updates: done.

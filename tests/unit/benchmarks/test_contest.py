@@ -42,7 +42,7 @@ class Script:
             raise ChildError("out of memory")
         if method == "update":
             return Sample(0.01 * (arguments[0] + 1), 0.005 * (arguments[0] + 1))
-        return Sample(0.25, 0.25) if method == "examine" else 1000
+        return Sample(0.25, 0.25) if method == "evaluate" else 1000
 
     def close(self):
         self._log.append((self._name, "close"))
@@ -69,13 +69,13 @@ def make_result(size, task, device="cpu", **milliseconds):
     timings = []
     for key, value in milliseconds.items():
         name, _, seeds = key.partition("_")
-        examined = name != "jax" and (device == "cuda" or not seeds)
-        evaluations = [1.0 if name == "ours" else 10.0] if examined else []
+        is_evaluated = name != "jax" and (device == "cuda" or not seeds)
+        evaluations = [1.0 if name == "ours" else 10.0] if is_evaluated else []
         timings.append(
             Timing(
                 name,
                 int(seeds or 1),
-                examined=examined,
+                is_evaluated=is_evaluated,
                 update_seconds=[value / 1e3] * 3,
                 processor_seconds=[value / 1e3] * 3,
                 evaluation_seconds=evaluations,
@@ -114,7 +114,7 @@ def test_baseline_asks_every_prompt_by_itself(monkeypatch):
     baseline = Baseline(Setting("n14", "joint"))
     asked = []
     monkeypatch.setattr(Baseline, "_continue", lambda _, prompt, characters: asked.append((prompt, characters)))
-    whole = baseline.examine()
+    whole = baseline.evaluate()
     assert len(asked) == 2 * PROMPTS_PER_TASK * SAMPLES_PER_PROMPT
     assert {(prompt.startswith("Capital of"), characters) for prompt, characters in asked} == {(True, 20), (False, 4)}
     assert whole.seconds > 0.0
@@ -134,7 +134,7 @@ def test_ours_on_a_cpu_is_one_network_after_another():
     assert two.update(1).seconds > 0.0
     assert two.settings()["precision"] == "float32"
     with pytest.raises(ValueError, match="ask about one"):
-        two.examine()
+        two.evaluate()
 
 
 def test_our_training_computes_what_the_baseline_does():
@@ -182,7 +182,7 @@ def test_large_networks_are_told_from_small_ones():
 
 
 def test_evaluations_are_those_of_training():
-    assert Setting("n28", "joint").evaluations == schedule.evaluations(make_cell("joint", Size.parse("n28"))) == 121
+    assert Setting("n28", "joint").evaluations == schedule.evaluation_count(make_cell("joint", Size.parse("n28"))) == 121
 
 
 def test_summaries():
@@ -211,13 +211,13 @@ def test_start_finds_how_many_updates_make_a_block():
 
 def test_contestants_take_turns():
     log = []
-    pairs = [(Timing("ours", 1), Script("ours", log)), (Timing("jax", 1, examined=False), Script("jax", log))]
+    pairs = [(Timing("ours", 1), Script("ours", log)), (Timing("jax", 1, is_evaluated=False), Script("jax", log))]
     for timing, child in pairs:
         contest.start(timing, child, EFFORT)
     begin = len(log)
     contest.take_turns(pairs, EFFORT)
     assert log[begin : begin + 8] == [(name, "update", 8, 1) for _ in range(4) for name in ("ours", "jax")]
-    assert [entry[1:] for entry in log[begin + 8 :]] == [("examine",), ("examine",), ("peak_bytes",), ("peak_bytes",)]
+    assert [entry[1:] for entry in log[begin + 8 :]] == [("evaluate",), ("evaluate",), ("peak_bytes",), ("peak_bytes",)]
     ours, jax = (timing for timing, _ in pairs)
     assert ours.update_seconds == pytest.approx([0.09 / 8] * 4)
     assert (ours.processor_share, ours.updates_before_evaluation) == (pytest.approx(0.5), 17 + 4 * 9)
@@ -317,7 +317,7 @@ def test_goals_without_what_they_need_are_not_measured(device):
 
 def test_table_shows_numbers_and_failures():
     result = make_result("n14", "arithmetic", ours=20.0, baseline=300.0)
-    result.timings.append(Timing("jax", 1, examined=False, failure="JAX is not installed"))
+    result.timings.append(Timing("jax", 1, is_evaluated=False, failure="JAX is not installed"))
     result.timings[0].processor_seconds = [0.012] * 3
     header, ours, baseline, _, *remarks = report.cells_table([result]).splitlines()
     assert header.split()[:3] == ["cell", "contestant", "seeds"]

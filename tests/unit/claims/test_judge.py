@@ -372,7 +372,7 @@ ABSENT = {ORDER_BITS: "float64", operands.OPERANDS: "float64"}
 def test_the_stage_writes_verdicts_and_evidence(base, tmp_path, monkeypatch):
     path = tmp_path / "base/runs.parquet"
     whole = first_seeds(base, 2).reindex(columns=[*base.columns, ORDER_BITS, operands.OPERANDS]).astype(ABSENT)
-    write_frame(path, whole, provenance.provenance("tables", {}))
+    write_frame(path, whole, provenance.record("tables", {}))
     arguments = ["claims", "--runs", str(path), "--budget", "paper", "--output", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", arguments)
     claims.main()

@@ -177,7 +177,7 @@ def test_the_stage_writes_the_table_in_three_forms(studies, tmp_path, monkeypatc
     paths = []
     for study, runs in studies.items():
         paths.append(tmp_path / f"{study}/runs.parquet")
-        write_frame(paths[-1], runs, provenance.provenance("tables", {}))
+        write_frame(paths[-1], runs, provenance.record("tables", {}))
     arguments = ["replication", "--runs", *map(str, paths), "--output", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", arguments)
     main()

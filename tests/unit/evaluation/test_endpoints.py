@@ -70,9 +70,9 @@ def evaluated(lines, stack, totals):
     """The evaluation of two random networks whose histories have four evaluations."""
     history = history_table(make_history(totals, 4))
     found = endpoints.evaluate(CELL, lines, SEEDS, stack, history, (None, None))
-    training = provenance.provenance("train", CELL.settings(), cell=CELL.name, seeds=list(SEEDS))
+    training = provenance.record("train", CELL.settings(), cell=CELL.name, seeds=list(SEEDS))
     return found | {
-        "provenance": provenance.provenance("evaluate", CELL.settings(), seeds=list(SEEDS), training=training)
+        "provenance": provenance.record("evaluate", CELL.settings(), seeds=list(SEEDS), training=training)
     }
 
 
@@ -186,8 +186,8 @@ def test_a_task_alone_has_no_bits_of_the_other_and_no_order_bits_where_lines_sta
 
 
 def evaluated_provenance(cell):
-    training = provenance.provenance("train", cell.settings(), cell=cell.name, seeds=[0])
-    return provenance.provenance("evaluate", cell.settings(), seeds=[0], training=training)
+    training = provenance.record("train", cell.settings(), cell=cell.name, seeds=[0])
+    return provenance.record("evaluate", cell.settings(), seeds=[0], training=training)
 
 
 def test_the_final_endpoint_is_the_last_evaluation(evaluated):
@@ -444,7 +444,7 @@ def test_the_fast_validator_refuses_what_the_other_does(evaluated):
 def job(tmp_path, lines, stack, totals, monkeypatch):
     """A folder with what the stage reads, and the command line that names it."""
     parquet.write_parquet(tmp_path / "corpus.parquet", corpus.to_table(lines), {})
-    record = provenance.provenance(
+    record = provenance.record(
         "train", CELL.settings(), cell=CELL.name, seeds=list(SEEDS), diverged_at=[None, None]
     )
     parquet.write_parquet(tmp_path / "history.parquet", history_table(make_history(totals, 4)), record)

@@ -91,7 +91,7 @@ def job(tmp_path):
     """The folder of a job: its corpus, history, weights and evaluation."""
     folder = tmp_path / f"results/cells/{CELL.name}/seeds=0_7"
     parquet.write_parquet(folder / "corpus.parquet", corpus.to_table(LINES), {"stage": "corpus"})
-    record = provenance.provenance("train", CELL.settings(), cell=CELL.name, seeds=list(SEEDS))
+    record = provenance.record("train", CELL.settings(), cell=CELL.name, seeds=list(SEEDS))
     how = {"device": "cpu", "threads": 1, "precision": "float32", "compile": False, "graph": False}
     how |= {"diverged_at": [None, 400]}
     history, parameters = history_of(CELL, SEEDS), stack_of(CELL, SEEDS)
@@ -99,7 +99,7 @@ def job(tmp_path):
     weights.save(folder / "weights.safetensors", parameters, CELL, SEEDS)
     json_files.write_json(folder / "run.json", record | how)
     found = endpoints.evaluate(CELL, LINES, SEEDS, parameters, history, (None, 400))
-    record = provenance.provenance("evaluate", CELL.settings(), seeds=list(SEEDS), training=record | how)
+    record = provenance.record("evaluate", CELL.settings(), seeds=list(SEEDS), training=record | how)
     evaluations.write(folder, found | {"provenance": record})
     return folder
 
@@ -232,7 +232,7 @@ def results(tmp_path_factory):
     parquet.write_parquet(folder / "corpus.parquet", corpus.to_table(lines), {"stage": "corpus"})
     how = {"device": "cpu", "threads": 1, "precision": "float32", "compile": False, "graph": False}
     how |= {"diverged_at": [None, 400]}
-    record = provenance.provenance("train", SUM.settings(), cell=SUM.name, seeds=list(SEEDS)) | how
+    record = provenance.record("train", SUM.settings(), cell=SUM.name, seeds=list(SEEDS)) | how
     history = history_of(SUM, SEEDS, lines)
     starts = [initialisation_generator(seed) for seed in SEEDS]
     parameters = transformer.initialise(SUM.size, len(corpus.vocabulary(lines)), SUM.block, starts)
@@ -240,7 +240,7 @@ def results(tmp_path_factory):
     weights.save(folder / FOLDER / "weights.safetensors", parameters, SUM, SEEDS)
     json_files.write_json(folder / FOLDER / "run.json", record)
     found = endpoints.evaluate(SUM, lines, SEEDS, parameters, history, (None, 400))
-    record = provenance.provenance("evaluate", SUM.settings(), seeds=list(SEEDS), training=record)
+    record = provenance.record("evaluate", SUM.settings(), seeds=list(SEEDS), training=record)
     evaluations.write(folder / FOLDER, found | {"provenance": record})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

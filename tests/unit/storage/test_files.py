@@ -211,8 +211,8 @@ def test_an_import_inside_a_function_counts(copied_package):
 
 @pytest.mark.parametrize("stage", ["corpus", "train"])
 def test_provenance_says_what_made_a_file_and_is_json_without_dates(stage):
-    provenance = storage_provenance.provenance(stage, {"facts": 3}, seeds=[1])
-    assert provenance == storage_provenance.provenance(stage, {"facts": 3}, seeds=[1])
+    provenance = storage_provenance.record(stage, {"facts": 3}, seeds=[1])
+    assert provenance == storage_provenance.record(stage, {"facts": 3}, seeds=[1])
     assert json.loads(json.dumps(provenance, allow_nan=False)) == provenance
     assert provenance["stage"] == stage
     assert provenance["settings"] == {"facts": 3}
@@ -268,7 +268,7 @@ def test_a_table_in_pieces_is_read_as_the_whole_table_is_and_piece_by_piece(tmp_
     found = list(parquet.read_parquet_pieces(tmp_path / "pieces"))
     assert [len(piece) for piece in found] == [1, 2, 1]
     assert pa.concat_tables(found).to_pydict() == whole.to_pydict()
-    assert parquet.provenance_of(found[-1]) == parquet.parquet_provenance(tmp_path / "pieces") == {"stage": "x"}
+    assert parquet.provenance_of(found[-1]) == parquet.read_provenance(tmp_path / "pieces") == {"stage": "x"}
     parquet.write_parquet(tmp_path / "whole", whole, {"stage": "x"})
     sums = [pq.read_metadata(tmp_path / name).metadata[b"sha256"] for name in ("pieces", "whole")]
     assert sums[0] == sums[1]

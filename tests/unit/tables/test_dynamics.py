@@ -216,7 +216,7 @@ def test_the_page_says_when_a_median_is_not_reached_and_what_departs():
 def test_the_stage_writes_three_files_that_agree(tmp_path, monkeypatch, four):
     _, summary, _ = four
     frame = pd.concat([history(PAPER, 0, held_out=[0, 4, 2]), history(RECALL, 0, facts=[0, 50, 50])])
-    record = provenance.provenance("tables", {"table": "hand"}, runs=[{"cell": PAPER.name, "seeds": [0]}])
+    record = provenance.record("tables", {"table": "hand"}, runs=[{"cell": PAPER.name, "seeds": [0]}])
     write_frame(tmp_path / "history.parquet", frame, record)
     write_frame(tmp_path / "summary.parquet", summary, record)
     arguments = ["dynamics", "--title", "By hand", "--output", str(tmp_path / "made")]

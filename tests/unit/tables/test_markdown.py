@@ -32,5 +32,5 @@ def test_cells_that_depart_alike_share_a_note_and_others_have_none():
 
 
 def test_a_page_is_written_whole(tmp_path):
-    files.write(tmp_path / "page.md", "n14 †\n")
+    files.write_text(tmp_path / "page.md", "n14 †\n")
     assert (tmp_path / "page.md").read_text(encoding="utf-8") == "n14 †\n"

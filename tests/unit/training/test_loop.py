@@ -30,7 +30,7 @@ from capacity.training.execution import Execution
 from capacity.training.losses import prefix_losses, row_losses
 from capacity.training.optimizer import AdamW, clip_per_seed
 from capacity.training.progress import Progress
-from capacity.training.schedule import evaluations, is_evaluated, learning_rate
+from capacity.training.schedule import evaluation_count, is_evaluation_due, learning_rate
 from tests.support.plain_transformer import PlainTransformer, by_position, plain_from_seed
 from tests.support.repository import SOURCE
 
@@ -167,15 +167,15 @@ def test_the_learning_rates_of_a_run_add_up_to_the_papers_sum(size, chosen, tota
 
 def test_the_papers_run_is_evaluated_121_times():
     cell = make_cell("arithmetic", SIZES["n14"])
-    assert evaluations(cell) == 121
-    looks = [iteration for iteration in range(30_001) if is_evaluated(cell, iteration)]
+    assert evaluation_count(cell) == 121
+    looks = [iteration for iteration in range(30_001) if is_evaluation_due(cell, iteration)]
     assert looks == list(range(0, 30_001, 250))
 
 
 def test_the_last_iteration_is_evaluated_even_off_the_interval():
     cell = short_cell()
-    assert [iteration for iteration in range(11) if is_evaluated(cell, iteration)] == [0, 4, 8, 10]
-    assert evaluations(cell) == 4
+    assert [iteration for iteration in range(11) if is_evaluation_due(cell, iteration)] == [0, 4, 8, 10]
+    assert evaluation_count(cell) == 4
 
 
 @pytest.mark.parametrize("largest", [0.1, 1.0, 1e3])
@@ -443,7 +443,7 @@ def test_bfloat16_trains_with_nearly_the_same_losses_and_keeps_weights_in_float3
     assert any(not torch.equal(expected, found) for expected, found in pairs)
     assert bool((pairs[-1][1] < pairs[0][1] - 0.2).all())
     assert {value.dtype for value in half.parameters.values()} == {torch.float32}
-    for name, value in half.examine().items():
+    for name, value in half.measure().items():
         assert all(math.isfinite(each) for each in value), name
 
 
@@ -598,9 +598,9 @@ def test_the_exact_loss_is_the_mean_over_every_counted_character(stream, monkeyp
     starts = [randomness.initialisation_generator(seed) for seed in (1, 2)]
     parameters = transformer.initialise(DEEP, len(vocabulary), cell.block, starts)
     with torch.no_grad():
-        found = evaluator.Examiner(lines, rows, cell, "cpu").exact_loss(parameters, DEEP.heads)
+        found = evaluator.Evaluator(lines, rows, cell, "cpu").exact_loss(parameters, DEEP.heads)
         monkeypatch.setattr(loop, "ROWS_AT_ONCE", 100)
-        in_pieces = evaluator.Examiner(lines, rows, cell, "cpu").exact_loss(parameters, DEEP.heads)
+        in_pieces = evaluator.Evaluator(lines, rows, cell, "cpu").exact_loss(parameters, DEEP.heads)
         assert found.dtype == in_pieces.dtype == torch.float64
         for number, seed in enumerate((1, 2)):
             logits = plain_from_seed(DEEP, len(vocabulary), cell.block, seed)(rows.rows.inputs)

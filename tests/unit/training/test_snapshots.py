@@ -315,7 +315,7 @@ def test_a_process_that_does_not_leave_is_named(tmp_path, monkeypatch):
 
 def test_the_fingerprint_is_all_that_decides_the_numbers_and_not_the_commit(tmp_path):
     (tmp_path / "corpus").write_bytes(b"lines")
-    record = provenance.provenance("train", CELLS["fixed"].settings(), seeds=[1], device="cpu", threads=1)
+    record = provenance.record("train", CELLS["fixed"].settings(), seeds=[1], device="cpu", threads=1)
     found = job.fingerprint(record, tmp_path / "corpus")
     assert found["corpus"] == files.sha256(tmp_path / "corpus")
     assert set(record) - set(found) == {"git_commit"}
