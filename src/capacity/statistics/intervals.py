@@ -34,6 +34,7 @@ def wilson(count: int, total: int) -> Interval:
     return _proportion(count, total, "wilson")
 
 
+@functools.lru_cache(maxsize=10_000)
 def clopper_pearson(count: int, total: int) -> Interval:
     """The exact interval (Clopper & Pearson 1934). Raises ValueError as :func:`wilson` does."""
     return _proportion(count, total, "beta")

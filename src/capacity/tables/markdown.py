@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from capacity.statistics import intervals
+
 
 def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """The lines of a Markdown table."""
@@ -22,6 +24,17 @@ def with_interval(value: float, low: float, high: float, digits: int = 3) -> str
     if pd.isna(value) or pd.isna(low):
         return number(value, digits)
     return f"{number(value, digits)} [{number(low, digits)}, {number(high, digits)}]"
+
+
+def count_with_interval(count: int, total: int, noun: str = "") -> str:
+    """``3 of 10 [0.067, 0.652]``: how many of all, with the exact 95 % interval of the share (Clopper-Pearson).
+
+    With a noun, ``3 of 10 runs [0.067, 0.652]``; a dash where there is nothing to count.
+    """
+    if pd.isna(count) or not total:
+        return "-"
+    low, high = intervals.clopper_pearson(int(count), int(total))
+    return f"{count} of {total}{f' {noun}' if noun else ''} [{low:.3f}, {high:.3f}]"
 
 
 def count_runs(runs: int, diverged: int) -> str:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
+
 from capacity.storage import files
 from capacity.tables import markdown
 
@@ -16,6 +18,13 @@ def test_what_is_missing_is_a_dash_and_one_value_has_no_interval():
     assert markdown.with_interval(0.5, math.nan, math.nan) == "0.500"
     assert markdown.with_interval(math.nan, 0.1, 0.2) == "-"
     assert markdown.with_interval(0.5, 0.25, 0.75, 2) == "0.50 [0.25, 0.75]"
+
+
+def test_a_count_has_its_exact_interval():
+    assert markdown.count_with_interval(3, 10) == "3 of 10 [0.067, 0.652]"
+    assert markdown.count_with_interval(4, 4, "runs") == "4 of 4 runs [0.398, 1.000]"
+    assert markdown.count_with_interval(0, 0) == "-"
+    assert markdown.count_with_interval(pd.NA, 3) == "-"
 
 
 def test_diverged_runs_are_said():
