@@ -11,42 +11,40 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
-if not isinstance(workflow.current_basedir, os.PathLike):
-    raise WorkflowError(
-        f"{workflow.current_basedir.get_path_or_uri(secret_free=True)} is not a folder of this machine, and Snakemake "
-        "fetches rules without the code in src that they run: clone the repository, and name the workflow/Snakefile of "
-        "the clone"
-    )
-ROOT = Path(workflow.current_basedir).parent.parent
-sys.path.insert(0, str(ROOT / "src"))
+VERSION = "0.1.0"
+"""Of the Python package that these rules run. It lies in src of a clone; where rules are fetched, it must be installed."""
 
-from capacity import errors, versions  # noqa: E402
+ROOT = Path(workflow.current_basedir).parents[1] if isinstance(workflow.current_basedir, os.PathLike) else None
+IN_CLONE = ROOT is not None and (ROOT / "src/capacity").is_dir()
+if IN_CLONE:
+    sys.path.insert(0, str(ROOT / "src"))
+try:
+    import capacity
+
+    installed = f"{capacity.__version__} is installed"
+except (ImportError, AttributeError):
+    installed = "none is installed"
+if installed != f"{VERSION} is installed":
+    repository = "FOLDER_OF_A_CLONE_OF_THAT_VERSION"
+    if hasattr(workflow.current_basedir, "repo"):
+        repository = "git+https://{0.host}/{0.repo}@{0.ref}".format(workflow.current_basedir)
+    raise WorkflowError(
+        f"These rules run the Python package capacity {VERSION}, and {installed} where Snakemake runs. Install it with\n"
+        f"{shlex.quote(sys.executable)} -m pip install {repository}"
+    )
+
+from capacity import environment, errors, versions  # noqa: E402
 from capacity.experiment import cell, configuration, grid, plan, resources, seeds  # noqa: E402
 from capacity.storage import code, files  # noqa: E402
 
 versions.check_versions()
-
-# Tensors come and go by the megabyte: glibc is told to keep their memory instead of returning it to the system and
-# asking for it again, which costs up to a tenth of the time of a small network. What torch compiles is kept in the
-# working folder, and not, as it would be, in one that all work of a user shares; for headers there is no other than that.
-# In a job, `python` is the Python that runs Snakemake, unless an environment is made for each rule (--sdm).
-#
-# At a time limit a batch system sends SIGTERM to everything that a job runs. The shell waits for Python to save, and
-# then leaves with its exit code; if it died first, the job would be over, and Python killed while it saves.
-PREFIX = f"set -euo pipefail; trap : TERM; export PYTHONPATH={shlex.quote(str(ROOT / 'src'))}; "
-PREFIX += "export MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=4294967296; "
-PREFIX += f"export TORCHINDUCTOR_CACHE_DIR={shlex.quote(str(Path.cwd() / '.snakemake/torchinductor'))} "
-PREFIX += "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS=0; "
-if not workflow.deployment_settings.deployment_method:
-    PREFIX += f'python() {{ {shlex.quote(sys.executable)} "$@"; }}; '
-shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 SCHEMA = configuration.read_yaml(configuration.SCHEMA)
 IS_MODULE = not workflow.modifier.is_main_snakefile()
 try:
     if IS_MODULE:
         # What another workflow says about it goes over the file here, as --configfile would.
-        settings = configuration.read_yaml(ROOT / "config.yaml")
+        settings = configuration.read_yaml(Path(workflow.source_path("../../config.yaml")))
         update_config(settings, config)
         config = settings
     else:
@@ -64,10 +62,41 @@ try:
     for folder in (Path.cwd(), RESULTS):
         files.check_writable(folder)
 except errors.InputError as error:
+    if not IN_CLONE:
+        raise WorkflowError(str(error))
     elsewhere = f"snakemake --directory FOLDER --configfile {shlex.quote(str(ROOT / 'config.yaml'))}"
     raise WorkflowError(
         f"{error}\nTo work in another folder: {elsewhere} --snakefile {shlex.quote(str(ROOT / 'Snakefile'))}"
     )
+
+# Tensors come and go by the megabyte: glibc is told to keep their memory instead of returning it to the system and
+# asking for it again, which costs up to a tenth of the time of a small network. What torch compiles is kept in the
+# working folder, and not, as it would be, in one that all work of a user shares; for headers there is no other than that.
+# In a job, `python` is the Python that runs Snakemake, unless an environment is made for each rule (--sdm).
+#
+# At a time limit a batch system sends SIGTERM to everything that a job runs. The shell waits for Python to save, and
+# then leaves with its exit code; if it died first, the job would be over, and Python killed while it saves.
+PREFIX = "set -euo pipefail; trap : TERM; "
+if IN_CLONE or workflow.deployment_settings.deployment_method:
+    PREFIX += f"export PYTHONPATH={shlex.quote(str(environment.import_folder(Path.cwd() / '.snakemake')))}; "
+PREFIX += "export MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=4294967296; "
+PREFIX += f"export TORCHINDUCTOR_CACHE_DIR={shlex.quote(str(Path.cwd() / '.snakemake/torchinductor'))} "
+PREFIX += "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS=0; "
+if not workflow.deployment_settings.deployment_method:
+    PREFIX += f'python() {{ {shlex.quote(sys.executable)} "$@"; }}; '
+shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
+
+# Snakemake starts the jobs of a batch system, and those of `run:` rules, by this path without quotes.
+sys.executable = environment.unquoted_python(Path.cwd() / ".snakemake", Path(workflow.workdir_init))
+
+
+# Before anything is submitted.
+onstart:
+    try:
+        if not workflow.local_exec:
+            environment.check_python(sys.executable)
+    except errors.InputError as error:
+        raise WorkflowError(str(error))
 
 
 # A job on a full disk may not even be able to say so in its log.
