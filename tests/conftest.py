@@ -4,7 +4,7 @@ from hypothesis import settings
 
 from capacity.model import devices
 
-pytest_plugins = ["tests.support.clones"]
+pytest_plugins = ["tests.support.clones", "tests.support.installations"]
 devices.prepare(threads=1)
 settings.register_profile("reproducible", derandomize=True, deadline=None, database=None, max_examples=50)
 settings.load_profile("reproducible")

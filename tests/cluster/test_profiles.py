@@ -160,8 +160,8 @@ def study(tiny):
 def outputs(clone: Clone) -> dict[str, bytes]:
     """Every output that is the same in each run: all but times, which are kept apart."""
     paths = [clone.folder / job / name for job in (LIMITED, CANCELLED) for name in OUTPUTS]
-    paths += [*clone.folder.glob("results/tables/base/*"), *clone.folder.glob("results/figures/*")]
-    paths += [*clone.folder.glob("results/corpora/*")]
+    for folder in ("tables", "figures", "corpora"):
+        paths += [path for path in clone.folder.glob(f"results/{folder}/**/*") if path.is_file()]
     return {path.relative_to(clone.folder).as_posix(): path.read_bytes() for path in paths}
 
 
