@@ -16,9 +16,10 @@ from capacity.errors import InputError
 from capacity.experiment import cell, configuration, grid
 from capacity.experiment.grid import ConfigurationError
 from capacity.experiment.seeds import parse_seeds
-from tests.support.configuration_slips import DELETED, ROOT, SCHEMA, message, with_change
+from tests.support.configuration_slips import DELETED, SCHEMA, message, with_change
+from tests.support.repository import REPOSITORY
 
-SHIPPED = configuration.read_yaml(ROOT / "config.yaml")
+SHIPPED = configuration.read_yaml(REPOSITORY / "config.yaml")
 
 GRID = "studies.base.grids.0"
 SAID_GRID = "studies.base.grids[0]"
@@ -251,7 +252,7 @@ TEXTS = {
 @pytest.mark.parametrize("name", TEXTS)
 def test_slips_that_only_the_text_shows_are_refused(tmp_path, name):
     old, new, words = TEXTS[name]
-    text = (ROOT / "config.yaml").read_text(encoding="utf-8")
+    text = (REPOSITORY / "config.yaml").read_text(encoding="utf-8")
     assert old in text
     path = tmp_path / "config.yaml"
     path.write_text(text.replace(old, new, 1), encoding="utf-8")

@@ -14,7 +14,8 @@ from capacity.experiment.configuration import assign_jobs
 from capacity.experiment.grid import ConfigurationError, Study, expand_seeds
 from capacity.paper import protocol
 from capacity.paper.protocol import MLT, SIZES, Size
-from tests.support.configuration_slips import DELETED, ROOT, SCHEMA, message, with_change
+from tests.support.configuration_slips import DELETED, SCHEMA, message, with_change
+from tests.support.repository import REPOSITORY
 
 BASE: dict[str, Any] = {
     "budget": "small",
@@ -59,7 +60,7 @@ def study(config: dict[str, Any], name: str = "one") -> Study:
 
 @pytest.mark.parametrize("budget", [None, "laptop", "paper"])
 def test_the_shipped_configuration_is_valid_under_every_budget(budget):
-    config = configuration.main_configuration(ROOT, budget)
+    config = configuration.main_configuration(REPOSITORY, budget)
     assert config["budget"] == (budget or "laptop")
     for each in experiment_grid.studies(config).values():
         assert each.cells
@@ -69,7 +70,7 @@ def test_the_shipped_configuration_is_valid_under_every_budget(budget):
 
 
 def test_the_paper_budget_is_the_papers_24_cells():
-    config = configuration.main_configuration(ROOT, "paper")
+    config = configuration.main_configuration(REPOSITORY, "paper")
     studies = experiment_grid.studies(config)
     assert {"base", "weight-decay"} <= set(config["budgets"]["paper"]["run"])
     tasks_and_sizes = {(task, name) for task in protocol.TASKS for name in SIZES}
@@ -87,7 +88,7 @@ def test_the_paper_budget_is_the_papers_24_cells():
 
 def test_the_grokking_study_is_the_papers_long_run():
     for budget in ("laptop", "paper"):
-        config = configuration.main_configuration(ROOT, budget)
+        config = configuration.main_configuration(REPOSITORY, budget)
         (cell,) = experiment_grid.studies(config)["grokking"].cells.values()
         assert (cell.task, cell.size, cell.iterations, cell.decay_iterations) == ("arithmetic", MLT, 1_500_000, 10**7)
         assert (cell.learning_rate, cell.final_learning_rate) == (1e-6, 1e-7)
@@ -95,7 +96,7 @@ def test_the_grokking_study_is_the_papers_long_run():
 
 
 def test_the_laptop_budget_keeps_the_papers_small_networks():
-    studies = experiment_grid.studies(configuration.main_configuration(ROOT, "laptop"))
+    studies = experiment_grid.studies(configuration.main_configuration(REPOSITORY, "laptop"))
     for cell in studies["base"].cells.values():
         assert cell.size in SIZES.values()
         if cell.size != MLT:
@@ -106,7 +107,7 @@ def test_another_budget_is_named_when_it_is_not_there():
     with pytest.raises(
         ConfigurationError, match=r"budget: 'papper' is not known.*laptop, workstation, paper.*'paper'\?"
     ):
-        configuration.main_configuration(ROOT, "papper")
+        configuration.main_configuration(REPOSITORY, "papper")
 
 
 def test_a_new_size_and_a_new_study_need_no_code():
@@ -426,7 +427,7 @@ def test_a_file_that_is_no_mapping_is_refused(config):
     [("laptob", "laptop", "budget"), ("weigth-decay", "weight-decay", "budgets.laptop.run.0")],
 )
 def test_a_near_miss_is_told_what_was_meant(wrong, right, path):
-    config = configuration.main_configuration(ROOT)
+    config = configuration.main_configuration(REPOSITORY)
     assert f"did you mean {right!r}?" in message(changed(path, wrong, config))
 
 

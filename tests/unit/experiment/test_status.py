@@ -7,10 +7,10 @@ import shutil
 import pytest
 from rich.console import Console
 
-from capacity.commands.status import main
 from capacity.experiment import plan as experiment_plan
 from capacity.experiment.status import STALE_SECONDS, STATES, statuses, table
 from capacity.storage import json_files
+from tests.support.commands import run_command
 from tests.support.repository import REPOSITORY
 
 NOW = 2_000_000_000.0
@@ -130,15 +130,11 @@ def test_an_empty_table_can_be_printed():
 def root(tmp_path):
     """A folder as a clone of the repository is, before anything was run in it."""
     shutil.copy(REPOSITORY / "config.yaml", tmp_path)
-    schemas = tmp_path / "workflow/schemas"
-    schemas.mkdir(parents=True)
-    shutil.copy(REPOSITORY / "workflow/schemas/config.schema.yaml", schemas)
     return tmp_path
 
 
-def test_the_command_prints_the_jobs_of_the_budget(root, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["status", "--root", str(root), "--rows", "3"])
-    main()
+def test_the_command_prints_the_jobs_of_the_budget(root, capsys):
+    run_command("status", "--root", root, "--rows", "3")
     text = capsys.readouterr().out
     assert "0 running" in text
     assert "0 done" in text
@@ -146,13 +142,11 @@ def test_the_command_prints_the_jobs_of_the_budget(root, monkeypatch, capsys):
     assert "more" in text
 
 
-def test_the_command_knows_other_budgets_and_studies(root, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["status", "--root", str(root), "--budget", "paper", "--study", "grokking"])
-    main()
+def test_the_command_knows_other_budgets_and_studies(root, capsys):
+    run_command("status", "--root", root, "--budget", "paper", "--study", "grokking")
     assert "0 running, 1 waiting" in capsys.readouterr().out
 
 
-def test_an_unknown_study_is_refused_by_name(root, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["status", "--root", str(root), "--study", "nosuch"])
-    with pytest.raises(ValueError, match="'nosuch' is not one of base"):
-        main()
+def test_an_unknown_study_is_refused_by_name(root):
+    with pytest.raises(SystemExit, match="'nosuch' is not one of base"):
+        run_command("status", "--root", root, "--study", "nosuch")
