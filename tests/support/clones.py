@@ -49,6 +49,7 @@ class Clone:
     folder: Path
     home: Path
     variables: Mapping[str, str] = field(default_factory=dict)
+    python: str | Path = sys.executable
 
     @property
     def environment(self) -> dict[str, str]:
@@ -59,7 +60,7 @@ class Clone:
     def snakemake(self, *arguments: str, succeeds: bool = True) -> str:
         """What Snakemake says."""
         done = subprocess.run(
-            [sys.executable, "-m", "snakemake", *arguments],
+            [self.python, "-m", "snakemake", *arguments],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
