@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import csv
 import shlex
-import sys
 
 import numpy
 import pandas as pd
@@ -14,12 +13,12 @@ from capacity.claims import operands, published_cells
 from capacity.claims.evidence import INCONCLUSIVE, NOT_REPLICATED, NOT_RUN, REPLICATED
 from capacity.claims.page import evidence_frame, to_markdown, verdicts_frame
 from capacity.claims.trend import ORDER_BITS
-from capacity.commands import claims
 from capacity.experiment.cell import describe_departures, make_cell
 from capacity.paper import published
 from capacity.paper.protocol import MLT
 from capacity.storage import parquet, provenance
 from capacity.tables.frames import read_frame, write_frame
+from tests.support.commands import run_command
 from tests.support.handmade_results import evaluation, frames, run
 from tests.support.handmade_studies import answering, as_claimed, at, changed, first_seeds, laptop, retrained
 
@@ -369,13 +368,11 @@ def test_the_same_runs_give_the_same_page(base):
 ABSENT = {ORDER_BITS: "float64", operands.OPERANDS: "float64"}
 
 
-def test_the_stage_writes_verdicts_and_evidence(base, tmp_path, monkeypatch):
+def test_the_stage_writes_verdicts_and_evidence(base, tmp_path):
     path = tmp_path / "base/runs.parquet"
     whole = first_seeds(base, 2).reindex(columns=[*base.columns, ORDER_BITS, operands.OPERANDS]).astype(ABSENT)
-    write_frame(path, whole, provenance.record("tables", {}))
-    arguments = ["claims", "--runs", str(path), "--budget", "paper", "--output", str(tmp_path)]
-    monkeypatch.setattr(sys, "argv", arguments)
-    claims.main()
+    write_frame(path, whole, provenance.record("tabulate", {}))
+    run_command("claims", "--runs", path, "--budget", "paper", "--output", tmp_path)
     frame = read_frame(tmp_path / "claims.parquet")
     assert frame["claim"].tolist() == NAMES
     assert frame["sources"][0] == path.as_posix()
@@ -391,9 +388,8 @@ def test_the_stage_writes_verdicts_and_evidence(base, tmp_path, monkeypatch):
     assert (record["stage"], record["settings"]["budget"]) == ("claims", "paper")
 
 
-def test_the_stage_runs_without_any_study(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["claims", "--runs", "--budget", "laptop", "--output", str(tmp_path)])
-    claims.main()
+def test_the_stage_runs_without_any_study(tmp_path):
+    run_command("claims", "--runs", "--budget", "laptop", "--output", tmp_path)
     assert read_frame(tmp_path / "claims.parquet")["outcome"].tolist() == [NOT_RUN] * 8
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import sys
 from pathlib import Path
 
 import numpy
@@ -10,13 +9,13 @@ import pytest
 
 from capacity.claims import groups, published_cells
 from capacity.claims.replication import replicate, to_markdown
-from capacity.commands.replication import main
 from capacity.experiment.cell import make_cell
 from capacity.paper import published
 from capacity.paper.protocol import SIZES
 from capacity.statistics.intervals import clopper_pearson
 from capacity.storage import parquet, provenance
 from capacity.tables.frames import read_frame, write_frame
+from tests.support.commands import run_command
 from tests.support.handmade_results import asked, endpoint, evaluation, frames, run
 
 N14 = published_cells.cell("arithmetic", "n14", "base")
@@ -173,14 +172,12 @@ def test_every_row_of_the_page_has_the_columns_of_its_header(table):
         assert {line.count("|") for line in rows} == {columns + 1}
 
 
-def test_the_stage_writes_the_table_in_three_forms(studies, tmp_path, monkeypatch):
+def test_the_stage_writes_the_table_in_three_forms(studies, tmp_path):
     paths = []
     for study, runs in studies.items():
         paths.append(tmp_path / f"{study}/runs.parquet")
-        write_frame(paths[-1], runs, provenance.record("tables", {}))
-    arguments = ["replication", "--runs", *map(str, paths), "--output", str(tmp_path)]
-    monkeypatch.setattr(sys, "argv", arguments)
-    main()
+        write_frame(paths[-1], runs, provenance.record("tabulate", {}))
+    run_command("replication", "--runs", *paths, "--output", tmp_path)
     frame = read_frame(tmp_path / "replication.parquet")
     assert row_of(frame, "arithmetic", "n14")["n"] == 3
     with Path(tmp_path / "replication.csv").open(encoding="utf-8", newline="") as file:
@@ -191,7 +188,6 @@ def test_the_stage_writes_the_table_in_three_forms(studies, tmp_path, monkeypatc
     assert record["settings"]["runs"] == [path.as_posix() for path in paths]
 
 
-def test_the_stage_runs_without_any_study(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["replication", "--runs", "--output", str(tmp_path)])
-    main()
+def test_the_stage_runs_without_any_study(tmp_path):
+    run_command("replication", "--runs", "--output", tmp_path)
     assert read_frame(tmp_path / "replication.parquet")["n"].sum() == 0

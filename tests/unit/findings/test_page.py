@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from dataclasses import replace
 
 import jinja2
@@ -24,10 +23,11 @@ from capacity.statistics import intervals
 from capacity.tables.frames import write_frame
 from capacity.tables.runs import MEASURES
 from capacity.tables.summary import summarise
+from tests.support.commands import run_command
 from tests.support.handmade_results import evaluation, frames, run
 
 SEEDS = (1337, 0, 1, 2)
-TEMPLATE = findings_page.TEMPLATE.read_text(encoding="utf-8")
+TEMPLATE = page.TEMPLATE.read_text(encoding="utf-8")
 COMMIT, OTHER = "a" * 40, "b" * 40
 DATES = {COMMIT: "2026-11-20", OTHER: "2026-11-24"}
 NO_EVENTS = {"t_gen": pd.NA, "t_lose": pd.NA, "generalizes_ever": False, "generalizes_final": False, "kept_share": None}
@@ -126,12 +126,12 @@ def with_base(sources, **tables_of_base):
 
 
 def page_of(sources, dates=DATES):
-    return render(findings_page.values(sources, dates), TEMPLATE)
+    return render(page.values(sources, dates), TEMPLATE)
 
 
-def sections(page):
+def sections(text):
     """The text of each section by its heading, and what stands before the first under the page's title."""
-    parts = re.split(r"^#+ (.*)\n", page, flags=re.MULTILINE)[1:]
+    parts = re.split(r"^#+ (.*)\n", text, flags=re.MULTILINE)[1:]
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
@@ -552,7 +552,7 @@ def test_the_template_holds_no_number_of_its_own():
 
 def test_a_value_that_is_missing_is_an_error(base):
     with pytest.raises(jinja2.UndefinedError, match="nosuch"):
-        render(findings_page.values(base, DATES), "{{ run.nosuch }}")
+        render(page.values(base, DATES), "{{ run.nosuch }}")
 
 
 def test_paragraphs_are_lines_and_tables_stay_as_they_are():
@@ -594,9 +594,8 @@ def test_the_same_tables_give_the_same_bytes(base, empty, case, tmp_path, monkey
     """Read from files, the page is the one made from the frames: nothing else enters it."""
     sources = {"base": base, "empty": empty}[case]
     arguments = written(tmp_path, sources)
-    monkeypatch.setattr(page, "commit_dates", lambda commits, folder: DATES)
+    monkeypatch.setattr(findings, "commit_dates", lambda commits, folder: DATES)
     for name in ("one.md", "two.md"):
-        monkeypatch.setattr(sys, "argv", ["findings", *arguments, "--output", str(tmp_path / name)])
-        findings.main()
+        run_command("findings", *arguments, "--output", tmp_path / name)
     assert (tmp_path / "one.md").read_bytes() == (tmp_path / "two.md").read_bytes()
     assert (tmp_path / "one.md").read_text(encoding="utf-8") == page_of(sources)
