@@ -14,9 +14,11 @@ from tests.support.repository import SOURCE
 TRAIN = """
 import json, sys
 import torch
-from capacity import corpus, devices, train
-from capacity.cells import make_cell
-from capacity.protocol import SIZES, TASKS
+from capacity.corpora import corpus
+from capacity.experiment.cell import make_cell
+from capacity.model import devices
+from capacity.paper.protocol import SIZES, TASKS
+from capacity.training import loop
 
 devices.prepare(int(sys.argv[1]))
 schedule = {"iterations": 40, "warmup_iterations": 20, "decay_iterations": 40, "evaluation_interval": 20}
@@ -24,7 +26,7 @@ losses = {}
 for task in TASKS:
     for size in ("n14", "n56"):
         cell = make_cell(task, SIZES[size], batch=64, **schedule)
-        trained = train.train(cell, corpus.build(cell), [1337], "cpu", lambda done, losses: None)
+        trained = loop.train(cell, corpus.build(cell), [1337], "cpu", lambda done, losses: None)
         losses[f"{task} {size}"] = [row["stream_loss"] for row in trained.history]
 print(json.dumps({"processor": torch.backends.cpu.get_cpu_capability(), "losses": losses}))
 """

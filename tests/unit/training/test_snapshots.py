@@ -1,13 +1,7 @@
 from __future__ import annotations
 
-import fcntl
-import json
 import math
-import os
-import signal
-import socket
 import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,20 +10,13 @@ import torch
 
 from capacity.corpora import corpus
 from capacity.experiment.cell import Cell, make_cell
-from capacity.paper.protocol import Size
-from capacity.storage import files, provenance
-from capacity.training import interruptions, job, loop, snapshots
+from capacity.storage import json_files
+from capacity.training import loop, snapshots
 from capacity.training.interruptions import InterruptedTrainingError
 from capacity.training.snapshots import DamagedSnapshotError, Snapshot, Snapshots
+from tests.support.short_cells import DEEP, SHORT, TINY, nothing
 
-TINY = Size(1, 1, 8, 1)
-DEEP = Size(2, 2, 8, 2)
 PRINT = {"code": "abc", "seeds": [3, 4]}
-SHORT = {"iterations": 10, "warmup_iterations": 3, "decay_iterations": 8, "evaluation_interval": 4, "batch": 20}
-
-
-def nothing(done: int, losses: torch.Tensor) -> None:
-    pass
 
 
 def made(updates: int) -> Snapshot:
@@ -187,7 +174,7 @@ def test_a_write_that_fails_leaves_nothing_half_written(tmp_path, monkeypatch):
     def full(path, value):
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(files, "write_json", full)
+    monkeypatch.setattr(json_files, "write_json", full)
     with pytest.raises(OSError, match="the disk is full"):
         snapshots.write(tmp_path, made(4), PRINT)
     assert names(tmp_path) == []
@@ -240,85 +227,3 @@ def test_a_stack_goes_on_as_it_would_have(tmp_path, name):
     found = loop.train_stack(cell, lines, seeds, "cpu", nothing, snapshots=keeping(tmp_path))
     assert all(torch.equal(whole.parameters[name], found.parameters[name]) for name in whole.parameters)
     assert repr(whole.history) == repr(found.history)
-
-
-def test_signals_are_a_wish_while_the_block_lasts_and_what_they_were_after_it():
-    before = signal.getsignal(signal.SIGTERM)
-    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
-        with interruptions.Signals() as signals:
-            assert signals.received is None
-            os.kill(os.getpid(), number)
-            assert (signals.received, signals.exit_code) == (number, code)
-    assert signal.getsignal(signal.SIGTERM) == before
-
-
-HOLDER = """
-import sys, time
-from pathlib import Path
-from capacity import snapshots
-with snapshots.Signals() as signals, snapshots.only_one(Path(sys.argv[1]), print):
-    print("locked", flush=True)
-    while signals.received is None:
-        time.sleep(0.01)
-    print("told to stop", flush=True)
-"""
-
-
-def test_a_process_left_by_an_earlier_run_is_asked_to_leave_and_waited_for(tmp_path):
-    path, said = tmp_path / "job" / "training.lock", []
-    with subprocess.Popen([sys.executable, "-c", HOLDER, path], stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "locked\n"
-        with interruptions.only_one(path, said.append) as took_over:
-            assert took_over
-            assert holder.stdout.readline() == "told to stop\n"
-            assert path.read_text() == f"{os.getpid()} {socket.gethostname()}\n"
-    assert holder.returncode == 0
-    assert f"process {holder.pid} still trains this job" in said[0]
-    assert not path.exists()
-
-
-def test_a_lock_that_nobody_holds_stops_nobody(tmp_path):
-    path = tmp_path / "training.lock"
-    path.write_text(f"{os.getpid()} {socket.gethostname()}\n")  # of a process that was killed
-    with interruptions.only_one(path, print) as took_over:
-        assert not took_over
-
-
-def test_a_process_on_another_machine_is_named_and_left_alone(tmp_path):
-    path = tmp_path / "training.lock"
-    with path.open("w") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        other.write("123 elsewhere\n")
-        other.flush()
-        with (
-            pytest.raises(ValueError, match=r"training\.lock is locked: process 123 on elsewhere"),
-            interruptions.only_one(path, print),
-        ):
-            pass
-
-
-def test_a_process_that_does_not_leave_is_named(tmp_path, monkeypatch):
-    path = tmp_path / "training.lock"
-    monkeypatch.setattr(snapshots, "SECONDS_TO_STOP", 0.0)
-    monkeypatch.setattr(snapshots.os, "kill", lambda pid, number: None)
-    with path.open("w") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        other.write(f"123 {socket.gethostname()}\n")
-        other.flush()
-        with (
-            pytest.raises(ValueError, match="process 123 does not stop"),
-            interruptions.only_one(path, print),
-        ):
-            pass
-
-
-def test_the_fingerprint_is_all_that_decides_the_numbers_and_not_the_commit(tmp_path):
-    (tmp_path / "corpus").write_bytes(b"lines")
-    record = provenance.record("train", CELLS["fixed"].settings(), seeds=[1], device="cpu", threads=1)
-    found = job.fingerprint(record, tmp_path / "corpus")
-    assert found["corpus"] == files.sha256(tmp_path / "corpus")
-    assert set(record) - set(found) == {"git_commit"}
-    assert json.loads(json.dumps(found)) == found
-    (tmp_path / "corpus").write_bytes(b"other lines")
-    assert job.fingerprint(record, tmp_path / "corpus") != found

@@ -1,0 +1,24 @@
+"""Cells whose networks train in a moment."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from capacity.experiment.cell import Cell, make_cell
+from capacity.paper.protocol import Size
+
+TINY = Size(1, 1, 8, 1)
+
+
+DEEP = Size(2, 2, 8, 2)
+
+
+SHORT = {"iterations": 10, "warmup_iterations": 3, "decay_iterations": 8, "evaluation_interval": 4, "batch": 20}
+
+
+def nothing(done: int, losses: Tensor) -> None:
+    pass
+
+
+def short_cell(size: Size = TINY, task: str = "facts", **more) -> Cell:
+    return make_cell(task, size, **{**SHORT, "facts": 4, **more})

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from capacity.corpora import corpus
+from capacity.training import job, loop
+from tests.support.short_cells import nothing, short_cell
+
+
+def test_a_history_is_a_table_of_numbers():
+    cell = short_cell()
+    history = loop.train(cell, corpus.build(cell), [3], "cpu", nothing).history
+    table = job.history_table(history)
+    assert table.to_pylist() == history
+    types = {str(field.type) for field in table.schema if field.name not in ("seed", "iteration")}
+    assert types == {"double"}
+    assert {str(table.schema.field(name).type) for name in ("seed", "iteration")} == {"int64"}

@@ -1,0 +1,98 @@
+"""Training with each choice of :mod:`capacity.training.execution`."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from capacity.corpora import corpus
+from capacity.training import loop
+from capacity.training.execution import Execution
+from tests.support.repository import SOURCE
+from tests.support.short_cells import DEEP, short_cell
+
+
+@pytest.mark.parametrize("seeds", [[4], [4, 9]], ids=["by prefixes", "by rows"])
+def test_bfloat16_trains_with_nearly_the_same_losses_and_keeps_weights_in_float32(seeds):
+    cell = short_cell(DEEP, iterations=20, learning_rate=1e-2)
+    lines = corpus.build(cell)
+    whole = loop.Training(cell, lines, seeds, "cpu")
+    half = loop.Training(cell, lines, seeds, "cpu", Execution(precision="bfloat16"))
+    pairs = [(whole.update(iteration), half.update(iteration)) for iteration in range(20)]
+    for expected, found in pairs:
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found, expected, rtol=0.02, atol=0)
+    assert any(not torch.equal(expected, found) for expected, found in pairs)
+    assert bool((pairs[-1][1] < pairs[0][1] - 0.2).all())
+    assert {value.dtype for value in half.parameters.values()} == {torch.float32}
+    for name, value in half.measure().items():
+        assert all(math.isfinite(each) for each in value), name
+
+
+def output_of(program: str, **settings: str) -> str:
+    """What a program prints in a process of its own with further settings in its environment; one that fails shows its
+    errors."""
+    environment = os.environ | {"PYTHONPATH": str(SOURCE)} | settings
+    return subprocess.run(
+        [sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+
+
+@pytest.mark.skipif(
+    " " in sys.prefix, reason="torch's compiler does not quote the path of torch, which has a space here"
+)
+def test_compiled_updates_are_the_plain_ones_and_what_is_compiled_stays_in_the_folder_that_is_given(tmp_path):
+    """In a process of its own, where nothing was compiled before. Of a batch so large that all four lines are in it
+    every time: one shape, so one compilation. The settings are those that the rules export."""
+    program = """
+import torch
+from capacity.corpora import corpus
+from capacity.experiment.cell import make_cell
+from capacity.model import devices
+from capacity.paper.protocol import Size
+from capacity.training.execution import Execution
+from capacity.training.loop import Training
+devices.prepare(1)
+cell = make_cell("facts", Size(1, 1, 8, 1), facts=4, stream="aligned", batch=200, iterations=5)
+lines = corpus.build(cell)
+plain, compiled = (Training(cell, lines, [5], "cpu", Execution(compile=each)) for each in (False, True))
+for iteration in range(5):
+    torch.testing.assert_close(compiled.update(iteration), plain.update(iteration), rtol=0, atol=5e-6)
+assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+for name, value in plain.parameters.items():
+    torch.testing.assert_close(compiled.parameters[name], value, rtol=0, atol=1e-4)
+"""
+    cache, shared = tmp_path / "cache", tmp_path / "temporary"
+    shared.mkdir()
+    settings = {"TORCHINDUCTOR_CACHE_DIR": str(cache), "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0"}
+    output_of(program, TMPDIR=str(shared), **settings)
+    assert list(cache.rglob("*.so"))
+    assert list(shared.rglob("*")) == []
+
+
+def test_training_refuses_an_execution_that_cannot_be_had(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    cell = short_cell()
+    with pytest.raises(ValueError, match=r"compile: true needs a C\+\+ compiler"):
+        loop.Training(cell, corpus.build(cell), [1], "cpu", Execution(compile=True))
+
+
+def test_a_job_trains_without_loading_torchs_compiler():
+    """Which takes as long as the rest of its start."""
+    program = """
+import sys
+from capacity.corpora import corpus
+from capacity.experiment.cell import make_cell
+from capacity.paper.protocol import Size
+from capacity.training import loop
+cell = make_cell("facts", Size(1, 1, 4, 1), facts=2, iterations=1, batch=2)
+loop.train(cell, corpus.build(cell), [1], "cpu", lambda done, losses: None)
+print({"torch._dynamo", "torch._inductor"} & set(sys.modules))
+"""
+    assert output_of(program).strip() == "set()"
