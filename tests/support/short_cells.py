@@ -8,11 +8,7 @@ from capacity.experiment.cell import Cell, make_cell
 from capacity.paper.protocol import Size
 
 TINY = Size(1, 1, 8, 1)
-
-
 DEEP = Size(2, 2, 8, 2)
-
-
 SHORT = {"iterations": 10, "warmup_iterations": 3, "decay_iterations": 8, "evaluation_interval": 4, "batch": 20}
 
 

@@ -67,13 +67,9 @@ def test_training_is_a_plain_training_loop_made_fast(size, task, more, clip, mon
 
 
 SMALL = [(name, task) for name in ("n14", "n28", "n56") for task in TASKS]
-
-
 # Rows of a batch. The 352 are enough for arithmetic's attention weights to come from the table of input pairs, as they
 # do in the paper's batches; an update of MLT takes the time of its weights, however few rows there are.
 FEW_ROWS = {"arithmetic": 64, "facts": 8, "joint": 8}
-
-
 FEWEST_ROWS = {"arithmetic": 2, "facts": 1, "joint": 1}
 
 

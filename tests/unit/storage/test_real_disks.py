@@ -1,8 +1,5 @@
-"""Places where nothing can be written: a full disk, a read-only one, a file or a broken link instead of a folder.
-
-The system's errors are real where a small disk can be mounted (Linux, in a mount namespace of its own, so that nothing
-is left behind), and faked everywhere.
-"""
+"""Full and read-only disks: real ones, mounted where that is possible (Linux, in a mount namespace of its own, so that
+nothing is left behind). What the system's errors become is tested everywhere, in test_files.py."""
 
 from __future__ import annotations
 
@@ -15,10 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from capacity import errors
-from capacity.commands import corpus
-from capacity.errors import InputError
-from capacity.storage import files, json_files
 from tests.support.repository import SOURCE
 
 FULL = r"cannot be written: the disk is full; make room and run the same command again"
@@ -136,109 +129,3 @@ for attempt in (lambda: files.write_json(sys.argv[1] + "/new/value.json", 1),
     assert first == f"error: [Errno 30] {disk}/new/value.json {read_only}"
     assert second == f"error: [Errno 30] {disk}/value.json {read_only}"
     assert third.startswith(f"error: nothing can be written in {disk}: it is read-only")
-
-
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        (errno.ENOSPC, "the disk is full; make room"),
-        (errno.EDQUOT, "the quota of the disk is used up; make room"),
-        (errno.EROFS, "its file system is read-only; choose another folder"),
-        (errno.EACCES, "there is no permission to write there"),
-    ],
-)
-@pytest.mark.parametrize("at", ["mkdir", "mkstemp", "write", "fsync", "replace"])
-def test_an_error_of_the_system_is_put_into_words_wherever_it_comes(tmp_path, monkeypatch, code, words, at):
-    path = tmp_path / "folder" / "value.json"
-
-    def fail(*_, **__):
-        raise OSError(code, os.strerror(code), str(path))
-
-    place = {"mkdir": (Path, "mkdir"), "mkstemp": (files.tempfile, "mkstemp"), "write": (Path, "write_text")}
-    place |= {"fsync": (os, "fsync"), "replace": (Path, "replace")}
-    with monkeypatch.context() as patch:
-        patch.setattr(*place[at], fail)
-        with pytest.raises(OSError, match=rf"value\.json cannot be written: {words}") as caught:
-            json_files.write_json(path, {"a": 1})
-    assert caught.value.errno == code
-    assert [found for found in tmp_path.rglob("*") if found.is_file()] == []
-    json_files.write_json(path, {"a": 1})
-    assert json_files.read_json(path) == {"a": 1}
-
-
-@pytest.mark.parametrize(
-    "text", ["I/O error: No space left on device (os error 28)", "Write failed. Detail: [errno 28]"]
-)
-def test_a_full_disk_is_recognized_in_the_words_of_libraries(tmp_path, text):
-    def write():
-        with files.atomic(tmp_path / "file") as temporary:
-            temporary.write_text("half")
-            raise RuntimeError(text)
-
-    with pytest.raises(OSError, match=FULL):
-        write()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_full_disk_is_recognized_behind_an_error_of_clearing_up(tmp_path):
-    def write():
-        with files.atomic(tmp_path / "file"):
-            try:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            finally:
-                raise AttributeError("'Stream' object has no attribute 'pos'")
-
-    with pytest.raises(OSError, match=FULL):
-        write()
-
-
-def test_another_error_stays_what_it_is(tmp_path):
-    def write():
-        with files.atomic(tmp_path / "file"):
-            raise FileNotFoundError(errno.ENOENT, "No such file", "elsewhere")
-
-    with pytest.raises(FileNotFoundError, match="elsewhere"):
-        write()
-
-
-def test_a_folder_that_is_missing_is_made(tmp_path):
-    files.check_writable(tmp_path / "results/a/b")
-    json_files.write_json(tmp_path / "results/a/b/value.json", 1)
-    assert json_files.read_json(tmp_path / "results/a/b/value.json") == 1
-
-
-def test_a_file_where_a_folder_should_be_is_refused(tmp_path):
-    (tmp_path / "results").write_text("")
-    with pytest.raises(InputError, match=r"results is a file, and has to be a folder"):
-        files.check_writable(tmp_path / "results")
-    with pytest.raises(OSError, match=r"a file where a folder should be|a file, or a link that leads nowhere"):
-        json_files.write_json(tmp_path / "results/value.json", 1)
-    with pytest.raises(OSError, match="a file where a folder should be"):
-        json_files.write_json(tmp_path / "results/deeper/value.json", 1)
-
-
-def test_a_link_that_leads_nowhere_is_refused_by_where_it_leads(tmp_path):
-    """As when the disk behind it is not mounted."""
-    (tmp_path / "results").symlink_to(tmp_path / "scratch")
-    with pytest.raises(InputError, match=r"results is a link to .*scratch, which is not there; mount it"):
-        files.check_writable(tmp_path / "results/cells")
-    with pytest.raises(OSError, match="a link that leads nowhere"):
-        json_files.write_json(tmp_path / "results/value.json", 1)
-
-
-def test_a_folder_of_someone_else_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(InputError, match=rf"nothing can be written in {tmp_path}: it is read-only, or belongs"):
-        files.check_writable(tmp_path / "results")
-
-
-def test_a_stage_without_permission_ends_with_one_line_and_no_file(tmp_path, monkeypatch):
-    def fail(*_, **__):
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    path = tmp_path / "corpus.parquet"
-    monkeypatch.setattr("sys.argv", ["corpus", "task=facts/size=n14/variant=paper", "--output", str(path)])
-    monkeypatch.setattr(files.tempfile, "mkstemp", fail)
-    with pytest.raises(SystemExit, match=rf"error: .*{path} cannot be written: there is no permission"):
-        errors.run(corpus.main)
-    assert list(tmp_path.iterdir()) == []
