@@ -37,10 +37,10 @@ def record(stage: str, settings: Mapping[str, Any], **more: Any) -> Provenance:
 
 def git_commit() -> str | None:
     """The commit of the source, with ``-modified`` if tracked source files differ from it; None outside git."""
-    source = Path(__file__).parent
+    package = Path(__file__).parents[1]
 
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], cwd=source, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(["git", *arguments], cwd=package, capture_output=True, text=True, check=True).stdout
 
     try:
         commit = git("rev-parse", "HEAD").strip()

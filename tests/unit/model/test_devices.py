@@ -8,11 +8,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from capacity import errors
 from capacity.errors import InputError
-from capacity.evaluation import endpoints
 from capacity.model import devices
-from capacity.training import loop
+from tests.support.commands import run_command
 from tests.support.repository import SOURCE
 
 
@@ -29,15 +27,14 @@ def test_cuda_that_is_not_there_is_refused(monkeypatch):
         devices.resolve("cuda")
 
 
-@pytest.mark.parametrize("stage", [loop, endpoints])
-def test_a_stage_that_is_to_use_a_gpu_that_is_not_there_ends_with_one_line(stage, monkeypatch, tmp_path):
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_a_command_that_is_to_use_a_gpu_that_is_not_there_ends_with_one_line(command, monkeypatch, tmp_path):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     arguments = ["task=facts/size=n14/variant=paper", "--seeds", "0", "--corpus", "absent", "--device", "cuda"]
-    if stage is endpoints:
+    if command == "evaluate":
         arguments += ["--weights", "absent", "--history", "absent"]
-    monkeypatch.setattr("sys.argv", ["stage", *arguments, "--output", str(tmp_path / "out")])
     with pytest.raises(SystemExit, match=r"^error: device: cuda was asked for, but torch sees no CUDA device"):
-        errors.run(stage.main)
+        run_command(command, *arguments, "--output", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -82,7 +79,7 @@ def test_a_gpu_of_a_process_that_was_killed_is_free_again(tmp_path):
     code = """
 import sys, time
 from pathlib import Path
-from capacity import devices
+from capacity.model import devices
 with devices.least_taken("ab", Path(sys.argv[1])) as number:
     print(number, flush=True)
     time.sleep(60)

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from capacity import errors
-from capacity.commands import corpus
 from capacity.errors import InputError
 from capacity.storage import files, json_files, parquet
+from tests.support.commands import run_command
 
 FULL = r"cannot be written: the disk is full; make room and run the same command again"
 
@@ -167,13 +166,12 @@ def test_a_folder_of_someone_else_is_refused(tmp_path, monkeypatch):
         files.check_writable(tmp_path / "results")
 
 
-def test_a_stage_without_permission_ends_with_one_line_and_no_file(tmp_path, monkeypatch):
+def test_a_command_without_permission_ends_with_one_line_and_no_file(tmp_path, monkeypatch):
     def fail(*_, **__):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     path = tmp_path / "corpus.parquet"
-    monkeypatch.setattr("sys.argv", ["corpus", "task=facts/size=n14/variant=paper", "--output", str(path)])
     monkeypatch.setattr(files.tempfile, "mkstemp", fail)
     with pytest.raises(SystemExit, match=rf"error: .*{path} cannot be written: there is no permission"):
-        errors.run(corpus.main)
+        run_command("corpus", "task=facts/size=n14/variant=paper", "--output", path)
     assert list(tmp_path.iterdir()) == []

@@ -42,24 +42,28 @@ WRITERS = """
 import json, sys
 from pathlib import Path
 import matplotlib.figure, pyarrow as pa, torch
-from capacity import files, model, pages, plotting, snapshots, tables, weights
-from capacity.cells import make_cell
-from capacity.protocol import Size
+from capacity.experiment.cell import make_cell
+from capacity.figures import style
+from capacity.model import transformer, weights
+from capacity.paper.protocol import Size
+from capacity.storage import files, json_files, parquet
+from capacity.tables import frames
+from capacity.training import snapshots
 
 disk, cell = Path(sys.argv[1]), make_cell("facts", Size(1, 1, 64, 2))
 numbers = torch.rand(20_000, dtype=torch.float64).numpy()
-parameters = {name: torch.rand(1, *shape) for name, shape in model.shapes(cell.size, 50, cell.block).items()}
+parameters = {name: torch.rand(1, *shape) for name, shape in transformer.shapes(cell.size, 50, cell.block).items()}
 frame = pa.table({"x": numbers}).to_pandas()
 figure = matplotlib.figure.Figure()
 figure.subplots().imshow(numbers.reshape(100, 200))
 WRITERS = {
-    "parquet": lambda folder: files.write_parquet(folder / "table.parquet", pa.table({"x": numbers}), {}),
-    "json": lambda folder: files.write_json(folder / "value.json", numbers.tolist()),
+    "parquet": lambda folder: parquet.write_parquet(folder / "table.parquet", pa.table({"x": numbers}), {}),
+    "json": lambda folder: json_files.write_json(folder / "value.json", numbers.tolist()),
     "weights": lambda folder: weights.save(folder / "weights.safetensors", parameters, cell, (0,)),
-    "frame": lambda folder: tables.write_table(folder, "frame", frame, {}),
-    "page": lambda folder: pages.write(folder / "page.md", "x" * 200_000),
+    "frame": lambda folder: frames.write_table(folder, "frame", frame, {}),
+    "page": lambda folder: files.write_text(folder / "page.md", "x" * 200_000),
     "snapshot": lambda folder: snapshots.write(folder, snapshots.Snapshot(1, parameters, [{"seed": 0}]), {}),
-    "figure": lambda folder: plotting.save(figure, folder / "figure.pdf", folder / "figure.png"),
+    "figure": lambda folder: style.save(figure, folder / "figure.pdf", folder / "figure.png"),
 }
 found = {}
 for room in (0, 8, 40):  # KiB
@@ -90,7 +94,7 @@ def test_a_stage_goes_on_after_room_is_made_with_the_bytes_of_one_that_never_fai
         mount -t tmpfs -o size=64k none "$1"
         mkdir "$1/results"
         dd if=/dev/zero of="$1/ballast" bs=1k count=60 2> /dev/null
-        run() { "$PYTHON" -m capacity.corpus "$2" --output "$1/results/corpus.parquet"; }
+        run() { "$PYTHON" -m capacity corpus "$2" --output "$1/results/corpus.parquet"; }
         if run "$@" 2> "$3/said"; then exit 9; fi
         find "$1" -type f
         rm "$1/ballast"
@@ -102,7 +106,7 @@ def test_a_stage_goes_on_after_room_is_made_with_the_bytes_of_one_that_never_fai
     assert left.split() == [f"{disk}/ballast"]
     said = (tmp_path / "said").read_text()
     assert said == f"error: [Errno 28] {disk}/results/corpus.parquet {FULL}\n"
-    never = [sys.executable, "-m", "capacity.corpus", name, "--output", str(tmp_path / "never.parquet")]
+    never = [sys.executable, "-m", "capacity", "corpus", name, "--output", str(tmp_path / "never.parquet")]
     subprocess.run(never, check=True, env=os.environ | {"PYTHONPATH": str(SOURCE)})
     assert (tmp_path / "after.parquet").read_bytes() == (tmp_path / "never.parquet").read_bytes()
 
@@ -115,14 +119,15 @@ def test_a_read_only_disk_is_said_to_be_one(disk):
     program = """
 import sys
 from pathlib import Path
-from capacity import errors, files
-for attempt in (lambda: files.write_json(sys.argv[1] + "/new/value.json", 1),
-                lambda: files.write_json(sys.argv[1] + "/value.json", 1),
+from capacity.errors import InputError
+from capacity.storage import files, json_files
+for attempt in (lambda: json_files.write_json(sys.argv[1] + "/new/value.json", 1),
+                lambda: json_files.write_json(sys.argv[1] + "/value.json", 1),
                 lambda: files.check_writable(Path(sys.argv[1]) / "results/deeper")):
     try:
-        errors.run(attempt)
-    except SystemExit as error:
-        print(error)
+        attempt()
+    except (InputError, OSError) as error:
+        print(f"error: {error}")
 """
     first, second, third = namespace(script, disk, program).splitlines()
     read_only = "cannot be written: its file system is read-only; choose another folder"
