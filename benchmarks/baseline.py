@@ -2,7 +2,8 @@
 
 A batch is gathered row by row, gradients are clipped by torch's own function, and an evaluation asks every prompt by
 itself: ten samples at temperature 0.01, one at a time, each new character by a forward pass over the whole text. The
-names of modules are those of ``capacity.model.transformer.transformer``'s parameters, so that both can start from the same ones.
+names of modules are those of the parameters of :mod:`capacity.model.transformer`, so that both can start from the same
+ones.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class Trainer:
     """One network, its optimizer, and an update on a given batch."""
 
     def __init__(self, cell: Cell, parameters: Mapping[str, Tensor], device: str, precision: str = "float32") -> None:
-        """``parameters``: of one network, by ``capacity.model.transformer.transformer``'s names, without a seed axis."""
+        """``parameters``: of one network, by their names in :mod:`capacity.model.transformer`, without a seed axis."""
         vocabulary = len(parameters["token_embedding"])
         self.network = Transformer(cell.size, vocabulary, cell.block, cell.dropout).to(device)
         self.network.load_state_dict({f"{name}.weight": value for name, value in parameters.items()})
@@ -128,7 +129,7 @@ class Trainer:
         return loss.detach()
 
     def parameters(self) -> dict[str, Tensor]:
-        """By ``capacity.model.transformer.transformer``'s names."""
+        """The parameters by their names in :mod:`capacity.model.transformer`."""
         return {name.removesuffix(".weight"): value.detach() for name, value in self.network.named_parameters()}
 
     def arithmetic(self) -> contextlib.AbstractContextManager[object]:

@@ -27,7 +27,7 @@ from capacity.paper import protocol
 from capacity.paper.protocol import Size
 
 Parameters = dict[str, Array]
-"""Of one network, by the names of ``capacity.model.transformer.transformer``, without a seed axis."""
+"""Of one network, by the names of :mod:`capacity.model.transformer`, without a seed axis."""
 
 LAYER_NORM_EPSILON = 1e-5
 ADAM_EPSILON = 1e-8
@@ -129,7 +129,7 @@ def update(cell: Cell, state: State, inputs: Array, targets: Array, rate: Array,
 
 
 def initialise(size: Size, vocabulary: int, block: int, key: Array) -> Parameters:
-    """Parameters distributed as those of ``capacity.model.transformer.transformer``, drawn by JAX."""
+    """Parameters distributed as those of :mod:`capacity.model.transformer`, drawn by JAX."""
     d, hidden = size.width, size.mlp_factor * size.width
     shapes: dict[str, tuple[int, ...]] = {"token_embedding": (vocabulary, d), "position_embedding": (block, d)}
     for layer in range(size.layers):

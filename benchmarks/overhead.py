@@ -43,8 +43,8 @@ PAPER_SEEDS = 20  # of a job, in the paper budget
 STARTS = {
     "Python": "pass",
     "import torch": "import torch",
-    "import capacity.train": "import capacity.train",
-    "import capacity.evaluate": "import capacity.evaluate",
+    "import capacity.commands.train": "import capacity.commands.train",
+    "import capacity.commands.evaluate": "import capacity.commands.evaluate",
     "import snakemake.cli": "import snakemake.cli",
 }
 

@@ -34,7 +34,7 @@ MOST_SECONDS = 120.0
 MOST_BYTES = 2_000_000_000
 GOAL_CELLS = 10_000
 TABLES = f"results/tables/{STUDY}"
-TARGETS = [f"{TABLES}/{name}" for name in ("summary.md", "dynamics.md", "items.parquet")]
+TARGETS = [f"{TABLES}/{name}" for name in ("summary.md", "dynamics.md", "expressions.parquet")]
 TOUCH = (
     "from snakemake.executors import touch; touch.time.sleep = lambda _: None; from snakemake.cli import main; main()"
 )
@@ -45,10 +45,10 @@ JOB = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "429496
 
 STEPS = {
     "plan": "snakemake -n, nothing trained",
-    "tables": "capacity.tables",
-    "histories": "capacity.histories",
-    "dynamics": "capacity.dynamics",
-    "items": "capacity.items",
+    "tabulate": "capacity tabulate",
+    "histories": "capacity histories",
+    "dynamics": "capacity dynamics",
+    "expressions": "capacity expressions",
     "confirm": "snakemake -n, everything there",
 }
 
@@ -93,7 +93,7 @@ def main() -> None:
         json_files.write_json(
             arguments.output,
             {
-                "provenance": provenance.record("tables", {"cells": arguments.cells, "seeds": len(SEEDS)}),
+                "provenance": provenance.record("tabulate", {"cells": arguments.cells, "seeds": len(SEEDS)}),
                 "machine": {"processor": processor_name(), "processors": os.cpu_count()},
                 "costs": [asdict(cost) for cost in costs],
                 "goals": [asdict(goal) for goal in verdicts],
@@ -128,15 +128,15 @@ def measure(folder: Path, cells: int) -> list[Cost]:
     read = ["--history", f"{TABLES}/history.parquet", "--summary", f"{TABLES}/summary.parquet"]
 
     def stage(name: str, *arguments: str) -> Cost:
-        return run(name, cells, folder, ["-m", f"capacity.{name}", *arguments], environment=JOB)
+        return run(name, cells, folder, ["-m", "capacity", name, *arguments], environment=JOB)
 
     found = [run("plan", cells, folder, [*dry_run, "--quiet", "all", "--", *TARGETS])]
     run("results", cells, folder, ["-m", "benchmarks.synthetic", str(folder), "--config", str(path)])
     found += [
-        stage("tables", STUDY, *part, "--output", TABLES),
+        stage("tabulate", STUDY, *part, "--output", TABLES),
         stage("histories", STUDY, *part, "--output", f"{TABLES}/history.parquet"),
         stage("dynamics", *read, "--title", "Scale", "--output", TABLES),
-        stage("items", STUDY, *part, "--output", f"{TABLES}/items.parquet"),
+        stage("expressions", STUDY, *part, "--output", f"{TABLES}/expressions.parquet"),
     ]
     # With cores for all jobs at once: one after the other, Snakemake would look through all that wait, each time.
     every = ["--cores", str(10 * cells), "--scheduler", "greedy", "--touch", "--forceall", "--quiet", "all"]

@@ -27,7 +27,7 @@ from capacity.experiment.seeds import parse_seeds, runs_name
 from capacity.model import transformer
 from capacity.storage import evaluations, json_files, parquet, provenance
 from capacity.training.execution import Execution
-from capacity.training.job import history_table
+from capacity.training.history import history_table
 from capacity.training.randomness import initialisation_generator
 
 VARIANTS = 50  # of each task: runs whose texts are written out once; every cell has twenty of them
@@ -58,7 +58,7 @@ class Template:
         )
         history = self._history(cell, rng)
         found = endpoints.evaluate(cell, lines, SEEDS, stack, history, [None] * len(SEEDS))
-        whole, self._items, _ = evaluations.split(found)
+        whole, self._answers, _ = evaluations.split(found)
         self._head = json.dumps(
             {name: value for name, value in whole.items() if name not in ("cell", "runs")}, indent=1
         )
@@ -75,7 +75,7 @@ class Template:
         record = self._record | {"cell": cell.name, "seeds": list(SEEDS), "settings": settings}
         evaluation = self._evaluation | {"seeds": list(SEEDS), "settings": settings, "training": record}
         parquet.write_parquet(folder / "history.parquet", self._histories[number % VARIANTS], record)
-        parquet.write_parquet(folder / "items.parquet", self._items, evaluation | {"cell": cell.name})
+        parquet.write_parquet(folder / "answers.parquet", self._answers, evaluation | {"cell": cell.name})
         chosen = numpy.random.default_rng(number).integers(0, VARIANTS, len(SEEDS))
         runs = ",\n".join(f'{{"seed": {seed},{self._runs[each]}' for seed, each in zip(SEEDS, chosen, strict=True))
         head = self._head.removesuffix("\n}")

@@ -29,7 +29,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from capacity.commands import train
+from capacity.__main__ import main as run_capacity
 from capacity.corpora import corpus
 from capacity.experiment.cell import Cell, make_cell
 from capacity.experiment.seeds import parse_seeds
@@ -118,10 +118,10 @@ def job(cell: Cell, folder: Path, watched: Watched, killed_at: int | None = None
 
     loop.Training.update = watched_update  # type: ignore[method-assign]
     sys.addaudithook(watch)
-    sys.argv = ["train", cell.name, "--seeds", SEEDS, "--corpus", str(folder.parent / f"{cell.task}.parquet")]
-    sys.argv += ["--output", str(folder), "--device", "cpu", "--snapshot-updates", str(SNAPSHOT_UPDATES)]
+    command = ["train", cell.name, "--seeds", SEEDS, "--corpus", str(folder.parent / f"{cell.task}.parquet")]
+    command += ["--output", str(folder), "--device", "cpu", "--snapshot-updates", str(SNAPSHOT_UPDATES)]
     with (folder.parent / "log").open("a", buffering=1) as log, redirect_stdout(log), redirect_stderr(log):
-        train.main()
+        run_capacity(command)
 
 
 def newest(folder: Path) -> int:

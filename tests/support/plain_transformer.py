@@ -42,7 +42,7 @@ class PlainBlock(nn.Module):
 
 
 class PlainTransformer(nn.Module):
-    """Parameters have the names of :mod:`capacity.model.transformer.transformer`, with ``.weight`` at the end."""
+    """Parameters have the names of :mod:`capacity.model.transformer`, with ``.weight`` at the end."""
 
     def __init__(self, size: Size, vocabulary: int, block: int) -> None:
         super().__init__()

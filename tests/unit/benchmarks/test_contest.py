@@ -182,7 +182,9 @@ def test_large_networks_are_told_from_small_ones():
 
 
 def test_evaluations_are_those_of_training():
-    assert Setting("n28", "joint").evaluations == schedule.evaluation_count(make_cell("joint", Size.parse("n28"))) == 121
+    assert (
+        Setting("n28", "joint").evaluations == schedule.evaluation_count(make_cell("joint", Size.parse("n28"))) == 121
+    )
 
 
 def test_summaries():

@@ -13,8 +13,9 @@ from benchmarks import scale, synthetic
 from benchmarks.scale import GOAL_CELLS, MOST_BYTES, MOST_SECONDS, STEPS, Cost, StepError
 from capacity.experiment import plan as experiment_plan
 from capacity.experiment.plan import FILES, RECORD, config_of, made_jobs
-from capacity.tables import dynamics, expressions, frames, histories, runs
+from capacity.tables import dynamics, expressions, frames, histories
 from capacity.tables.runs import RUNS
+from tests.support.commands import run_command
 
 
 @pytest.fixture(scope="module")
@@ -31,19 +32,15 @@ def test_the_stages_take_a_synthetic_study_as_a_true_one(study, monkeypatch):
     part = ["--config", json.dumps(config_of(config, scale.STUDY))]
     read = ["--history", "t/history.parquet", "--summary", "t/summary.parquet", "--title", "Four"]
     monkeypatch.chdir(folder)
-    for module, arguments in (
-        (runs, [scale.STUDY, *part, "--output", "t"]),
-        (histories, [scale.STUDY, *part, "--output", "t/history.parquet"]),
-        (dynamics, [*read, "--output", "t"]),
-        (expressions, [scale.STUDY, *part, "--output", "t/items.parquet"]),
-    ):
-        monkeypatch.setattr(sys, "argv", ["stage", *arguments])
-        module.main()
+    run_command("tabulate", scale.STUDY, *part, "--output", "t")
+    run_command("histories", scale.STUDY, *part, "--output", "t/history.parquet")
+    run_command("dynamics", *read, "--output", "t")
+    run_command("expressions", scale.STUDY, *part, "--output", "t/expressions.parquet")
     runs = frames.read_frame("t/runs.parquet", RUNS)
     assert (runs["cell"].nunique(), len(runs)) == (4, 4 * 20)
     assert runs["final_seen"].nunique() > 20
     assert len(frames.read_frame("t/history.parquet", histories.HISTORY)) == 4 * 20 * 121
-    assert len(frames.read_frame("t/items.parquet", expressions.ITEMS)) == 4 * 200
+    assert len(frames.read_frame("t/expressions.parquet", expressions.EXPRESSIONS)) == 4 * 200
     assert frames.read_frame("t/dynamics.parquet", dynamics.DYNAMICS)["t_fit"].notna().any()
 
 
