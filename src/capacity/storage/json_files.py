@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from capacity.errors import InputError
-from capacity.storage.files import CHECKSUM, REMEDY, check_checksum, atomic
+from capacity.storage.files import CHECKSUM, REMEDY, atomic, check_checksum
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from capacity.errors import InputError
-from capacity.storage.files import CHECKSUM, REMEDY, check_checksum, atomic
+from capacity.storage.files import CHECKSUM, REMEDY, atomic, check_checksum
 from capacity.storage.provenance import Provenance
 
 _KINDS = {
