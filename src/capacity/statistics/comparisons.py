@@ -1,4 +1,4 @@
-"""Two groups compared (equivalence, Fisher's exact test and its power), and p-values taken together."""
+"""Comparisons of two groups (equivalence, Fisher's exact test and its power), and corrections of several p-values."""
 
 from __future__ import annotations
 
@@ -11,17 +11,24 @@ from scipy import optimize, special, stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import CompareMeans
 
-from capacity.statistics.arrays import Floats, finite
+from capacity.statistics.arrays import Floats, check_count, check_proportion, finite
 
 ALPHA = 0.05
+"""The level of every test."""
+
 MARGIN = 0.15
+"""Two shares that differ by less than this count as equal in a test of equivalence."""
 
 
 class Equivalence(NamedTuple):
-    """Two one-sided tests: ``equivalent`` where ``p_value``, the larger of the two, is at most ``alpha``.
+    """The result of two one-sided tests of equivalence.
 
-    ``difference`` is first minus second; ``low`` and ``high`` are its 1 - 2 alpha interval (90 % for alpha 0.05), which
-    lies within the margin exactly where the groups are equivalent.
+    Attributes:
+        difference: the first group minus the second.
+        low, high: the 1 - 2 alpha interval of the difference (90 % for alpha 0.05). It lies within the margin exactly
+            if the groups are equivalent.
+        p_value: the larger of the two p-values.
+        equivalent: whether the p-value is at most alpha.
     """
 
     difference: float
@@ -39,15 +46,14 @@ def tost_proportions(
     margin: float = MARGIN,
     alpha: float = ALPHA,
 ) -> Equivalence:
-    """Are two proportions equal to within ``margin``? Two one-sided score tests (Miettinen & Nurminen 1985).
+    """Test whether two proportions are equal to within ``margin``, by two one-sided score tests.
 
-    Written out here because statsmodels' score test gives NaN for some tables, and another p-value when the groups
-    change places. Raises ValueError unless each count is between 0 and its total, the totals are positive, and
-    0 < margin < 1.
+    The test is that of Miettinen & Nurminen (1985). It is written out here because the score test of statsmodels gives
+    NaN for some tables, and another p-value when the groups change places. Raises ValueError unless each count is
+    between 0 and its total, the totals are positive, and 0 < margin < 1.
     """
     for count, total in ((first_count, first_total), (second_count, second_total)):
-        if not 0 <= count <= total or total == 0:
-            raise ValueError(f"count {count} of {total} is not a proportion")
+        check_proportion(count, total)
     _check_levels(margin, alpha)
     if margin >= 1:
         raise ValueError(f"margin is {margin}; for a difference of proportions it must be below 1")
@@ -73,10 +79,11 @@ def tost_proportions(
 def tost_means(
     first: Sequence[float], second: Sequence[float], margin: float = MARGIN, alpha: float = ALPHA
 ) -> Equivalence | None:
-    """Are two means equal to within ``margin``, in the units of the values? Two one-sided t tests (Schuirmann 1987).
+    """Test whether two means are equal to within ``margin``, by two one-sided t tests (Schuirmann 1987).
 
-    Variances may differ (Welch). None where a group has fewer than two values, or no value differs from the others of
-    its group: a t test has then no error to measure with. Raises ValueError unless margin > 0 and values are finite.
+    The margin is in the units of the values, and the variances of the groups may differ (Welch). Returns None if a
+    group has fewer than two values, or if neither group has two values that differ: a t test then has no error to
+    measure with. Raises ValueError unless margin > 0 and all values are finite.
     """
     _check_levels(margin, alpha)
     x, y = finite("first", first), finite("second", second)
@@ -88,15 +95,26 @@ def tost_means(
     return Equivalence(float(x.mean() - y.mean()), float(low), float(high), p_value, p_value <= alpha)
 
 
-def fisher_power(
-    first_share: float, second_share: float, first_total: int, second_total: int | None = None, alpha: float = ALPHA
-) -> float:
-    """The chance that Fisher's two-sided exact test finds two true shares to differ, by exact enumeration.
+def fisher(first_count: int, first_total: int, second_count: int, second_total: int) -> float:
+    """Return the two-sided p-value of Fisher's exact test that two groups have the same share.
 
-    ``second_total`` is ``first_total`` where not given. Raises ValueError unless shares and alpha are in [0, 1] and the
-    totals are not negative.
+    Raises ValueError unless each count is between 0 and its total.
     """
-    second_total = first_total if second_total is None else second_total
+    check_count(first_count, first_total)
+    check_count(second_count, second_total)
+    counts = numpy.array(
+        [[first_count, first_total - first_count], [second_count, second_total - second_count]],
+    )
+    return float(stats.fisher_exact(counts).pvalue)
+
+
+def fisher_power(
+    first_share: float, second_share: float, first_total: int, second_total: int, alpha: float = ALPHA
+) -> float:
+    """Return the chance that Fisher's two-sided exact test finds two true shares to differ, by exact enumeration.
+
+    Raises ValueError unless the shares and alpha are in [0, 1] and the totals are not negative.
+    """
     for share in (first_share, second_share, alpha):
         if not 0 <= share <= 1:
             raise ValueError(f"{share} is not between 0 and 1")
@@ -110,44 +128,30 @@ def fisher_power(
     for successes in range(first_total + second_total + 1):
         first = numpy.arange(max(0, successes - second_total), min(first_total, successes) + 1)
         tables = numpy.exp(first_ways[first] + second_ways[successes - first] - all_ways[successes])
-        # Two-sided as in R and scipy: every table that is no more probable than the observed one.
+        # Two-sided as in R and scipy: all tables that are no more probable than the observed one.
         ordered = numpy.sort(tables)
         p_values = numpy.cumsum(ordered)[numpy.searchsorted(ordered, tables * (1 + 1e-7), side="right") - 1]
-        found = first[p_values <= alpha]
-        power += float((first_chance[found] * second_chance[successes - found]).sum())
+        significant = first[p_values <= alpha]
+        power += float((first_chance[significant] * second_chance[successes - significant]).sum())
     return power
 
 
-def runs_needed(
-    first_share: float, second_share: float, power: float = 0.8, alpha: float = ALPHA, limit: int = 200
-) -> int | None:
-    """The smallest number of runs in each group at which Fisher's test reaches a power; None above ``limit``.
-
-    Exact power is a saw-tooth: with a run more it may fall a little short again.
-    """
-    if not 0 < power < 1:
-        raise ValueError(f"power is {power}; it must be between 0 and 1")
-    for total in range(1, limit + 1):
-        if fisher_power(first_share, second_share, total, alpha=alpha) >= power:
-            return total
-    return None
-
-
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p-values that keep the family-wise error rate (Holm 1979), in the order given.
+    """Return p-values, in the order given, adjusted to keep the family-wise error rate (Holm 1979).
 
     A planned test that could not be made belongs to the family as a 1. Raises ValueError for a p-value outside [0, 1].
     """
-    return _adjust(p_values, "holm")
-
-
-def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p-values that keep the false discovery rate (Benjamini & Hochberg 1995). Raises as :func:`holm`."""
-    return _adjust(p_values, "fdr_bh")
+    _check_p_values(p_values)
+    if not p_values:
+        return []
+    return [float(value) for value in multipletests(list(p_values), method="holm")[1]]
 
 
 def intersection_union(*p_values: float) -> float:
-    """The p-value of a claim that needs all of several effects: the largest (Berger 1982). Raises as :func:`holm`."""
+    """Return the p-value of a claim that needs all of several effects: the largest of theirs (Berger 1982).
+
+    Raises ValueError without p-values, or for one outside [0, 1].
+    """
     if not p_values:
         raise ValueError("a claim needs at least one p-value")
     _check_p_values(p_values)
@@ -155,13 +159,16 @@ def intersection_union(*p_values: float) -> float:
 
 
 def _log_ways(total: int) -> Floats:
-    """The logarithms of the ways to choose 0, 1, ..., ``total`` of ``total``."""
+    """Return the logarithm of the number of ways to choose 0, 1, ..., ``total`` of ``total``."""
     chosen = numpy.arange(total + 1)
     return special.gammaln(total + 1) - special.gammaln(chosen + 1) - special.gammaln(total - chosen + 1)
 
 
 def _score(value: float, first_count: int, first_total: int, second_count: int, second_total: int) -> float:
-    """The score statistic of the hypothesis that the first share less the second is ``value``; falls as it grows."""
+    """Return the score statistic of the hypothesis that the first share minus the second is ``value``.
+
+    The statistic falls as the value grows.
+    """
     first, second = _constrained(value, first_count, first_total, second_count, second_total)
     total = first_total + second_total
     variance = first * (1 - first) / first_total + second * (1 - second) / second_total
@@ -174,7 +181,7 @@ def _score(value: float, first_count: int, first_total: int, second_count: int, 
 def _constrained(
     value: float, first_count: int, first_total: int, second_count: int, second_total: int
 ) -> tuple[float, float]:
-    """The most likely shares that differ by ``value``: a root of a cubic (Miettinen & Nurminen 1985, appendix I)."""
+    """Return the most likely shares that differ by ``value``, from a cubic (Miettinen & Nurminen 1985, appendix I)."""
     total, count = first_total + second_total, first_count + second_count
     quadratic = (first_total + 2 * second_total) * value - total - count
     linear = (second_total * value - total - 2 * second_count) * value + count
@@ -186,13 +193,6 @@ def _constrained(
     second = 2 * radius * math.cos((math.pi + math.acos(cosine)) / 3) - shift
     second = min(max(second, 0.0, -value), 1.0, 1.0 - value)
     return min(max(second + value, 0.0), 1.0), second
-
-
-def _adjust(p_values: Sequence[float], method: str) -> list[float]:
-    _check_p_values(p_values)
-    if not p_values:
-        return []
-    return [float(value) for value in multipletests(list(p_values), method=method)[1]]
 
 
 def _check_p_values(p_values: Sequence[float]) -> None:

@@ -1,4 +1,4 @@
-"""TODO statistics.survival."""
+"""Times until an event, where some runs end before it happens: the Kaplan-Meier curve and its limits."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from capacity.statistics.intervals import CONFIDENCE
 
 
 class Survival(NamedTuple):
-    """A Kaplan-Meier curve: a step function that holds each value from its time until the next.
+    """A Kaplan-Meier curve: a step function that keeps each value from its time until the next.
 
-    ``times`` begins at 0 and has every time at which a run ended, by its event or censored; ``share`` is the share of
-    runs without the event after that time, with pointwise 95 % limits ``low`` and ``high``; ``at_risk`` counts the runs
-    under observation just before it. ``median`` is the first time at which half of the runs have had the event, None
-    where that is not reached.
+    Attributes:
+        times: 0, then every time at which a run ended, either with its event or censored.
+        share: the share of runs without the event after each time.
+        low, high: pointwise 95 % limits of the share.
+        at_risk: the number of runs under observation just before each time.
+        events, censored: the number of runs that had the event, and of those that ended without it.
+        median: the first time at which half of the runs have had the event; None if that is not reached.
     """
 
     times: tuple[float, ...]
@@ -33,25 +36,30 @@ class Survival(NamedTuple):
 
 
 def kaplan_meier(times: Sequence[float], observed: Sequence[bool]) -> Survival:
-    """The share of runs without the event over time, of runs that may be right-censored (Kaplan & Meier 1958).
+    """Estimate the share of runs without an event over time, where runs may be right-censored (Kaplan & Meier 1958).
 
-    ``times`` is the time of a run's event where ``observed``, else its last time under observation, e.g. its last
-    iteration. The limits are those of the beta product confidence procedure (Fay, Brittain & Proschan 2013, by the
-    method of moments): Clopper-Pearson wherever nothing was censored earlier, so that 0 events in 20 runs do not get a
-    band of no width, as they would from Greenwood's error. Raises ValueError for no runs, for lists of two lengths, and
-    for times that are negative or not finite.
+    The limits are those of the beta product confidence procedure (Fay, Brittain & Proschan 2013, by the method of
+    moments). They are those of Clopper and Pearson until the first run is censored, so that 0 events in 20 runs do not
+    get a band of no width, as they would from Greenwood's error.
+
+    Args:
+        times: one per run: the time of its event, or the last time under observation, e.g. its last iteration.
+        observed: whether the run had the event.
+
+    Raises ValueError without runs, if the two lists have different lengths, and for times that are negative or not
+    finite.
     """
     if len(times) != len(observed):
         raise ValueError(f"{len(times)} times but {len(observed)} values of observed")
     ends = finite("times", times)
     if not len(ends) or ends.min() < 0:
-        raise ValueError(f"times must be at least one, none negative; got {list(times)}")
+        raise ValueError(f"times must be at least one, and none negative; got {list(times)}")
     happened = numpy.asarray(observed, dtype=bool)
     points = numpy.unique(numpy.append(ends, 0.0))
     at_risk = numpy.array([(ends >= point).sum() for point in points])
     events = numpy.array([(happened & (ends == point)).sum() for point in points])
     curve = SurvfuncRight(ends, happened.astype(int))
-    # statsmodels keeps the times of events alone: the curve stays where it is when a run is censored.
+    # statsmodels keeps the times of events only; when a run is censored, the curve stays where it is.
     share = numpy.append(1.0, curve.surv_prob)[numpy.searchsorted(curve.surv_times, points, side="right")]
     low, high = _beta_product_limits(at_risk, events)
     halved = points[share <= 0.5 + 1e-12]
@@ -68,7 +76,7 @@ def kaplan_meier(times: Sequence[float], observed: Sequence[bool]) -> Survival:
 
 
 def _beta_product_limits(at_risk: Integers, events: Integers) -> tuple[Floats, Floats]:
-    """Lower and upper 95 % limits after each time: quantiles of products of beta variables, matched by two moments."""
+    """Return lower and upper 95 % limits after each time, from products of beta variables matched by two moments."""
     survivors = at_risk - events
     # With no event at a time its factor is Beta(at_risk + 1, 0), which is 1.
     factors = (survivors + 1) / (at_risk + 1)
@@ -81,7 +89,7 @@ def _beta_product_limits(at_risk: Integers, events: Integers) -> tuple[Floats, F
 
 
 def _matched_quantile(first: Floats, second: Floats, probability: float) -> Floats:
-    """The quantile of the beta distribution with these first two moments; the value itself where it has no spread."""
+    """Return the quantile of the beta distribution with these moments, or the first moment if there is no spread."""
     variance = second - first**2
     spread = variance > 1e-15
     size = numpy.divide(first - second, variance, out=numpy.ones_like(first), where=spread)

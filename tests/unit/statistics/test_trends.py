@@ -12,7 +12,6 @@ from scipy import stats
 from capacity.statistics import trends
 from capacity.statistics.trends import (
     cochran_armitage,
-    isotonic_check,
     jonckheere_terpstra,
     kendall,
     rank_scores,
@@ -299,82 +298,3 @@ def test_outcomes_of_different_runs_are_refused():
         kendall([1.0, 2.0], [1.0], "increasing", generator())
     with pytest.raises(ValueError, match="second holds 1 values of 2 that are not finite"):
         kendall([1.0, 2.0], [1.0, math.inf], "increasing", generator())
-
-
-def isotonic_by_min_max(counts, totals):
-    """The rising fit as the largest, over beginnings, of the smallest, over ends, of the pooled share."""
-    pooled = lambda start, stop: sum(counts[start:stop]) / sum(totals[start:stop])  # noqa: E731
-    places = range(len(counts))
-    return [max(min(pooled(start, stop + 1) for stop in places[at:]) for start in places[: at + 1]) for at in places]
-
-
-@pytest.mark.parametrize(
-    ("counts", "totals"),
-    [([2, 8, 3, 9], [10, 10, 10, 10]), ([0, 5, 1, 4, 20], [5, 5, 6, 9, 20]), ([9, 0, 0], [9, 4, 3])],
-)
-def test_the_isotonic_statistic_is_twice_the_log_likelihood_ratio(counts, totals):
-    fit = isotonic_by_min_max(counts, totals)
-    saturated = [count / total for count, total in zip(counts, totals, strict=True)]
-    ratio = stats.binom.logpmf(counts, totals, saturated).sum() - stats.binom.logpmf(counts, totals, fit).sum()
-    found = isotonic_check(counts, totals, "increasing", generator(), 99)
-    assert found.fitted == pytest.approx(fit)
-    assert found.statistic == pytest.approx(2 * ratio)
-
-
-def test_falling_counts_mirror_rising_ones():
-    rising = isotonic_check([2, 8, 3, 9], [10, 12, 10, 11], "increasing", generator())
-    falling = isotonic_check([9, 3, 8, 2], [11, 10, 12, 10], "decreasing", generator(1))
-    assert falling.fitted == pytest.approx(rising.fitted[::-1])
-    assert falling.statistic == pytest.approx(rising.statistic)
-    assert falling.p_value == pytest.approx(rising.p_value, abs=0.03)
-
-
-def test_a_dip_is_found_and_a_monotone_response_is_not():
-    assert isotonic_check([20, 2, 18, 0], [20] * 4, "decreasing", generator(), 999).p_value < 0.01
-    monotone = isotonic_check([20, 15, 15, 0], [20] * 4, "decreasing", generator(), 999)
-    assert monotone == (0.0, 1.0, (1.0, 0.75, 0.75, 0.0))
-    assert isotonic_check([20, 15, 15, 0], [20] * 4, "increasing", generator(), 999).p_value < 0.01
-
-
-def test_the_isotonic_p_value_agrees_with_the_list_of_all_counts():
-    """Every outcome of three sizes whose shares are truly equal, though the fit to what was observed is not flat."""
-    totals = [4, 6, 5]
-    counts = [4, 2, 4]
-    chances = [stats.binom.pmf(numpy.arange(total + 1), total, sum(counts) / sum(totals)) for total in totals]
-
-    def ratio(counts):
-        fit = [1 - share for share in isotonic_by_min_max(numpy.subtract(totals, counts), totals)]
-        saturated = numpy.divide(counts, totals)
-        return 2 * (stats.binom.logpmf(counts, totals, saturated) - stats.binom.logpmf(counts, totals, fit)).sum()
-
-    exact = 0.0
-    for drawn in itertools.product(*(range(total + 1) for total in totals)):
-        if ratio(drawn) >= ratio(counts) - 1e-9:
-            exact += math.prod(chance[count] for chance, count in zip(chances, drawn, strict=True))
-    found = isotonic_check(counts, totals, "decreasing", generator(7))
-    assert found.fitted[0] == 1.0 > found.fitted[1]
-    assert found.statistic == pytest.approx(ratio(counts))
-    assert within_monte_carlo_error(found.p_value, exact, 10_000)
-
-
-@pytest.mark.parametrize("shares", [(0.5, 0.5, 0.5, 0.5), (0.9, 0.5, 0.5, 0.1)])
-def test_the_isotonic_check_keeps_its_false_positive_rate(shares):
-    rng = generator(8)
-    trials = 200
-    found = [isotonic_check(rng.binomial(8, shares), [8] * 4, "decreasing", rng, 99).p_value for _ in range(trials)]
-    assert sum(p_value <= 0.05 for p_value in found) / trials <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / trials)
-
-
-def test_sizes_without_runs_have_no_isotonic_fit():
-    found = isotonic_check([5, 0, 1], [5, 0, 5], "decreasing", generator(), 99)
-    assert found.fitted == pytest.approx((1.0, math.nan, 0.2), nan_ok=True)
-    assert isotonic_check([5, 0], [5, 0], "decreasing", generator()) is None
-    assert isotonic_check([], [], "decreasing", generator()) is None
-    assert isotonic_check([5, 5], [5, 5], "increasing", generator(), 99) == (0.0, 1.0, (1.0, 1.0))
-
-
-def test_an_isotonic_check_of_what_makes_no_sense_is_refused():
-    with pytest.raises(ValueError, match="direction is 'two-sided'"):
-        isotonic_check([1, 2], [5, 5], "two-sided", generator())
-    with pytest.raises(ValueError, match="count 6 of 5"):
-        isotonic_check([6, 2], [5, 5], "increasing", generator())
