@@ -112,7 +112,7 @@ def contained(tooled, base):
 def check_python(base, clone, folder):
     """One job ran, in the Python of the environment, with the code of the clone and torch's cache in the folder."""
     ((arguments, environment),) = calls_of(base / "calls")
-    assert arguments[:2] == ["-m", "capacity.corpus"]
+    assert arguments[:3] == ["-m", "capacity", "corpus"]
     assert environment == {
         "PYTHONPATH": str(clone.folder / "src"),
         "TORCHINDUCTOR_CACHE_DIR": str(folder / ".snakemake/torchinductor"),
