@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 SNAKEMAKE := $(VENV)/bin/snakemake
 
-.PHONY: all run report test faults lint status benchmark benchmark-scale benchmark-overhead clean
+.PHONY: all run report test faults lint docs status benchmark benchmark-scale benchmark-overhead clean
 .DEFAULT_GOAL := all
 
 all: run report
@@ -33,6 +33,12 @@ lint: $(VENV)/installed-test
 	$(VENV)/bin/snakefmt --check Snakefile workflow
 	$(SNAKEMAKE) --lint
 
+# NO_MKDOCS_2_WARNING silences an announcement that is no warning about these pages.
+docs: $(VENV)/installed-docs
+	$(VENV)/bin/python -m tools.package_picture
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict
+	@echo "The documentation: site/index.html"
+
 status: $(VENV)/installed
 	$(VENV)/bin/python -m capacity status --watch
 
@@ -52,8 +58,12 @@ $(VENV)/installed: envs/requirements.txt pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
-$(VENV)/installed-test: $(VENV)/installed envs/requirements-test.txt
+$(VENV)/installed-test: $(VENV)/installed envs/requirements-docs.txt envs/requirements-test.txt
 	$(VENV)/bin/python -m pip install --quiet --requirement envs/requirements-test.txt
+	touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed envs/requirements-docs.txt
+	$(VENV)/bin/python -m pip install --quiet --requirement envs/requirements-docs.txt
 	touch $@
 
 $(VENV)/installed-benchmark: $(VENV)/installed envs/requirements-benchmark.txt

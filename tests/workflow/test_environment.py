@@ -20,7 +20,7 @@ from capacity.training.execution import PRECISIONS
 
 PICKLERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 LOADERS = {"torch.load", "torch.save", "numpy.load", "pandas.read_pickle", "builtins.eval", "builtins.exec"}
-LOCKS = ("requirements.txt", "requirements-storage.txt", "requirements-test.txt")
+LOCKS = ("requirements.txt", "requirements-storage.txt", "requirements-docs.txt", "requirements-test.txt")
 EVALUATORS = {"eval", "exec", "compile", "__import__"}
 
 
@@ -104,7 +104,7 @@ def test_every_package_of_the_lock_has_one_version_and_stands_there_once(reposit
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize(("name", "others"), [(LOCKS[1], LOCKS[:1]), (LOCKS[2], LOCKS[:2])])
+@pytest.mark.parametrize(("name", "others"), [(LOCKS[1], LOCKS[:1]), (LOCKS[2], LOCKS[:1]), (LOCKS[3], LOCKS[:3])])
 def test_a_lock_that_adds_to_others_repeats_nothing_of_them(repository, name, others):
     path = repository / "envs" / name
     assert {f"-r {other}" for other in others} <= set(path.read_text(encoding="utf-8").splitlines())

@@ -1,0 +1,1 @@
+"""Programs that make the documentation: the picture of the packages, and hooks for the site."""
