@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from tests.support.repository import REPOSITORY
+from tests.support.snakemake_server import SnakemakeServer
 
 TRACKED = (
     ".snakemake-workflow-catalog.yml",
@@ -31,6 +32,7 @@ TRACKED = (
     "src",
     "workflow",
 )
+RUNS_NO_JOB = {"--dry-run", "--report", "--lint", "--unlock"}
 JOB = re.compile(r"^(?:local)?rule (\w+):\n((?: +\S.*\n)*)", re.MULTILINE)
 
 
@@ -50,6 +52,7 @@ class Clone:
     home: Path
     variables: Mapping[str, str] = field(default_factory=dict)
     python: str | Path = sys.executable
+    server: SnakemakeServer | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -58,17 +61,25 @@ class Clone:
         return {"PATH": path, "HOME": str(self.home), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", **self.variables}
 
     def snakemake(self, *arguments: str, succeeds: bool = True) -> str:
-        """What Snakemake says."""
-        done = subprocess.run(
-            [self.python, "-m", "snakemake", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert (done.returncode == 0) == succeeds, done.stdout
-        return done.stdout
+        """Run Snakemake, check whether it succeeds, and return what it prints."""
+        if self.server and RUNS_NO_JOB.intersection(arguments) and self._is_plain():
+            code, printed = self.server.run(arguments, self.folder, self.environment)
+        else:
+            done = subprocess.run(
+                [self.python, "-m", "snakemake", *arguments],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            code, printed = done.returncode, done.stdout
+        assert (code == 0) == succeeds, printed
+        return printed
+
+    def _is_plain(self) -> bool:
+        """Return whether the Python of the tests runs Snakemake, with no packages but its own."""
+        return self.python == sys.executable and "PYTHONPATH" not in self.variables
 
     def planned(self, *arguments: str) -> list[Job]:
         """The jobs that a dry run of these targets and options announces, those that only collect left out."""
@@ -96,7 +107,15 @@ def repository() -> Path:
 
 
 @pytest.fixture(scope="session")
-def make_clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Clone]:
+def snakemake_server() -> Iterator[SnakemakeServer]:
+    """The process in which clones make their dry runs."""
+    server = SnakemakeServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def make_clone(tmp_path_factory: pytest.TempPathFactory, snakemake_server: SnakemakeServer) -> Callable[[str], Clone]:
     """Makes a clone of that name, without results."""
     home = tmp_path_factory.mktemp("home")
     (home / "bin").mkdir()
@@ -116,7 +135,7 @@ def make_clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Clon
                 shutil.copytree(source, folder / entry, symlinks=True, ignore=ignored)
             elif source.exists():
                 shutil.copy2(source, folder / entry)
-        return Clone(folder, home)
+        return Clone(folder, home, server=snakemake_server)
 
     return make
 
