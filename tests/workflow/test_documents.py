@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import shlex
 from functools import cache
@@ -12,9 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from capacity.commands import COMMANDS
 from tests.support.repository import REPOSITORY
 
-DOCUMENTS = ["README.md", *sorted(f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md"))]
+PAGES = ["README.md", "CONTRIBUTING.md", "benchmarks/README.md", "tests/README.md"]
+DOCUMENTS = [*PAGES, *sorted(f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md"))]
 PROFILES = sorted(path.parent.name for path in (REPOSITORY / "profiles").glob("*/config.yaml"))
 FENCED = re.compile(r"^```([a-z]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
@@ -145,15 +146,18 @@ def test_partition_and_account_of_a_site_are_set_by_taking_away_two_marks(clone)
     assert "slurm_account=project" in said
 
 
-def test_every_module_that_is_run_has_a_main():
-    modules = {words[1] for _, words in commands("python") if words[:1] == ("-m",)}
-    for name in modules:
-        package, _, module = name.partition(".")
-        if package != "capacity":
-            continue
-        tree = ast.parse((REPOSITORY / f"src/capacity/{module}.py").read_text(encoding="utf-8"))
-        assert "main" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, name
-        assert any(isinstance(node, ast.If) for node in tree.body), name
+def test_every_command_of_the_package_exists():
+    named = {words[2] for _, words in commands("python") if words[:2] == ("-m", "capacity") and len(words) > 2}
+    assert {"status", "corpus", "train"} <= named
+    assert named - set(COMMANDS) - {"--help", "<command>"} == set()
+
+
+def test_every_module_that_is_run_is_there():
+    modules = {words[1] for _, words in commands("python") if words[:1] == ("-m",)} - {"venv", "pip", "pytest"}
+    paths = [REPOSITORY / "src" / name.replace(".", "/") for name in modules if name.split(".")[0] == "capacity"]
+    paths += [REPOSITORY / name.replace(".", "/") for name in modules if name.split(".")[0] != "capacity"]
+    assert paths
+    assert [path for path in paths if not (path.with_suffix(".py").is_file() or (path / "__main__.py").is_file())] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -166,11 +170,10 @@ def test_every_relative_link_leads_to_a_file(document):
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_source_file_that_is_named_exists(document):
-    known = {
-        path.name for folder in ("src", "tests", "workflow", "benchmarks") for path in (REPOSITORY / folder).rglob("*")
-    }
+    folders = ("src", "tests", "workflow", "benchmarks", "tools")
+    existing = {path.name for folder in folders for path in (REPOSITORY / folder).rglob("*")}
     named = set(re.findall(r"\b[a-z_]+\.(?:py|smk)\b", text_of(document)))
-    assert named - known == set()
+    assert named - existing == set()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
