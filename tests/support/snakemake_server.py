@@ -1,8 +1,8 @@
 """A process that has imported Snakemake and forks for each dry run: the import takes longer than most of them.
 
-Run as a program it reads one request per line, ``{"arguments": ..., "folder": ..., "environment": ..., "output": ...}``,
-and answers each with a line that holds the exit code. What a fork leaves behind in memory ends with it, so that a dry
-run sees what it would see in a process of its own.
+Run as a program it reads one request per line, a JSON object with ``arguments``, ``folder``, ``environment`` and
+``output``, and answers each with a line that holds the exit code. What a dry run changes in memory ends with its fork,
+so that the next one sees what it would see in a process of its own.
 """
 
 from __future__ import annotations

@@ -140,8 +140,8 @@ def test_with_apptainer_jobs_run_in_the_image_with_the_code_of_the_clone(contain
 
 def test_with_apptainer_in_another_folder_the_clone_has_to_be_bound(contained, base):
     elsewhere = base / "elsewhere"
-    options = ("--sdm", "apptainer", "--cores", "1", "--directory", str(elsewhere))
-    options += ("--configfile", "config.yaml", "--config", f"container={base}/image.sif")
+    options = ["--sdm", "apptainer", "--cores", "1", "--directory", str(elsewhere)]
+    options += ["--configfile", "config.yaml", "--config", f"container={base}/image.sif"]
     said = contained.snakemake(TARGET, *options, succeeds=False)
     assert f"{contained.folder}/src is not in the container" in said
     contained.snakemake(TARGET, *options, "--apptainer-args", f"--bind '{contained.folder}'")
