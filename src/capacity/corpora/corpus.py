@@ -1,8 +1,10 @@
-"""Stage 1: a corpus as a Parquet file, one row per line, and the same file read back as lines."""
+"""A corpus: the lines that a cell trains on and is asked about, also as a Parquet file with one row per line."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +12,8 @@ import pyarrow as pa
 from capacity.errors import InputError
 from capacity.experiment.cell import Cell
 from capacity.storage import files, parquet
-from capacity.tasks.lines import Line, corpus
+from capacity.tasks.registry import TASKS
+from capacity.tasks.task import Line
 from capacity.tasks.vocabulary import Vocabulary
 
 _CATEGORY = pa.dictionary(pa.int8(), pa.string())
@@ -29,7 +32,32 @@ SCHEMA = pa.schema(
         pa.field("position", pa.int32()),
     ]
 )
-"""``left`` and ``right`` are null for facts; ``position`` is the line's place in the stream, null if held out."""
+"""Columns of a corpus file: the attributes of a :class:`~capacity.tasks.task.Line`. ``left`` and ``right`` are its
+operands, null where it has none; ``position`` is its number in the stream, null if it is held out."""
+
+
+def corpus_lines(task: str, held_out: Iterable[tuple[int, int]], facts: int, seed: int) -> list[Line]:
+    """The lines of a task: seen lines in stream order with their positions, then the held-out ones.
+
+    The text of a joint task is that of one part after the other. Within a part the lines are shuffled once by ``seed``,
+    or keep the order of the task where it says so.
+    """
+    stream: list[Line] = []
+    unseen: list[Line] = []
+    settings = {"held_out": tuple(held_out), "facts": facts}
+    for part in TASKS[task].parts:
+        every = part.lines(**settings)
+        seen = [line for line in every if line.split == "seen"]
+        if part.is_shuffled:
+            random.Random(seed).shuffle(seen)
+        stream += seen
+        unseen += [line for line in every if line.split == "held_out"]
+    return [replace(line, position=number) for number, line in enumerate(stream)] + unseen
+
+
+def build(cell: Cell) -> list[Line]:
+    """The lines that a cell trains on and is asked about."""
+    return corpus_lines(cell.task, cell.held_out, cell.facts, cell.corpus_seed)
 
 
 def to_table(lines: Sequence[Line]) -> pa.Table:
@@ -58,7 +86,7 @@ def read(path: str | Path, cell: Cell | None = None) -> list[Line]:
         )
     lines = from_table(table)
     if cell is not None and lines != build(cell):
-        raise InputError(f"{path} is another corpus than that of {cell.name}, {cell.corpus_name}; {files.REMEDY}")
+        raise InputError(f"{path} is not the corpus of {cell.name}, {cell.corpus_name}; {files.REMEDY}")
     return lines
 
 
@@ -75,8 +103,3 @@ def stream_lines(lines: Sequence[Line]) -> list[Line]:
 def vocabulary(lines: Sequence[Line]) -> Vocabulary:
     """The characters of a corpus, held-out lines included, so that the vocabulary does not depend on the split."""
     return Vocabulary([line.text for line in lines])
-
-
-def build(cell: Cell) -> list[Line]:
-    """The lines that a cell trains on and is asked about."""
-    return corpus(cell.task, cell.held_out, cell.facts, cell.corpus_seed)

@@ -1,8 +1,8 @@
 """What a run has memorized, in bits: the order of the lines, the facts, and the answers to the expressions.
 
-A code length is what it takes to send an answer to someone who has the network: minus the base-2 logarithm of the
-probability that it gives the answer and its terminator after the prompt, which starts at position 0. What is memorized
-of an answer is how much shorter that is than a code that knows nothing of the prompt, and nothing where it is longer.
+The code length of an answer is what it takes to send it to someone who has the network: minus the base-2 logarithm of
+the probability that the network gives the answer and its terminator after the prompt, which starts at position 0. The
+bits memorized of an answer are those by which this is shorter than a code that knows nothing of the prompt, or 0.
 """
 
 from __future__ import annotations
@@ -16,27 +16,31 @@ import numpy
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from capacity.tasks.lines import Line
+from capacity.tasks.registry import PARTS
+from capacity.tasks.task import Line
 
 Bits = NDArray[numpy.float64]
 
 STREAMS_WITH_ORDER = ("fixed", "reshuffled")
 """The streams whose windows cross lines: only there can the order of lines lower the loss."""
 
+MEASURED = tuple(name for name, task in PARTS.items() if task.bits)
+"""The tasks whose answers have their code lengths measured."""
+
 
 def order_bits(loss: float, floor: float | None, characters: int, stream: str) -> float | None:
     """What a run knows of the order of the lines, in bits: the sum over the stream of log2 p_model - log2 p_rule.
 
-    The rule is that of :func:`capacity.evaluation.floors.order_unknown`, over the trained lines. A character of the stream is
-    read at every place of a window, and each counts alike: the sum is the mean gain per character, over all windows,
-    times the characters of the stream. It is not clipped: a run that does not know the lines is below 0. At most it is
-    the value for the loss ``Floors.order_known``: 600.6 bits for the arithmetic of the paper.
+    The rule is that of :func:`capacity.evaluation.floors.order_unknown` for the trained lines. A character of the
+    stream is read at every place of a window, and all places count alike: the sum is the mean gain per character, over
+    all windows, times the characters of the stream. It is not clipped, so it is negative for a run that does not know
+    the lines. It is at most the value for the loss ``Floors.order_known``: 600.6 bits for the arithmetic of the paper.
 
     Args:
-        loss: of the run over every row of the stream, in nats per character.
+        loss: Of the run over every row of the stream, in nats per character.
         floor: :attr:`capacity.evaluation.floors.Floors.order_unknown` of its cell.
-        characters: of the stream.
-        stream: arm of the stream axis; None is returned for one whose rows do not cross lines.
+        characters: Length of the stream.
+        stream: Value of the stream axis; None is returned for one whose rows do not cross lines.
     """
     if stream not in STREAMS_WITH_ORDER or floor is None:
         return None
@@ -49,17 +53,17 @@ def code_lengths(log_probabilities: NDArray[Any]) -> Bits:
 
 
 def memorized(baseline: Bits, lengths: Bits) -> Bits:
-    """(K,), bits memorized of each answer: B - min(B, CL). NaN where a code length is."""
+    """(K,), bits memorized of each answer: B - min(B, CL) for a baseline B and a code length CL; NaN where CL is."""
     return baseline - numpy.minimum(baseline, lengths)
 
 
 def fact_baselines(facts: Sequence[Line]) -> dict[str, Bits]:
-    """Three codes for the answers to K facts that know nothing of the prompts, each (K,), in bits.
+    """Bits of the answers to K facts in three codes that know nothing of the prompts, each (K,).
 
-    ``list``: a uniform choice from the list of the distinct answers, log2 50 for each of the paper's 50 (282.2 in all).
-    ``unigram``: character by character, terminator included, by the frequencies of characters in these answers
-    (2,039.9 in all). ``uniform``: character by character, uniformly over the characters of the facts, of which there
-    are 51 (2,535.6 in all).
+    ``list`` is a uniform choice from the list of the distinct answers: log2 50 for each of the paper's 50, 282.2 in
+    all. ``unigram`` sends character by character, terminator included, by the frequencies of characters in these
+    answers: 2,039.9 in all. ``uniform`` sends character by character, uniformly over the 51 characters of the facts:
+    2,535.6 in all.
     """
     written = [line.answer + line.terminator for line in facts]
     counts = Counter("".join(written))
@@ -74,7 +78,7 @@ def fact_baselines(facts: Sequence[Line]) -> dict[str, Bits]:
 
 
 def true_columns(lines: Sequence[Line], answers: Sequence[str]) -> list[int]:
-    """For each of K questions, the number of its answer among C candidates. Raises ValueError if it is not there."""
+    """For each of K lines the number of its answer among C candidates. Raises ValueError if it is not one of them."""
     number = {answer: column for column, answer in enumerate(answers)}
     if missing := {line.answer for line in lines} - set(number):
         raise ValueError(f"answer {min(missing)!r} is not among the candidates")
@@ -82,24 +86,25 @@ def true_columns(lines: Sequence[Line], answers: Sequence[str]) -> list[int]:
 
 
 def key_specific_bits(log_probabilities: NDArray[Any], true: Sequence[int]) -> float:
-    """Which answer goes with which question: the sum over K questions of log2[p(a_i | q_i) / mean_j p(a_i | q_j)].
+    """Bits known of which answer goes with which question: the sum of log2[p(a_i | q_i) / mean_j p(a_i | q_j)].
 
-    It needs no baseline: a network that knows the answers and not whose they are has 0. At most K log2 K: 282.2 for
-    50 facts.
+    The sum is over K questions. It needs no baseline: a network that knows the answers, but not to which questions they
+    belong, has 0 bits. The most is K log2 K: 282.2 for 50 facts.
 
     Args:
         log_probabilities: (K, C), natural logarithms: question k answered by candidate c.
-        true: for each question, the number of its answer among the candidates.
+        true: For each question the number of its answer among the candidates.
     """
     table = numpy.asarray(log_probabilities, dtype=numpy.float64)[:, list(true)]  # (K, K): p(a_i | q_j) at [j, i]
     return float((table.diagonal() - logsumexp(table, axis=0) + math.log(len(table))).sum() / math.log(2))
 
 
 def answer_baseline(lines: Sequence[Line], known: Sequence[Line]) -> Bits:
-    """(K,), bits of the answer to each line when the operation is known and the operands are not.
+    """(K,), bits of the answer to each of K lines when its operation is known and its prompt is not.
 
-    Under the distribution of the answers to the ``known`` lines of the same operation: 790.6 bits in all for the 196
-    trained expressions of the paper under their own. Raises ValueError for an answer that is to none of these.
+    They are those under the distribution of the answers to the ``known`` lines of the same operation: 790.6 bits in all
+    for the 196 trained expressions of the paper under their own distribution. Raises ValueError for an answer that no
+    known line of the operation has.
     """
     answers = Counter((line.operation, line.answer) for line in known)
     totals = Counter(line.operation for line in known)
@@ -112,40 +117,40 @@ def answer_baseline(lines: Sequence[Line], known: Sequence[Line]) -> Bits:
     )
 
 
-def arithmetic_bits(
+def answer_bits(
     lines: Sequence[Line], answers: Sequence[str], log_probabilities: NDArray[Any]
 ) -> dict[str, dict[str, float] | None]:
-    """Bits of the table of answers that a run explains, for the seen and the held-out expressions; None without any.
+    """Bits of a table of answers that a run explains, for the seen and the held-out lines; None where there are none.
 
-    The baseline of the seen ones is under the answers that were seen. That of the held-out ones is under those of the
-    whole table, as a held-out answer may be to no seen expression (-9 is to 0-9 alone).
+    The baseline of the seen lines is under the answers to the seen lines. That of the held-out ones is under the
+    answers to all lines, as a held-out answer may be that of no seen line: only 0-9 is -9.
 
     Args:
-        lines: K expressions.
+        lines: K lines of one task.
         answers: C candidates, every true answer among them.
         log_probabilities: (K, C), natural logarithms: question k answered by candidate c and its terminator.
     """
     lengths = _true_code_lengths(lines, answers, log_probabilities)
-    found: dict[str, dict[str, float] | None] = {"seen": None, "held_out": None}
-    for split in found:
+    by_split: dict[str, dict[str, float] | None] = {"seen": None, "held_out": None}
+    for split in by_split:
         numbers = [number for number, line in enumerate(lines) if line.split == split]
         chosen = [lines[number] for number in numbers]
         baseline = answer_baseline(chosen, chosen if split == "seen" else lines)
         if numbers:
-            found[split] = {
+            by_split[split] = {
                 "baseline": float(baseline.sum()),
                 "code_length": float(lengths[numbers].sum()),
                 "explained": float(memorized(baseline, lengths[numbers]).sum()),
             }
-    return found
+    return by_split
 
 
 def fact_bits(
     facts: Sequence[Line], answers: Sequence[str], log_probabilities: NDArray[Any]
 ) -> dict[str, float | dict[str, float]]:
-    """Bits memorized of K facts, all asked with one variant of the prompts, under each baseline, and key by key.
+    """Bits memorized of K facts, all asked with one kind of prompts: under each baseline, and key-specific.
 
-    The arguments are those of :func:`arithmetic_bits`.
+    The arguments are those of :func:`answer_bits`.
     """
     lengths = _true_code_lengths(facts, answers, log_probabilities)
     baselines = fact_baselines(facts)
@@ -157,5 +162,6 @@ def fact_bits(
 
 
 def _true_code_lengths(lines: Sequence[Line], answers: Sequence[str], log_probabilities: NDArray[Any]) -> Bits:
+    """(K,), bits of the true answer to each line; the arguments are those of :func:`answer_bits`."""
     true = true_columns(lines, answers)
     return code_lengths(log_probabilities[numpy.arange(len(lines)), true])

@@ -1,9 +1,9 @@
 """The lowest losses that a text allows, exactly, in nats per character.
 
-One frozen shuffle of the lines is read through windows that cross lines, so a network can lower its loss by knowing
-which line follows which. Two floors tell that apart from knowing the lines: the lowest loss of anything that reads the
-windows, and the lowest loss of a rule that knows every line but not their order. A run whose loss lies below the second
-knows part of the order; :mod:`capacity.evaluation.bits` counts how much.
+A network reads one frozen shuffle of the lines through windows that cross lines, so it can lower its loss by knowing
+which line follows which. Two floors tell this apart from knowing the lines: the lowest loss of any predictor that reads
+the windows, and the lowest loss of a rule that knows every line but not their order. A run whose loss is below the
+second floor knows part of the order; :mod:`capacity.evaluation.bits` counts how much.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from capacity.corpora import corpus
 from capacity.corpora.prefixes import prefixes_of
 from capacity.corpora.streams import Stream
 from capacity.experiment.cell import Cell
-from capacity.tasks.lines import Line
+from capacity.tasks.task import Line
 
 _PIECES = re.compile(r"[^\n]*\n|[^\n]+")
 
@@ -34,8 +34,8 @@ class Floors:
     """Lowest losses of a cell, in nats per character; None where there is no such floor.
 
     Attributes:
-        order_known: of anything that can be learned, the order of the lines included.
-        order_unknown: of a rule that knows the trained lines and not their order.
+        order_known: Of a predictor that knows the lines and their order.
+        order_unknown: Of a rule that knows the trained lines and not their order.
     """
 
     order_known: float | None
@@ -45,9 +45,9 @@ class Floors:
 def loss_floors(cell: Cell, lines: Sequence[Line]) -> Floors:
     """The floors of a cell's loss over every row of its stream; ``lines`` are its corpus.
 
-    ``fixed`` has both. ``reshuffled`` shows its lines in an order that does not come back, so there is none to be
-    known; its loss is measured on the frozen stream, and the floor is that of ``fixed``. A row of ``aligned`` or
-    ``answer-only`` is one line, so the lowest loss of anything is also the lowest without an order.
+    ``fixed`` has both. ``reshuffled`` shows its lines in an order that never comes back, so there is no order to know;
+    its loss is measured on the frozen stream, and its floor is that of ``fixed``. A row of ``aligned`` or
+    ``answer-only`` is one line, so the lowest loss of any predictor is also the lowest without an order.
     """
     seen = corpus.stream_lines(lines)
     if cell.stream == "reshuffled":
@@ -61,32 +61,32 @@ def loss_floors(cell: Cell, lines: Sequence[Line]) -> Floors:
 def lowest_loss(stream: Stream) -> float:
     """The lowest loss that any causal predictor has over all rows of a stream, in nats per counted character.
 
-    The mean, over the positions of the rows, of the empirical conditional entropy of the next character given the row
-    up to there: H(prefix, next) - H(prefix), as prefixes of different lengths are different. For windows of B
-    characters, the contexts are the 1 to B characters of the window so far.
+    It is the mean, over the positions of the rows, of the empirical conditional entropy of the next character given the
+    row up to there: H(prefix, next) - H(prefix), as prefixes of different lengths are different. For windows of B
+    characters, the prefixes are the first 1 to B characters of a window.
     """
     rows = stream.rows
     counted = (rows.counted > 0).numpy()
     prefixes = prefixes_of(rows.inputs).rows.numpy()[counted]
     pairs = prefixes * stream.characters + rows.targets.numpy()[counted]
-    # Two nearly equal entropies, each exact to about 1e-15: where the difference is nothing it may be less than that.
+    # Each entropy is exact to about 1e-15, so a difference that should be 0 may come out negative.
     return max(0.0, _entropy(pairs) - _entropy(prefixes))
 
 
 def order_unknown(stream: Sequence[Line], believed: Sequence[Line], block: int) -> float:
     """The mean loss, over every window of a stream, of the Bayes-optimal predictor of independent lines.
 
-    The predictor is the exact filter over what it can not see: the task, the line and the place in the line. It
+    The predictor is the exact filter over what it cannot see: the task, the line and the place in the line. It
     believes that a window starts at a random character, that each line that follows is drawn uniformly and
     independently from the believed lines of its task, and that tasks follow each other as often as they do in the
-    stream. A stream of one task leaves its task in no doubt; in the joint stream, which is one block of lines after
-    the other, a window of arithmetic goes on with facts once in 196 lines.
+    stream. In a stream of one task the task is certain. In the joint stream, which is one block of lines after the
+    other, a line of arithmetic is followed by a fact once in 196 lines.
 
     Args:
-        stream: the lines, in the order in which they are trained on.
-        believed: the lines that the predictor takes for possible: those of the stream for one that knows that nothing
-            else occurs, or the held-out ones too for a perfect rule of arithmetic.
-        block: characters that a window shows; it has one more, the last to be predicted.
+        stream: The lines, in the order in which they are trained on.
+        believed: The lines that the predictor takes for possible: those of the stream if it knows that no others occur,
+            or the held-out ones too for a perfect rule of arithmetic.
+        block: Characters that a window shows; the next one is the last that is predicted.
 
     Returns:
         Nats per character, over the ``block`` predictions of each window.
@@ -115,9 +115,9 @@ def order_unknown(stream: Sequence[Line], believed: Sequence[Line], block: int) 
 class _Predictor:
     """Probabilities of windows of a stream of independent lines.
 
-    A newline ends a line and nothing else, so a window splits into pieces at its newlines: the first is a piece of a
-    line from a random character on, and each other is the beginning of a line, or all of it. Given the tasks, the
-    pieces are independent, and their probabilities are counts.
+    Newlines are the ends of lines, so a window splits into pieces at its newlines: the first is a part of a line from a
+    random character on, and each other is the beginning of a line, or all of it. Given the tasks, the pieces are
+    independent, and their probabilities are relative frequencies.
     """
 
     def __init__(self, stream: Sequence[Line], believed: Sequence[Line], longest: int) -> None:
@@ -126,8 +126,8 @@ class _Predictor:
         texts = [[line.text for line in believed if line.task == task] for task in tasks]
         self._inside: list[Counter[str]] = []
         self._beginnings: list[Counter[str]] = []
-        for known in texts:
-            spans = ((text, start) for text in known for start in range(len(text)))
+        for lines in texts:
+            spans = ((text, start) for text in lines for start in range(len(text)))
             self._inside.append(
                 Counter(
                     text[start:end]
@@ -135,15 +135,15 @@ class _Predictor:
                     for end in range(start + 1, min(start + longest, len(text)) + 1)
                 )
             )
-            self._beginnings.append(Counter(text[:end] for text in known for end in range(1, len(text) + 1)))
-        self._lines = numpy.array([len(known) for known in texts])
-        self._characters = numpy.array([sum(map(len, known)) for known in texts])
+            self._beginnings.append(Counter(text[:end] for text in lines for end in range(1, len(text) + 1)))
+        self._lines = numpy.array([len(lines) for lines in texts])
+        self._characters = numpy.array([sum(map(len, lines)) for lines in texts])
         shares = numpy.array([sum(len(line.text) for line in stream if line.task == task) for task in tasks])
         self._shares = shares / shares.sum()
         follows = numpy.zeros((len(tasks), len(tasks)))
         for line, following in pairwise(stream):
             follows[number[line.task], number[following.task]] += 1
-        # A task that nothing follows, one line at the end, has no windows that go on after it.
+        # No line follows a task that is a single line at the end, and no window goes on after it.
         self._follows = follows / follows.sum(1, keepdims=True).clip(min=1)
 
     def log_probability(self, window: str) -> float:

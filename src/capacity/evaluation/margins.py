@@ -1,4 +1,8 @@
-"""TODO evaluation.margins."""
+"""How likely the true answer to a question is, and by what margin over the best wrong one.
+
+Every answer to any question of a task is a candidate for each of its questions. Its probability is that of its
+characters one after another, each given the true prompt and the characters before it.
+"""
 
 from __future__ import annotations
 
@@ -8,39 +12,49 @@ import torch
 from torch import Tensor
 
 from capacity.corpora.prefixes import Prefixes, prefixes_of
-from capacity.evaluation.questions import NEW_CHARACTERS, ROWS_AT_ONCE, Item, _padded
+from capacity.evaluation.questions import Question, encode_padded
 from capacity.model import transformer
 from capacity.tasks.vocabulary import Vocabulary
 
+ROWS_AT_ONCE = 1024  # of one forward pass: bounds the memory of an evaluation and changes no result
+
 
 class Candidates:
-    """Log-probabilities of every candidate answer to every question of one task, teacher-forced.
+    """Log-probabilities of C candidate answers to K questions of one task, teacher-forced.
 
-    The candidates are the distinct answers to ``every`` question of the task, each with its terminator; ``chosen``
-    picks the questions to ask (all of them if it is None). What candidates have in common is computed once.
+    What candidates have in common is computed once.
+
+    Args:
+        every: All questions of the task; their distinct answers, each with its terminator, are the candidates.
+        vocabulary: Characters of the corpus.
+        block: Positions of the model.
+        chosen: Numbers of the questions to ask; None asks all of them.
+
+    Attributes:
+        answers: The C candidates, without terminators.
     """
 
     def __init__(
-        self, every: Sequence[Item], vocabulary: Vocabulary, block: int, chosen: Sequence[int] | None = None
+        self, every: Sequence[Question], vocabulary: Vocabulary, block: int, chosen: Sequence[int] | None = None
     ) -> None:
         questions = list(every) if chosen is None else [every[number] for number in chosen]
-        self.answers = list(dict.fromkeys(item.line.answer for item in every))
+        self.answers = list(dict.fromkeys(question.line.answer for question in every))
         terminator = questions[0].line.terminator
         contexts: dict[str, int] = {}
         steps: list[list[tuple[int, int]]] = []
-        for item in questions:
+        for question in questions:
             for answer in self.answers:
                 candidate = answer + terminator
                 pairs = []
                 for number, character in enumerate(candidate):
-                    context = (item.prompt + candidate[:number])[-block:]
+                    context = (question.prompt + candidate[:number])[-block:]
                     pairs.append((contexts.setdefault(context, len(contexts)), vocabulary.encode(character)[0]))
                 steps.append(pairs)
         depth = max(len(pairs) for pairs in steps)
         padded = [pairs + [(0, -1)] * (depth - len(pairs)) for pairs in steps]
         self._steps = torch.tensor(padded).view(len(questions), len(self.answers), depth, 2)
-        self._true = torch.tensor([self.answers.index(item.line.answer) for item in questions])
-        self._pieces, self._order = _read(list(contexts), vocabulary)
+        self._true = torch.tensor([self.answers.index(question.line.answer) for question in questions])
+        self._pieces, self._order = _readings(list(contexts), vocabulary)
 
     def log_probabilities(self, parameters: transformer.Parameters, heads: int) -> Tensor:
         """(S, K, C), natural logarithms: question k answered by candidate c and its terminator."""
@@ -63,23 +77,24 @@ class Candidates:
 
 
 def candidates_by_task(
-    questions: Sequence[Item], vocabulary: Vocabulary, block: int
+    questions: Sequence[Question], vocabulary: Vocabulary, block: int
 ) -> dict[str, tuple[list[int], Candidates]]:
-    """For each task asked: the numbers of its questions, and their candidates."""
-    found = {}
-    for task in NEW_CHARACTERS:
-        numbers = [number for number, item in enumerate(questions) if item.line.task == task]
-        if numbers:
-            found[task] = (numbers, Candidates([questions[number] for number in numbers], vocabulary, block))
-    return found
+    """For each task of the questions: the numbers of its questions, and their candidates."""
+    numbers: dict[str, list[int]] = {}
+    for number, question in enumerate(questions):
+        numbers.setdefault(question.line.task, []).append(number)
+    return {
+        task: (mine, Candidates([questions[number] for number in mine], vocabulary, block))
+        for task, mine in numbers.items()
+    }
 
 
-def _read(contexts: Sequence[str], vocabulary: Vocabulary) -> tuple[list[tuple[Prefixes, Tensor]], Tensor]:
-    """Contexts as rows to read, without rows of their own for those that others begin with.
+def _readings(contexts: Sequence[str], vocabulary: Vocabulary) -> tuple[list[tuple[Prefixes, Tensor]], Tensor]:
+    """Rows that cover all contexts: a context that is a prefix of another shares its row.
 
     Returns:
-        Pieces, each the prefixes of some rows and the numbers of the contexts among them; and for each context in the
-        given order, its place in the concatenation of the pieces.
+        Pieces of at most :data:`ROWS_AT_ONCE` rows, each as the prefixes of its rows and the numbers of the contexts
+        among these prefixes; and for each context in the given order, its place in the concatenation of the pieces.
     """
     rows: list[str] = []
     row_of: dict[str, int] = {}
@@ -87,14 +102,13 @@ def _read(contexts: Sequence[str], vocabulary: Vocabulary) -> tuple[list[tuple[P
         if not rows or not rows[-1].startswith(context):
             rows.append(context)
         row_of[context] = len(rows) - 1
-    tokens, _ = _padded(rows, vocabulary)
+    tokens, _ = encode_padded(rows, vocabulary)
     pieces = []
-    read = list(row_of)
     numbers = torch.tensor(list(row_of.values()))
-    lengths = torch.tensor([len(context) for context in read])
+    lengths = torch.tensor([len(context) for context in row_of])
     for first in range(0, len(rows), ROWS_AT_ONCE):
         prefixes = prefixes_of(tokens[first : first + ROWS_AT_ONCE])
         here = (numbers >= first) & (numbers < first + ROWS_AT_ONCE)
         pieces.append((prefixes, prefixes.rows[numbers[here] - first, lengths[here] - 1]))
-    place = {context: number for number, context in enumerate(read)}
+    place = {context: number for number, context in enumerate(row_of)}
     return pieces, torch.tensor([place[context] for context in contexts])

@@ -1,21 +1,21 @@
-"""Operands 0 to 19: does a network that was trained on digits answer beyond them?
+"""Operands of 0 to 19: does a network that was trained on digits answer expressions beyond them?
 
 The paper's extended evaluation (section 3.4) asks every ``a+b`` and ``a-b`` for a and b of 0 to 19: 400 expressions
-per operation, 100 of them of digits alone. It is asked here in two ways.
+per operation, 100 of them with digits alone. Here they are asked in two ways.
 
 ``paper_prompts``
-    ``<a+b=`` from position 0 on, as the paper asks. ``=`` stands at index 4 for two digits, as in training, at index 5
+    ``<a+b=`` from position 0 on, as the paper asks. ``=`` is at index 4 for two digits, as in training, at index 5
     where one operand has two digits (``<12+5=``), and at index 6 where both have (``<12+15=``).
 ``trained_offset``
-    ``=`` at index 4, where every prompt of two digits has it: the leading ``<`` is left out (``12+5=``). So only what
-    the expression says is new, and not the place of ``=`` among the positions. Where both operands have two digits,
-    the prompt would have to lose a digit as well, and then ask something else (``2+15=``): those are not asked so.
-    What is asked are the 400 expressions with exactly one operand above 9.
+    ``=`` is at index 4, as in every prompt with two digits, because the leading ``<`` is left out (``12+5=``). So only
+    the expression is new, and not the position of ``=``. An expression whose operands both have two digits would have
+    to lose a digit as well, and would then be another one (``2+15=``), so it is not asked in this way: there are 400
+    expressions with exactly one operand above 9.
 
-In the streams of random windows ``=`` is trained at every index, with the end of the line before it on its left; with
-one line per row (``aligned``, ``answer-only``) it is trained at index 4 alone.
+In the streams of random windows ``=`` is trained at every index, after the end of the line before it; with one line
+per row (``aligned``, ``answer-only``) it is trained at index 4 alone.
 
-Beside the networks stand answers that need none: see :func:`baselines`.
+The answers of networks are compared with answers that need no network: see :func:`baselines`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from typing import Any
 
 import numpy
 
-from capacity.tasks.lines import Line, arithmetic_line, is_right
+from capacity.tasks.arithmetic import ARITHMETIC, arithmetic_line
+from capacity.tasks.task import Line
 
 LARGEST_OPERAND = 19
 LARGEST_DIGIT = 9
@@ -53,7 +54,7 @@ BASELINES = {
 
 
 def expressions() -> list[Line]:
-    """All 800, additions first, each operation by its left and then its right operand; prompts are the paper's."""
+    """All 800 expressions, additions first, each operation by its left and then its right operand."""
     operands = range(LARGEST_OPERAND + 1)
     return [
         arithmetic_line(left, operation, right)
@@ -65,7 +66,8 @@ def expressions() -> list[Line]:
 
 def at_trained_offset(lines: Sequence[Line]) -> list[Line]:
     """The expressions with exactly one operand above 9, with prompts that have ``=`` at index 4."""
-    return [replace(line, prompt=line.prompt[-TRAINED_PLACE - 1 :]) for line in lines if _beyond(line) == 1]
+    shortened = [(line, line.prompt[-TRAINED_PLACE - 1 :]) for line in lines if _beyond(line) == 1]
+    return [replace(line, prompt=prompt, paper_prompt=prompt) for line, prompt in shortened]
 
 
 def groups(lines: Sequence[Line]) -> dict[str, list[int]]:
@@ -74,59 +76,60 @@ def groups(lines: Sequence[Line]) -> dict[str, list[int]]:
     ``digits``: both operands are digits. ``beyond_digits``: at least one is above 9, of which ``one_beyond_digits``
     has exactly one, and ``both_beyond_digits`` both. Each also by operation: ``digits_addition`` and so on.
     """
-    found: dict[str, list[int]] = {}
+    numbers: dict[str, list[int]] = {}
     for number, line in enumerate(lines):
         beyond = _beyond(line)
         kinds = ["digits"] if not beyond else ["beyond_digits", f"{'one' if beyond == 1 else 'both'}_beyond_digits"]
         for kind in kinds:
             for name in (kind, f"{kind}_{line.operation}"):
-                found.setdefault(name, []).append(number)
-    return found
+                numbers.setdefault(name, []).append(number)
+    return numbers
 
 
 def asked() -> dict[str, list[Line]]:
-    """What is asked in each of the two ways."""
+    """The expressions that are asked in each of the two ways, by the name of the way."""
     lines = expressions()
     return {"paper_prompts": lines, "trained_offset": at_trained_offset(lines)}
 
 
 def scores(questions: Mapping[str, Sequence[Line]], answers: Mapping[str, str]) -> dict[str, dict[str, Score]]:
-    """The scores of one network on what was :func:`asked`, in each way, from its answers by prompt."""
-    found = {}
+    """The scores of one network in each way of asking, from what was :func:`asked` and its answers by prompt."""
+    by_way = {}
     for way, lines in questions.items():
-        right = [is_right(line, answers[line.prompt]) for line in lines]
-        found[way] = {
+        right = [ARITHMETIC.is_right(line, answers[line.prompt]) for line in lines]
+        by_way[way] = {
             name: _score(sum(right[number] for number in numbers), len(numbers))
             for name, numbers in groups(lines).items()
         }
-    return found
+    return by_way
 
 
 def baselines(lines: Sequence[Line]) -> dict[str, dict[str, Score]] | None:
-    """What can be had without a network, on every score of :func:`groups`; None for a corpus without arithmetic.
+    """Scores of answers that need no network, on every group of :func:`groups`; None for a corpus without arithmetic.
 
-    ``zero`` always answers 0. ``constant`` always gives the answer that is right most often in that group (the
-    smallest of several), chosen with the right answers in hand: no constant does better. ``nearest_seen`` gives the
-    answer of the seen expression of the same operation whose operands are nearest (Euclidean distance; the smaller
-    left and then right operand of several), which is what remembering the table and nothing else can do.
+    ``zero`` always answers 0. ``constant`` always gives the answer that is right most often in its group, the smallest
+    of several; it is chosen with the right answers in hand, so no constant does better. ``nearest_seen`` gives the
+    answer of the seen expression of the same operation with the nearest operands (Euclidean distance; of several, the
+    one with the smaller left and then right operand), which is the best that a memory of the table alone can do.
     """
-    seen = [line for line in lines if line.task == "arithmetic" and line.split == "seen"]
+    seen = [line for line in lines if line.task == ARITHMETIC.name and line.split == "seen"]
     if not seen:
         return None
     every = expressions()
     nearest = nearest_seen(every, seen)
-    found: dict[str, dict[str, Score]] = {"zero": {}, "constant": {}, "nearest_seen": {}}
+    scores_by_baseline: dict[str, dict[str, Score]] = {"zero": {}, "constant": {}, "nearest_seen": {}}
     for name, numbers in groups(every).items():
         answer, count = best_constant([every[number] for number in numbers])
-        found["zero"][name] = _score(sum(every[number].answer == "0" for number in numbers), len(numbers))
-        found["constant"][name] = _score(count, len(numbers)) | {"answer": answer}
+        zeros = sum(every[number].answer == "0" for number in numbers)
+        scores_by_baseline["zero"][name] = _score(zeros, len(numbers))
+        scores_by_baseline["constant"][name] = _score(count, len(numbers)) | {"answer": answer}
         right = sum(nearest[number] == every[number].answer for number in numbers)
-        found["nearest_seen"][name] = _score(right, len(numbers))
-    return found
+        scores_by_baseline["nearest_seen"][name] = _score(right, len(numbers))
+    return scores_by_baseline
 
 
 def best_constant(lines: Sequence[Line]) -> tuple[int, int]:
-    """The answer that is right for most of some expressions, the smallest of several, and for how many."""
+    """The answer that is right for most of some expressions (the smallest of several), and for how many it is."""
     counts = Counter(int(line.answer) for line in lines)
     best = min(counts, key=lambda answer: (-counts[answer], answer))
     return best, counts[best]
@@ -135,12 +138,12 @@ def best_constant(lines: Sequence[Line]) -> tuple[int, int]:
 def columns(
     run: Mapping[str, Any] | None, baselines: Mapping[str, Mapping[str, Score]] | None
 ) -> dict[str, float | None]:
-    """The shares right of :data:`MEASURES` for one run and of :data:`BASELINES`; None where there is no arithmetic."""
-    found: dict[str, float | None] = {}
-    for source, wanted in ((run, MEASURES), (baselines, BASELINES)):
-        for column, (first, score) in wanted.items():
-            found[column] = None if source is None else source[first][score]["fraction"]
-    return found
+    """The columns :data:`MEASURES` of one run and :data:`BASELINES`, as shares right; None without arithmetic."""
+    shares: dict[str, float | None] = {}
+    for scores_by_way, names in ((run, MEASURES), (baselines, BASELINES)):
+        for column, (way, score) in names.items():
+            shares[column] = None if scores_by_way is None else scores_by_way[way][score]["fraction"]
+    return shares
 
 
 def nearest_seen(asked: Sequence[Line], seen: Sequence[Line]) -> list[str]:
@@ -150,15 +153,15 @@ def nearest_seen(asked: Sequence[Line], seen: Sequence[Line]) -> list[str]:
     """
     answers = [""] * len(asked)
     for operation in dict.fromkeys(line.operation for line in asked):
-        known = sorted((line for line in seen if line.operation == operation), key=_operands)
-        if not known:
+        candidates = sorted((line for line in seen if line.operation == operation), key=_operands)
+        if not candidates:
             raise ValueError(f"nearest seen expression: the corpus has no seen {operation}; it needs one or more")
         numbers = [number for number, line in enumerate(asked) if line.operation == operation]
-        places = numpy.array([_operands(line) for line in known])
+        places = numpy.array([_operands(line) for line in candidates])
         targets = numpy.array([_operands(asked[number]) for number in numbers])
         distances = ((targets[:, None] - places) ** 2).sum(2)  # squared: the order is the same, and ties are exact
-        for number, index in zip(numbers, distances.argmin(1), strict=True):  # the first of several: known is in order
-            answers[number] = known[index].answer
+        for number, index in zip(numbers, distances.argmin(1), strict=True):  # the first of several, in order
+            answers[number] = candidates[index].answer
     return answers
 
 
@@ -173,5 +176,5 @@ def _operands(line: Line) -> tuple[int, int]:
 
 
 def _beyond(line: Line) -> int:
-    """How many operands are above 9."""
+    """How many operands of an expression are above 9."""
     return sum(operand > LARGEST_DIGIT for operand in _operands(line))

@@ -15,7 +15,7 @@ from typing import Any
 from capacity.errors import InputError
 from capacity.paper import protocol
 from capacity.paper.protocol import Size
-from capacity.tasks import lines
+from capacity.tasks.registry import TASKS
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -89,19 +89,20 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
     ``iterations``, the final learning rate follows the peak, and the block of the streams that hold one line per row
     is at least the longest line. Raises ValueError for an unknown task, stream or axis.
     """
-    if task not in protocol.TASKS:
-        raise ValueError(f"task {task!r} is not one of {', '.join(protocol.TASKS)}")
+    if task not in TASKS:
+        raise ValueError(f"task {task!r} is not one of {', '.join(TASKS)}")
     if unknown := sorted(set(chosen) - set(PARSERS)):
         raise ValueError(f"axis {unknown[0]!r} is not one of {', '.join(PARSERS)}")
     recipe = protocol.recipe(size)
-    held_out = normalise_pairs(chosen.get("held_out", protocol.HELD_OUT)) if task != "facts" else protocol.HELD_OUT
-    facts = chosen.get("facts", protocol.FACTS) if task != "arithmetic" else protocol.FACTS
+    chosen = {axis: value for axis, value in chosen.items() if axis not in LINE_AXES or axis in TASKS[task].axes}
+    held_out = normalise_pairs(chosen.get("held_out", protocol.HELD_OUT))
+    facts = chosen.get("facts", protocol.FACTS)
     stream = chosen.get("stream", "fixed")
     if stream not in protocol.STREAMS:
         raise ValueError(f"stream {stream!r} is not one of {', '.join(protocol.STREAMS)}")
     learning_rate = float(chosen.get("learning_rate", recipe.learning_rate))
     iterations = int(chosen.get("iterations", protocol.ITERATIONS))
-    block = protocol.BLOCK[task]
+    block = TASKS[task].block
     if stream in ("aligned", "answer-only"):
         block = max(block, _longest_line(task, facts) - 1)
 
@@ -123,7 +124,7 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
         weight_decay=float(chosen.get("weight_decay", recipe.weight_decay)),
         dropout=float(chosen.get("dropout", recipe.dropout)),
         block=int(chosen.get("block", block)),
-        batch=int(chosen.get("batch", protocol.BATCH[task])),
+        batch=int(chosen.get("batch", TASKS[task].batch)),
         iterations=iterations,
         warmup_iterations=warmup,
         decay_iterations=int(chosen.get("decay_iterations", decay)),
@@ -203,7 +204,7 @@ def _rounded(value: float) -> float:
 
 @functools.cache
 def _longest_line(task: str, facts: int) -> int:
-    return max(len(line.text) for line in lines.lines(task, held_out=(), facts=facts))
+    return max(len(line.text) for line in TASKS[task].lines(held_out=(), facts=facts))
 
 
 PARSERS: Mapping[str, Callable[[str], Any]] = {
@@ -222,6 +223,9 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "decay_iterations": int,
     "evaluation_interval": int,
 }
-CORPUS_AXES = ("held_out", "facts", "corpus_seed")
+LINE_AXES = ("held_out", "facts")
+"""Axes that decide the lines of a corpus, of the tasks that name them."""
+
+CORPUS_AXES = (*LINE_AXES, "corpus_seed")
 _DERIVED_AXES = ("final_learning_rate", "block", "warmup_iterations", "decay_iterations", "evaluation_interval")
 _INDEPENDENT_AXES = tuple(axis for axis in PARSERS if axis not in _DERIVED_AXES)

@@ -15,7 +15,7 @@ from capacity.errors import InputError
 from capacity.experiment.cell import Cell, Pairs, make_cell, normalise_pairs
 from capacity.experiment.seeds import MOST_SEEDS
 from capacity.paper.protocol import Size
-from capacity.tasks import lines
+from capacity.tasks.registry import TASKS
 
 LONGEST_NAME = 200  # a file system takes 255 bytes for one part of a path; some are for suffixes
 # Bounds on what single keys, each within its own range, make together: more is a slip, and would end a job or the
@@ -122,7 +122,7 @@ def _resolve(axes: dict[str, Any], grid: Mapping[str, Any], key: str, config: Co
 
 def check_cell(cell: Cell, key: str) -> None:
     """Raises ConfigurationError if settings of a cell contradict each other or are too much together."""
-    if cell.task != "facts" and len(cell.held_out) >= 55:
+    if "held_out" in TASKS[cell.task].axes and len(cell.held_out) >= 55:
         raise ConfigurationError(f"{key}.held_out: all 55 pairs of digits are held out; leave at least one to train on")
     characters, longest = _text_lengths(cell.task, cell.held_out, cell.facts)
     if cell.stream in ("fixed", "reshuffled") and cell.block >= characters:
@@ -165,7 +165,7 @@ def check_cell(cell: Cell, key: str) -> None:
 @functools.lru_cache(maxsize=1024)
 def _text_lengths(task: str, held_out: Pairs, facts: int) -> tuple[int, int]:
     """The characters of the seen lines of a corpus, and those of the longest; their order has no say."""
-    seen = [len(line.text) for line in lines.lines(task, held_out, facts) if line.split == "seen"]
+    seen = [len(line.text) for line in TASKS[task].lines(held_out=held_out, facts=facts) if line.split == "seen"]
     return sum(seen), max(seen)
 
 

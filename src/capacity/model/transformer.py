@@ -160,7 +160,7 @@ def forward_prefixes(parameters: Parameters, prefixes: Prefixes, heads: int) -> 
         else:
             query, key, value = _pick(table, states).chunk(3, dim=3)
             weights = _attention_weights(_by_head(query, heads), _by_head(key, heads))
-        mixed = _pick_once(_mix(weights, _by_head(value, heads), rows, heads), prefixes.found)
+        mixed = _pick_once(_mix(weights, _by_head(value, heads), rows, heads), prefixes.ends)
         if states is prefixes.row_inputs:
             x = _pick(x.transpose(1, 2), prefixes.last_inputs).transpose(1, 2)
             states = prefixes.rows

@@ -1,4 +1,4 @@
-"""The tasks: lines of text, the vocabulary, what is asked, and what counts as right.
+"""The tasks: one file each, the registry that lists them, and the vocabulary of a text.
 
 May import ``paper`` and ``errors`` only.
 """

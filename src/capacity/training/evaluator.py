@@ -10,11 +10,11 @@ from torch import Tensor
 from capacity.corpora import corpus
 from capacity.corpora.prefixes import prefixes_of
 from capacity.corpora.streams import Stream
-from capacity.evaluation.margins import Candidates
-from capacity.evaluation.questions import ROWS_AT_ONCE, Examination
+from capacity.evaluation.margins import ROWS_AT_ONCE, Candidates
+from capacity.evaluation.questions import QuestionSet
 from capacity.experiment.cell import Cell
 from capacity.model import transformer
-from capacity.tasks.lines import Line
+from capacity.tasks.task import Line
 from capacity.training.batches import target_counts
 from capacity.training.losses import prefix_losses
 
@@ -31,22 +31,25 @@ class Evaluator:
             prefixes = prefixes_of(rows.inputs)
             counts = target_counts(prefixes, rows, torch.ones(len(numbers)), len(vocabulary))
             self._pieces.append((prefixes.to(device), counts.to(device)))
-        self._examination = Examination(lines, vocabulary, cell.block)
-        every = [item for item in self._examination.items if item.line.task == "arithmetic"]
-        held_out = [number for number, item in enumerate(every) if item.line.split == "held_out"]
-        self._candidates = Candidates(every, vocabulary, cell.block, held_out) if held_out else None
+        self._question_set = QuestionSet(lines, vocabulary, cell.block)
+        self._held_out = []
+        for task in dict.fromkeys(line.task for line in lines if line.split == "held_out"):
+            questions = [question for question in self._question_set.questions if question.line.task == task]
+            chosen = [number for number, question in enumerate(questions) if question.line.split == "held_out"]
+            self._held_out.append(Candidates(questions, vocabulary, cell.block, chosen))
 
     def measure(self, parameters: transformer.Parameters, heads: int) -> dict[str, list[float]]:
         """Each measure by name, with one value per seed; scores are fractions of their denominators."""
         with torch.no_grad():
             found = {"stream_loss": self.exact_loss(parameters, heads).tolist()}
-            scores = self._examination.scores(self._examination.ask(parameters, heads))
-            totals = self._examination.totals()
+            scores = self._question_set.scores(self._question_set.ask(parameters, heads))
+            totals = self._question_set.totals()
             found |= {name: (count.double() / totals[name]).tolist() for name, count in scores.items()}
-            if self._candidates is not None:
-                _, margins = self._candidates.margins(self._candidates.log_probabilities(parameters, heads))
-                found["held_out_margin"] = margins.double().mean(1).tolist()
-                found["held_out_smallest_margin"] = margins.double().amin(1).tolist()
+            if self._held_out:
+                tables = [(each, each.log_probabilities(parameters, heads)) for each in self._held_out]
+                margins = torch.cat([each.margins(table)[1] for each, table in tables], 1).double()
+                found["held_out_margin"] = margins.mean(1).tolist()
+                found["held_out_smallest_margin"] = margins.amin(1).tolist()
             return found
 
     def exact_loss(self, parameters: transformer.Parameters, heads: int) -> Tensor:

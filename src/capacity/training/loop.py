@@ -22,7 +22,7 @@ from capacity.corpora.streams import Rows, Stream
 from capacity.experiment.cell import Cell
 from capacity.model import transformer
 from capacity.paper import protocol
-from capacity.tasks.lines import Line
+from capacity.tasks.task import Line
 from capacity.training.batches import Batches
 from capacity.training.dropout import dropout
 from capacity.training.evaluator import Evaluator

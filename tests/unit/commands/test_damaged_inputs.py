@@ -219,4 +219,4 @@ def test_a_corpus_of_another_cell_is_refused(said):
     def rewrite(_, place):
         parquet.write_parquet(place, corpus.to_table(LINES), {})
 
-    assert "corpus.parquet is another corpus than that of" in said("evaluate", "corpus.parquet", rewrite)
+    assert "corpus.parquet is not the corpus of" in said("evaluate", "corpus.parquet", rewrite)

@@ -49,7 +49,7 @@ def described(prefixes: Prefixes) -> dict[tuple[int, ...], list[tuple[int, int]]
     """The same of what is to be checked, which has to agree with itself in every attribute."""
     count, length = len(prefixes), prefixes.rows.shape[1]
     assert sorted(set(prefixes.rows.flatten().tolist())) == list(range(count))
-    assert prefixes.found.shape == prefixes.last_inputs.shape == (count,)
+    assert prefixes.ends.shape == prefixes.last_inputs.shape == (count,)
     assert prefixes.tokens.shape == prefixes.places.shape
     characters = prefixes.tokens[prefixes.row_inputs]
     assert torch.equal(prefixes.places[prefixes.row_inputs], torch.arange(length).expand_as(prefixes.rows))
@@ -62,7 +62,7 @@ def described(prefixes: Prefixes) -> dict[tuple[int, ...], list[tuple[int, int]]
             where[prefix].append((number, place))
     texts = [tuple(characters[spots[0][0], : spots[0][1] + 1].tolist()) for spots in where]
     assert len(set(texts)) == count
-    assert prefixes.found.tolist() == [spots[0][0] * length + spots[0][1] for spots in where]
+    assert prefixes.ends.tolist() == [spots[0][0] * length + spots[0][1] for spots in where]
     last = [inputs[number] for number in prefixes.last_inputs.tolist()]
     assert last == [(text[-1], len(text) - 1) for text in texts]
     return dict(zip(texts, where, strict=True))
@@ -105,11 +105,11 @@ def test_a_prefix_is_found_at_its_first_place_in_reading_order():
     rows = torch.tensor([[4, 1, 1], [4, 1, 2], [0, 0, 0], [4, 1, 2]])
     prefixes = prefixes_of(rows)
     at = {place: int(prefixes.rows.flatten()[place]) for place in range(12)}
-    assert [int(prefixes.found[at[place]]) for place in range(12)] == [0, 1, 2, 0, 1, 5, 6, 7, 8, 0, 1, 5]
+    assert [int(prefixes.ends[at[place]]) for place in range(12)] == [0, 1, 2, 0, 1, 5, 6, 7, 8, 0, 1, 5]
     assert len(prefixes) == 7
     again = prefixes.select(torch.tensor([1, 3, 0]))
     numbers = again.rows.flatten().tolist()
-    assert [int(again.found[number]) for number in numbers] == [0, 1, 2, 0, 1, 2, 0, 1, 8]
+    assert [int(again.ends[number]) for number in numbers] == [0, 1, 2, 0, 1, 2, 0, 1, 8]
 
 
 def test_prefixes_on_another_device_are_the_same():

@@ -61,7 +61,7 @@ class KnowsTheText:
         return torch.stack([self._after(rows, ends) for rows, ends in zip(tokens, places, strict=True)])
 
     def forward_prefixes(self, parameters: transformer.Parameters, prefixes: Prefixes, heads: int) -> Tensor:
-        return self._after(prefixes.tokens[prefixes.row_inputs], prefixes.found)[None]
+        return self._after(prefixes.tokens[prefixes.row_inputs], prefixes.ends)[None]
 
     def _after(self, rows: Tensor, ends: Tensor) -> Tensor:
         """(V, P), logits after the P places of some rows."""

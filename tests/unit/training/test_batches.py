@@ -48,7 +48,7 @@ def counted_after_prefixes(prefixes: Prefixes, counts: Tensor) -> Counts:
     found: Counts = Counter()
     rows = prefixes.tokens[prefixes.row_inputs].tolist()
     for target, prefix in counts.nonzero().tolist():
-        row, place = divmod(int(prefixes.found[prefix]), prefixes.rows.shape[1])
+        row, place = divmod(int(prefixes.ends[prefix]), prefixes.rows.shape[1])
         found[tuple(rows[row][: place + 1]), target] += int(counts[target, prefix])
     return found
 

@@ -1,0 +1,157 @@
+"""The evaluation of a job: what its trained networks answer, score and remember.
+
+It becomes the files of :mod:`capacity.storage.evaluations`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+
+from capacity.corpora import corpus
+from capacity.errors import InputError
+from capacity.evaluation import bits, floors, operands
+from capacity.evaluation.beyond_digits import answer_beyond_digits
+from capacity.evaluation.endpoints import average, averaged_evaluations, endpoint, finite, paper_best, score
+from capacity.evaluation.margins import Candidates, candidates_by_task
+from capacity.evaluation.questions import Question, QuestionSet
+from capacity.experiment.cell import Cell
+from capacity.model import transformer
+from capacity.storage import files
+from capacity.tasks.registry import PARTS
+from capacity.tasks.task import Line
+
+
+def evaluate_job(
+    cell: Cell,
+    lines: Sequence[Line],
+    seeds: Sequence[int],
+    parameters: transformer.Parameters,
+    history: pa.Table,
+    diverged_at: Sequence[int | None],
+) -> dict[str, Any]:
+    """The evaluation of every seed of a job, without its provenance; computed on the device of the parameters.
+
+    Args:
+        cell: The cell that was trained.
+        lines: Its corpus.
+        seeds: The S seeds of the job.
+        parameters: Of the S networks after training.
+        history: The evaluations during training.
+        diverged_at: For each seed the update at which it diverged, or None.
+
+    Raises InputError if the history lacks a seed or a score, or if the parameters of a seed that did not diverge are
+    not finite.
+    """
+    vocabulary = corpus.vocabulary(lines)
+    question_set = QuestionSet(lines, vocabulary, cell.block)
+    questions = question_set.questions
+    heads = cell.size.heads
+    with torch.no_grad():
+        answers = question_set.ask(parameters, heads)
+        log_probability = torch.full((len(seeds), len(questions)), math.nan)
+        margin = torch.full((len(seeds), len(questions)), math.nan)
+        tables = {}
+        for task, (numbers, candidates) in candidates_by_task(questions, vocabulary, cell.block).items():
+            table = candidates.log_probabilities(parameters, heads)
+            true, above = candidates.margins(table)
+            log_probability[:, numbers], margin[:, numbers] = true.cpu(), above.cpu()
+            tables[task] = (numbers, candidates, table.cpu().numpy())
+        operand_answers = answer_beyond_digits(parameters, heads, lines, vocabulary, cell.block)
+    scores = question_set.scores(answers)
+    totals = question_set.totals()
+    lowest = floors.loss_floors(cell, lines)
+    characters = sum(len(line.text) for line in corpus.stream_lines(lines))
+    missing = [name for name in totals if name not in history.column_names]
+    if missing:
+        raise InputError(f"the history of {cell.name} has no column {missing[0]!r}; {files.REMEDY}")
+    rows = history.to_pylist()
+    runs = []
+    for number, seed in enumerate(seeds):
+        evaluations = [row for row in rows if row["seed"] == seed]
+        if not evaluations:
+            raise InputError(f"the history of {cell.name} has no rows of seed {seed}")
+        if diverged_at[number] is None and not is_finite(parameters, number):
+            raise InputError(f"seed {seed} of {cell.name} has weights that are not finite, and no record of diverging")
+        last = evaluations[-1]
+        final = {name: score(int(count[number]), totals[name]) for name, count in scores.items()}
+        answered = [
+            {
+                "question_task": question.line.task,
+                "operation": question.line.operation,
+                "split": question.line.split,
+                "prompts": question.prompts,
+                "prompt": question.prompt,
+                "true": question.line.answer,
+                "answer": answers.continuations[number][index],
+                "right": bool(answers.right[number, index]),
+                "log_probability": finite(log_probability[number, index]),
+                "margin": finite(margin[number, index]),
+            }
+            for index, question in enumerate(questions)
+        ]
+        order = bits.order_bits(last["stream_loss"], lowest.order_unknown, characters, cell.stream)
+        memorized: dict[str, Any] = dict.fromkeys(bits.MEASURED)
+        for task, (mine, candidates, table) in tables.items():
+            if task in memorized:
+                asked = [questions[each] for each in mine]
+                memorized[task] = memorized_bits(task, asked, candidates, table[number])
+        runs.append(
+            {
+                "seed": seed,
+                "diverged": diverged_at[number] is not None,
+                "diverged_at": diverged_at[number],
+                "final": endpoint([last], final),
+                "time_average": average(evaluations[-averaged_evaluations(len(evaluations)) :], totals),
+                "paper_best": average([paper_best(evaluations)], totals),
+                "bits": finite_tree({"order": order, **memorized}),
+                "answers": answered,
+                "operands": operand_answers[number],
+            }
+        )
+    total, without_positions = transformer.count_parameters(cell.size, len(vocabulary), cell.block)
+    return {
+        "cell": cell.name,
+        "parameters": total,
+        "parameters_without_positions": without_positions,
+        "stream_characters": characters,
+        "loss_floors": {"order_known": lowest.order_known, "order_unknown": lowest.order_unknown},
+        "operand_baselines": operands.baselines(lines),
+        "runs": runs,
+    }
+
+
+def memorized_bits(
+    task: str, questions: Sequence[Question], candidates: Candidates, table: NDArray[numpy.float32]
+) -> dict[str, Any]:
+    """What :mod:`capacity.evaluation.bits` measures of one network's answers to the K questions of a task.
+
+    ``table`` is (K, C), natural logarithms of probabilities: question k answered by candidate c of ``candidates``.
+    """
+    lines = [question.line for question in questions]
+    if PARTS[task].bits == "answers":
+        return bits.answer_bits(lines, candidates.answers, table)
+    by_prompts = {}
+    for prompts in PARTS[task].prompts:
+        numbers = [number for number, question in enumerate(questions) if question.prompts == prompts]
+        facts = [lines[number] for number in numbers]
+        by_prompts[f"{prompts}_prompts"] = bits.fact_bits(facts, candidates.answers, table[numbers])
+    return by_prompts
+
+
+def finite_tree(value: Any) -> Any:
+    """The numbers in nested mappings, with None in place of NaN and the infinities, which JSON cannot hold."""
+    if isinstance(value, Mapping):
+        return {name: finite_tree(each) for name, each in value.items()}
+    return None if value is None else finite(value)
+
+
+def is_finite(parameters: transformer.Parameters, number: int) -> bool:
+    """Whether every parameter of one network of a stack is finite."""
+    return all(bool(value[number].isfinite().all()) for value in parameters.values())

@@ -1,0 +1,108 @@
+"""Facts: the capitals of 50 countries (paper, section 3.1), all of them trained on."""
+
+from __future__ import annotations
+
+from capacity.paper import protocol
+from capacity.tasks.task import Line, Task
+
+NAME = "facts"
+TERMINATOR = " \n"
+
+CAPITALS = (
+    ("France", "Paris"),
+    ("the USA", "Washington DC"),
+    ("Japan", "Tokyo"),
+    ("Germany", "Berlin"),
+    ("Italy", "Rome"),
+    ("Spain", "Madrid"),
+    ("the UK", "London"),
+    ("Canada", "Ottawa"),
+    ("Australia", "Canberra"),
+    ("India", "New Delhi"),
+    ("China", "Beijing"),
+    ("Russia", "Moscow"),
+    ("Brazil", "Brasilia"),
+    ("Mexico", "Mexico City"),
+    ("South Korea", "Seoul"),
+    ("Argentina", "Buenos Aires"),
+    ("Egypt", "Cairo"),
+    ("Saudi Arabia", "Riyadh"),
+    ("Turkey", "Ankara"),
+    ("Indonesia", "Jakarta"),
+    ("Nigeria", "Abuja"),
+    ("Pakistan", "Islamabad"),
+    ("Colombia", "Bogota"),
+    ("Thailand", "Bangkok"),
+    ("Vietnam", "Hanoi"),
+    ("the Netherlands", "Amsterdam"),
+    ("Belgium", "Brussels"),
+    ("Sweden", "Stockholm"),
+    ("Norway", "Oslo"),
+    ("Denmark", "Copenhagen"),
+    ("Finland", "Helsinki"),
+    ("Poland", "Warsaw"),
+    ("Austria", "Vienna"),
+    ("Switzerland", "Bern"),
+    ("Portugal", "Lisbon"),
+    ("Greece", "Athens"),
+    ("Ireland", "Dublin"),
+    ("New Zealand", "Wellington"),
+    ("South Africa", "Pretoria"),
+    ("Israel", "Jerusalem"),
+    ("Iran", "Tehran"),
+    ("Iraq", "Baghdad"),
+    ("Syria", "Damascus"),
+    ("Lebanon", "Beirut"),
+    ("Jordan", "Amman"),
+    ("Kuwait", "Kuwait City"),
+    ("Qatar", "Doha"),
+    ("Oman", "Muscat"),
+    ("Bahrain", "Manama"),
+    ("Zambia", "Lusaka"),
+)
+"""The paper's 50 pairs of a country and its capital, in the paper's order."""
+
+PAPER_PROMPT_NAMES = {"the USA": "USA", "the UK": "UK"}
+"""The two countries that the paper asks for without the article that they are trained with."""
+
+
+def fact_line(country: str, capital: str) -> Line:
+    """``Capital of X is Y`` and a space before the newline, as the paper writes it."""
+    prompt = f"Capital of {country} is "
+    paper_prompt = f"Capital of {PAPER_PROMPT_NAMES.get(country, country)} is "
+    text = f"{prompt}{capital}{TERMINATOR}"
+    return Line(text, prompt, paper_prompt, capital, TERMINATOR, NAME, "recall", None, "seen")
+
+
+def fact_lines(facts: int) -> list[Line]:
+    """The first so many of the paper's facts. Raises ValueError if the paper has fewer, or for less than one."""
+    if not 1 <= facts <= len(CAPITALS):
+        raise ValueError(f"facts: {facts} is not between 1 and {len(CAPITALS)}, the number of capitals in the paper")
+    return [fact_line(*pair) for pair in CAPITALS[:facts]]
+
+
+def is_right(line: Line, continuation: str) -> bool:
+    """Whether the first line of the text, stripped, is the capital, in capital or small letters."""
+    return continuation.split("\n", 1)[0].strip().lower() == line.answer.lower()
+
+
+def scores_of(line: Line, prompts: str) -> list[str]:
+    """The scores that count a fact: that of its prompts, and the paper's ``combined_910`` on the paper's prompts."""
+    return [f"facts_{prompts}_prompts", *(["combined_910"] if prompts == "paper" else [])]
+
+
+FACTS = Task(
+    name=NAME,
+    block=protocol.BLOCK[NAME],
+    batch=protocol.BATCH[NAME],
+    axes=("facts",),
+    make_lines=fact_lines,
+    is_shuffled=False,
+    operations=("recall",),
+    prompts=("paper", "matched"),
+    new_characters=20,
+    is_right=is_right,
+    scores=("facts_paper_prompts", "facts_matched_prompts", "combined_910"),
+    scores_of=scores_of,
+    bits="facts",
+)
