@@ -25,12 +25,12 @@ from capacity.experiment.cell import Cell
 from capacity.model import transformer
 from capacity.paper import protocol
 from capacity.paper.protocol import Size
+from capacity.tasks.registry import PARTS
 from capacity.training.schedule import learning_rate
 
 SAMPLES_PER_PROMPT = 10
 TEMPERATURE = 0.01
 LOSS_BATCHES = 20
-NEW_CHARACTERS = {"arithmetic": 4, "facts": 20}
 PROMPTS_PER_TASK = 10
 """Prompts that are asked when an evaluation is timed: drawn anew each time, and the time scaled to all of them."""
 
@@ -151,7 +151,7 @@ class Baseline:
         self._vocabulary = corpus.vocabulary(lines)
         text = "".join(line.text for line in corpus.stream_lines(lines))
         self._text = torch.tensor(self._vocabulary.encode(text))
-        self._prompts = {task: [line.paper_prompt for line in lines if line.task == task] for task in NEW_CHARACTERS}
+        self._prompts = {task: [line.paper_prompt for line in lines if line.task == task] for task in PARTS}
         start = transformer.initialise(self._cell.size, len(self._vocabulary), self._cell.block, [_generator()])
         parameters = {name: value[0] for name, value in start.items()}
         self._trainer = Trainer(self._cell, parameters, setting.device, setting.precision or "float32")
@@ -172,7 +172,7 @@ class Baseline:
             for task, prompts in self._prompts.items():
                 if prompts:
                     chosen = self._choice.sample(prompts, min(PROMPTS_PER_TASK, len(prompts)))
-                    asked = timed(partial(self._ask, chosen, NEW_CHARACTERS[task]), finish)
+                    asked = timed(partial(self._ask, chosen, PARTS[task].new_characters), finish)
                     total += asked * (len(prompts) / len(chosen))
         network.train()
         return total

@@ -18,8 +18,8 @@ import pyarrow as pa
 
 from benchmarks.scale import SEEDS, STUDY, TASKS
 from capacity.corpora import corpus
-from capacity.evaluation import endpoints
-from capacity.evaluation.questions import Examination
+from capacity.evaluation.job import evaluate_job
+from capacity.evaluation.questions import QuestionSet
 from capacity.experiment import plan as experiment_plan
 from capacity.experiment.cell import Cell
 from capacity.experiment.plan import RECORD
@@ -52,12 +52,12 @@ class Template:
         rng = numpy.random.default_rng(0)
         lines = corpus.build(cell)
         vocabulary = corpus.vocabulary(lines)
-        self._totals = Examination(lines, vocabulary, cell.block).totals()
+        self._totals = QuestionSet(lines, vocabulary, cell.block).totals()
         stack = transformer.initialise(
             cell.size, len(vocabulary), cell.block, [initialisation_generator(s) for s in SEEDS]
         )
         history = self._history(cell, rng)
-        found = endpoints.evaluate(cell, lines, SEEDS, stack, history, [None] * len(SEEDS))
+        found = evaluate_job(cell, lines, SEEDS, stack, history, [None] * len(SEEDS))
         whole, self._answers, _ = evaluations.split(found)
         self._head = json.dumps(
             {name: value for name, value in whole.items() if name not in ("cell", "runs")}, indent=1

@@ -12,7 +12,7 @@ from capacity.corpora import corpus
 from capacity.experiment.cell import Cell
 from capacity.model import transformer
 from capacity.paper.protocol import MLT
-from capacity.tasks.lines import Line
+from capacity.tasks.task import Line
 from capacity.training import randomness
 from tests.support.plain_transformer import PlainTransformer, plain_from_seed
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from capacity.corpora import corpus
-from capacity.evaluation import endpoints
-from capacity.evaluation.questions import Examination
+from capacity.evaluation.job import evaluate_job
+from capacity.evaluation.questions import QuestionSet
 from capacity.experiment.cell import Cell, make_cell
 from capacity.model import transformer, weights
 from capacity.paper.protocol import Size
 from capacity.storage import evaluations, json_files, parquet, provenance
-from capacity.tasks.lines import Line
+from capacity.tasks.task import Line
 from capacity.training.history import history_table
 from capacity.training.randomness import initialisation_generator
 
@@ -27,7 +27,7 @@ REMEDY = "delete it and run the same command again"
 
 def history_of(cell: Cell, seeds: Sequence[int], lines: Sequence[Line] = LINES) -> pa.Table:
     """A history as training writes it, of a seed that went well and others that diverged at iteration 400."""
-    totals = Examination(lines, corpus.vocabulary(lines), cell.block).totals()
+    totals = QuestionSet(lines, corpus.vocabulary(lines), cell.block).totals()
     rows = []
     for seed in seeds:
         for iteration in range(0, 601, 200):
@@ -63,7 +63,7 @@ def write_job(
     parquet.write_parquet(folder / "history.parquet", history, record)
     weights.save(folder / "weights.safetensors", parameters, cell, SEEDS)
     json_files.write_json(folder / "run.json", record)
-    evaluation = endpoints.evaluate(cell, lines, SEEDS, parameters, history, (None, 400))
+    evaluation = evaluate_job(cell, lines, SEEDS, parameters, history, (None, 400))
     origin = provenance.record("evaluate", cell.settings(), seeds=list(SEEDS), training=record)
     evaluations.write(folder, evaluation | {"provenance": origin})
 

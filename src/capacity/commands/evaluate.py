@@ -7,7 +7,7 @@ from pathlib import Path
 
 from capacity.commands.arguments import add_job_arguments
 from capacity.corpora import corpus
-from capacity.evaluation.endpoints import evaluate
+from capacity.evaluation.job import evaluate_job
 from capacity.experiment.cell import parse_cell
 from capacity.experiment.seeds import parse_seeds
 from capacity.model import devices, weights
@@ -35,7 +35,7 @@ def _evaluate(arguments: argparse.Namespace, device: str) -> None:
     history = evaluations.read_history(arguments.history, cell, seeds)
     training = parquet.provenance_of(history)
     lines = corpus.read(arguments.corpus, cell)
-    evaluation = evaluate(cell, lines, seeds, parameters, history, training["diverged_at"])
+    evaluation = evaluate_job(cell, lines, seeds, parameters, history, training["diverged_at"])
     evaluation["provenance"] = provenance.record(
         "evaluate",
         cell.settings(),

@@ -98,10 +98,10 @@ def evaluate_job(
         ]
         order = bits.order_bits(last["stream_loss"], lowest.order_unknown, characters, cell.stream)
         memorized: dict[str, Any] = dict.fromkeys(bits.MEASURED)
-        for task, (mine, candidates, table) in tables.items():
+        for task, (mine, candidates, probabilities) in tables.items():
             if task in memorized:
                 asked = [questions[each] for each in mine]
-                memorized[task] = memorized_bits(task, asked, candidates, table[number])
+                memorized[task] = memorized_bits(task, asked, candidates, probabilities[number])
         runs.append(
             {
                 "seed": seed,

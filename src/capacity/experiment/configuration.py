@@ -28,6 +28,7 @@ from capacity.experiment.grid import (
 )
 from capacity.paper import protocol
 from capacity.paper.protocol import Size
+from capacity.tasks.registry import TASKS
 
 SCHEMA = Path(__file__).parent / "config.schema.yaml"
 """Of the configuration; package data."""
@@ -102,6 +103,8 @@ def validate(config: Config, schema: Mapping[str, Any]) -> dict[str, Study]:
             _check_name(f"budgets.{budget}.run", study, config["studies"])
         for number, entry in enumerate(settings["cells"]):
             key = f"budgets.{budget}.cells[{number}]"
+            for place, task in enumerate(entry.get("where", {}).get("task", ())):
+                _check_name(f"{key}.where.task[{place}]", task, TASKS)
             for size in entry.get("where", {}).get("size", ()):
                 _check_name(f"{key}.where.size", size, config["sizes"])
             if "seeds" in entry:

@@ -86,6 +86,8 @@ def _expand(grid: Mapping[str, Any], key: str, config: Config) -> Iterable[dict[
     if "size" not in grid and len(shape) < len(SHAPE_AXES):
         missing = next(axis for axis in SHAPE_AXES if axis not in grid)
         raise ConfigurationError(f"{key}.{missing}: is missing; give size, or all of {', '.join(SHAPE_AXES)}")
+    for number, task in enumerate(grid["task"]):
+        _check_name(f"{key}.task[{number}]", task, TASKS)
     for size in grid.get("size", ()):
         _check_name(f"{key}.size", size, config["sizes"])
     names = [axis for axis in grid if axis != "seeds"]

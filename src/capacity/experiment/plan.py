@@ -13,10 +13,10 @@ from capacity.experiment import grid as experiment_grid
 from capacity.experiment.cell import Cell, describe_departures, parse_cell
 from capacity.experiment.grid import Study
 from capacity.experiment.seeds import format_seeds, parse_seeds, runs_name
-from capacity.paper import protocol
+from capacity.tasks.registry import TASKS
 
 MAIN_STUDY = "base"
-EXPRESSION_TASKS = ("arithmetic", "joint")  # those with arithmetic, and so with held-out expressions
+EXPRESSION_TASKS = tuple(name for name, task in TASKS.items() if task.has_operands)
 FILES = {"evaluation": "evaluation.json", "answers": "answers.parquet", "history": "history.parquet"}  # of a job
 RECORD = "run.json"  # written last, so a folder that has one is whole
 
@@ -151,9 +151,9 @@ def made_jobs(folder: Path, made: str) -> Iterable[tuple[int, ...]]:
 
 
 def tasks_of(study: Study) -> list[str]:
-    """The tasks that a study trains, in the paper's order."""
+    """The tasks that a study trains, in the order of the registry."""
     trained = {cell.task for cell in study.cells.values()}
-    return [task for task in protocol.TASKS if task in trained]
+    return [task for task in TASKS if task in trained]
 
 
 def figure_paths(study: Study) -> list[str]:

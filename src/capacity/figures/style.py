@@ -14,8 +14,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from capacity.paper import protocol
 from capacity.storage import files
+from capacity.tasks.registry import TASKS
 
 FULL_WIDTH = 7.0  # inches: a page of two columns; one column is half of it
 STYLE: dict[Any, Any] = {
@@ -52,12 +52,13 @@ def expression_cells(figure: str, summary: pd.DataFrame) -> dict[str, Cells]:
     """The rows of a summary whose task has arithmetic, by task. Raises ValueError for the figure if there are none."""
     found = {
         task: [cell for _, cell in summary[summary["task"] == task].iterrows()]
-        for task in protocol.TASKS
-        if task != "facts" and (summary["task"] == task).any()
+        for task in TASKS
+        if TASKS[task].has_operands and (summary["task"] == task).any()
     }
     if not found:
         trained = ", ".join(summary["task"].unique()) or "nothing"
-        raise ValueError(f"figure {figure!r}: this study has no arithmetic or joint cells; it trains {trained}")
+        expressions = " or ".join(name for name, task in TASKS.items() if task.has_operands)
+        raise ValueError(f"figure {figure!r}: this study has no {expressions} cells; it trains {trained}")
     return found
 
 

@@ -14,7 +14,7 @@ from capacity.findings.words import _counted, _range, _share, _studies, _table
 from capacity.paper import protocol
 from capacity.statistics.comparisons import ALPHA
 from capacity.tables import markdown
-from capacity.tasks import lines
+from capacity.tasks.facts import fact_lines
 
 
 def order_memorization(
@@ -87,7 +87,7 @@ def two_prompts(found: Sequence[Arm], notes: markdown.Notes) -> Values:
         *("task", "arm", "size", "runs", "recalled, paper's prompts", "recalled, matched prompts"),
         *("facts gained", "all recalled, paper's prompts", "all recalled, matched prompts", "departs"),
     )
-    every = lines.lines("facts", (), protocol.FACTS)
+    every = fact_lines(protocol.FACTS)
     other = [line for line in every if line.prompt != line.paper_prompt]
     return {
         "table": _table(heading, rows),

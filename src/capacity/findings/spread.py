@@ -14,7 +14,7 @@ from capacity.findings.arms import FITTED, Arm, Values
 from capacity.findings.words import _counted, _range, _share, _studies, _table
 from capacity.paper import protocol
 from capacity.tables import markdown, runs
-from capacity.tasks import lines
+from capacity.tasks.arithmetic import arithmetic_lines
 
 
 def seed_spread(found: Sequence[Arm], notes: markdown.Notes) -> Values:
@@ -72,7 +72,7 @@ def seed_spread(found: Sequence[Arm], notes: markdown.Notes) -> Values:
 def _asked(arm: Arm) -> int:
     """How many held-out expressions an arithmetic cell has."""
     cell = cell_of(str(arm.summary["cell"]))
-    return sum(line.split == "held_out" for line in lines.lines("arithmetic", cell.held_out, cell.facts))
+    return sum(line.split == "held_out" for line in arithmetic_lines(cell.held_out))
 
 
 def _of_seed(run: pd.DataFrame, asked: int) -> str:

@@ -20,7 +20,7 @@ PACKAGE = "capacity"
 ROOTS = {
     "corpus": ("capacity.corpora.corpus",),
     "train": ("capacity.training.loop", "capacity.training.history"),
-    "evaluate": ("capacity.evaluation.endpoints", "capacity.storage.evaluations"),
+    "evaluate": ("capacity.evaluation.job", "capacity.storage.evaluations"),
 }
 """The modules at which the code of a stage begins. Any other stage begins at its command."""
 

@@ -6,6 +6,7 @@ interval.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,24 +18,10 @@ from capacity.experiment.cell import Cell, describe_departures
 from capacity.experiment.plan import Plan, cell_of
 from capacity.experiment.seeds import parse_seeds
 from capacity.storage import evaluations, files, json_files
+from capacity.tasks.registry import PARTS, SCORES
 
 ORIGIN = ("git_commit", "source_digest", "device", "threads", "precision", "compile", "graph")
 ENDPOINTS = ("final", "time_average", "paper_best")
-SCORES = (
-    "seen",
-    "seen_addition",
-    "seen_subtraction",
-    "held_out",
-    "held_out_addition",
-    "held_out_subtraction",
-    "addition_910",
-    "subtraction_910",
-    "addition_1000",
-    "subtraction_1000",
-    "combined_910",
-    "facts_paper_prompts",
-    "facts_matched_prompts",
-)
 OUTCOMES = {
     "fits_arithmetic": ("seen", 0.99),
     "fits_facts": ("facts_matched_prompts", 1.0),
@@ -53,8 +40,12 @@ BITS = (
     *FACT_BITS,
     *(f"{name}_per_parameter" for name in FACT_BITS),
     *(f"key_specific_bits_{prompts}" for prompts in PROMPTS),
-    "arithmetic_bits_seen",
-    "arithmetic_bits_held_out",
+    *(
+        f"{name}_bits_{split}"
+        for name, task in PARTS.items()
+        if task.bits == "answers"
+        for split in ("seen", "held_out")
+    ),
 )
 """Memorized bits of a run at its final iterate (:mod:`capacity.evaluation.bits`): of the order of lines, of facts under each
 baseline, of which fact goes with which key, and of the answers to expressions."""
@@ -139,8 +130,10 @@ def bits_columns(found: Mapping[str, Any], parameters: int) -> dict[str, float |
     """The :data:`BITS` of one run; None where the task has none or the run diverged."""
     row: dict[str, float | None] = dict.fromkeys(BITS)
     row["order_bits"] = found["order"]
-    for split, explained in (found["arithmetic"] or {}).items():
-        row[f"arithmetic_bits_{split}"] = explained and explained["explained"]
+    answers = [name for name, task in PARTS.items() if task.bits == "answers"]
+    for name, split in itertools.product(answers, ("seen", "held_out")):
+        explained = (found[name] or {}).get(split)
+        row[f"{name}_bits_{split}"] = explained and explained["explained"]
     for prompts, memorized in (found["facts"] or {}).items():
         row[f"key_specific_bits_{prompts}"] = memorized["key_specific"]
         for baseline, value in memorized["memorized"].items():

@@ -6,12 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capacity.commands.corpus import main
-from capacity.corpora.corpus import build, from_table, read, stream_lines, to_table
+from capacity.corpora.corpus import build, corpus_lines, from_table, read, stream_lines, to_table
 from capacity.experiment.cell import make_cell
 from capacity.paper.protocol import SIZES
-from capacity.storage import code, files, parquet
-from capacity.tasks import lines as tasks_lines
+from capacity.storage import parquet
 
 pairs = st.tuples(st.integers(0, 9), st.integers(0, 9))
 CATEGORIES = ("terminator", "task", "operation", "split")
@@ -24,7 +22,7 @@ def write(path, lines, provenance=None):
 
 @given(st.sampled_from(["arithmetic", "facts", "joint"]), st.sets(pairs, max_size=55), st.integers(1, 50))
 def test_a_table_gives_back_the_same_lines(task, held_out, facts):
-    lines = tasks_lines.corpus(task, held_out, facts, 11)
+    lines = corpus_lines(task, held_out, facts, 11)
     assert from_table(to_table(lines)) == lines
 
 
@@ -65,9 +63,9 @@ def test_provenance_is_in_the_metadata(tmp_path):
     [
         pa.table({"text": ["<1+1=2> \n"]}),
         pa.table({"seed": [1], "iteration": [2]}),
-        to_table(tasks_lines.corpus("facts", [], 3, 1)).drop_columns(["position"]),
-        to_table(tasks_lines.corpus("facts", [], 3, 1)).append_column("more", pa.array([1, 2, 3])),
-        to_table(tasks_lines.corpus("facts", [], 3, 1)).set_column(5, "task", pa.array(["facts"] * 3)),
+        to_table(corpus_lines("facts", [], 3, 1)).drop_columns(["position"]),
+        to_table(corpus_lines("facts", [], 3, 1)).append_column("more", pa.array([1, 2, 3])),
+        to_table(corpus_lines("facts", [], 3, 1)).set_column(5, "task", pa.array(["facts"] * 3)),
     ],
     ids=["one column", "another table", "a column less", "a column more", "a column of another type"],
 )
@@ -84,7 +82,7 @@ def test_a_file_that_is_no_parquet_is_refused_by_name(tmp_path):
 
 
 def test_stream_lines_are_the_seen_lines_by_position():
-    lines = tasks_lines.corpus("joint", [(5, 7), (1, 2)], 50, 4)
+    lines = corpus_lines("joint", [(5, 7), (1, 2)], 50, 4)
     expected = [line for line in lines if line.split == "seen"]
     assert stream_lines(lines[::-1]) == expected
     assert len(expected) == 200 - 8 + 50
@@ -92,24 +90,4 @@ def test_stream_lines_are_the_seen_lines_by_position():
 
 def test_a_corpus_is_what_the_cell_says():
     cell = make_cell("joint", SIZES["n56"], held_out=[(3, 4)], facts=10, corpus_seed=5)
-    assert build(cell) == tasks_lines.corpus("joint", [(3, 4)], 10, 5)
-
-
-def test_the_command_writes_the_corpus_of_a_cell_the_same_every_time(tmp_path, monkeypatch):
-    cell = make_cell("joint", SIZES["n14"], facts=10, held_out=[(3, 4), (0, 0)], iterations=9)
-    paths = [tmp_path / "a" / "corpus.parquet", tmp_path / "b.parquet"]
-    monkeypatch.setattr(files, "git_commit", lambda: "abc")
-    for path in paths:
-        monkeypatch.setattr("sys.argv", ["corpus", cell.name, "--output", str(path)])
-        main()
-    assert read(paths[0]) == build(cell)
-    assert paths[0].read_bytes() == paths[1].read_bytes()
-    provenance = parquet.provenance_of(parquet.read_parquet(paths[0]))
-    assert provenance["settings"] == {
-        "corpus": cell.corpus_name,
-        "task": "joint",
-        "held_out": [[0, 0], [3, 4]],
-        "facts": 10,
-        "corpus_seed": 1337,
-    }
-    assert provenance["source_digest"] == code.source_digest("corpus")
+    assert build(cell) == corpus_lines("joint", [(3, 4)], 10, 5)

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from capacity.corpora import corpus
+from capacity.corpora.corpus import corpus_lines
 from capacity.corpora.prefixes import Prefixes, prefixes_of
 from capacity.corpora.streams import Stream
 from capacity.model import transformer
 from capacity.paper.protocol import BLOCK, STREAMS, TASKS, Size
-from capacity.tasks import lines as tasks_lines
 from tests.support.plain_transformer import random_stack
 
 ONE = Size(layers=1, heads=1, width=6, mlp_factor=1)
@@ -79,7 +79,7 @@ def test_prefixes_are_those_of_a_plain_dictionary(rows):
 @pytest.mark.parametrize("stream", STREAMS)
 @pytest.mark.parametrize("task", TASKS)
 def test_prefixes_of_a_stream_are_those_of_a_plain_dictionary(task, stream):
-    lines = tasks_lines.corpus(task, [(5, 7)], 50, 1337)
+    lines = corpus_lines(task, [(5, 7)], 50, 1337)
     block = BLOCK[task] if stream in ("fixed", "reshuffled") else 40
     rows = Stream(corpus.stream_lines(lines), corpus.vocabulary(lines), stream, block).rows.inputs
     assert described(prefixes_of(rows)) == plain_prefixes(rows)

@@ -8,17 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capacity.corpora import corpus
+from capacity.corpora.corpus import corpus_lines
 from capacity.corpora.streams import Rows, Stream
 from capacity.paper.protocol import BLOCK, STREAMS, TASKS
-from capacity.tasks import lines as tasks_lines
-from capacity.tasks.lines import Line
+from capacity.tasks.task import Line
 from capacity.tasks.vocabulary import Vocabulary
 
 LONGEST = len("Capital of the Netherlands is Amsterdam \n") - 1
 
 
 def make(task: str, kind: str, block: int | None = None) -> tuple[Stream, list[Line], Vocabulary]:
-    every = tasks_lines.corpus(task, [(5, 7)], 50, 1337)
+    every = corpus_lines(task, [(5, 7)], 50, 1337)
     vocabulary, lines = corpus.vocabulary(every), corpus.stream_lines(every)
     if block is None:
         block = LONGEST if kind in ("aligned", "answer-only") else BLOCK[task]

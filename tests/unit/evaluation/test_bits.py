@@ -12,7 +12,8 @@ from capacity.evaluation import bits
 from capacity.evaluation.floors import Floors, loss_floors
 from capacity.experiment.cell import make_cell
 from capacity.paper.protocol import SIZES
-from capacity.tasks.lines import arithmetic_line, fact_line
+from capacity.tasks.arithmetic import arithmetic_line
+from capacity.tasks.facts import fact_line
 
 ARITHMETIC, JOINT = (make_cell(task, SIZES["n14"]) for task in ("arithmetic", "joint"))
 LINES = corpus.build(JOINT)
@@ -161,7 +162,7 @@ def test_bits_of_arithmetic_are_split_into_seen_and_held_out():
     for number, line in enumerate(EXPRESSIONS):
         if line.split == "held_out":
             table[number] = -1.0
-    found = bits.arithmetic_bits(EXPRESSIONS, answers, table)
+    found = bits.answer_bits(EXPRESSIONS, answers, table)
     assert found["seen"] == {
         "baseline": pytest.approx(790.56, abs=0.01),
         "code_length": pytest.approx(0.0),
@@ -177,7 +178,7 @@ def test_bits_of_arithmetic_are_split_into_seen_and_held_out():
 def test_a_held_out_answer_may_be_to_no_seen_expression():
     lines = corpus.build(make_cell("arithmetic", SIZES["n14"], held_out=[(0, 9)]))
     answers = list(dict.fromkeys(line.answer for line in lines))
-    found = bits.arithmetic_bits(lines, answers, surely(lines, answers))
+    found = bits.answer_bits(lines, answers, surely(lines, answers))
     # 9 is the answer to 10 of 100 sums, and 9 and -9 each to 1 of 100 differences.
     assert found["held_out"]["explained"] == pytest.approx(-2 * math.log2(0.10) - 2 * math.log2(0.01))
 
@@ -185,7 +186,7 @@ def test_a_held_out_answer_may_be_to_no_seen_expression():
 def test_without_held_out_expressions_they_have_no_bits():
     lines = [line for line in EXPRESSIONS if line.split == "seen"]
     answers = list(dict.fromkeys(line.answer for line in lines))
-    found = bits.arithmetic_bits(lines, answers, surely(lines, answers, 0.5))
+    found = bits.answer_bits(lines, answers, surely(lines, answers, 0.5))
     assert found["held_out"] is None
     assert found["seen"]["code_length"] == pytest.approx(196)
 
@@ -195,6 +196,6 @@ def test_a_network_that_is_not_finite_has_bits_that_are_not_numbers():
     assert all(math.isnan(value) for value in (facts["code_length"], facts["key_specific"]))
     assert all(math.isnan(value) for value in facts["memorized"].values())
     answers = list(dict.fromkeys(line.answer for line in EXPRESSIONS))
-    arithmetic = bits.arithmetic_bits(EXPRESSIONS, answers, numpy.full((200, len(answers)), math.nan))
+    arithmetic = bits.answer_bits(EXPRESSIONS, answers, numpy.full((200, len(answers)), math.nan))
     assert math.isnan(arithmetic["seen"]["explained"])
     assert arithmetic["seen"]["baseline"] == pytest.approx(790.56, abs=0.01)

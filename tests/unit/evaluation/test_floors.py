@@ -15,7 +15,7 @@ from capacity.corpora.streams import Stream
 from capacity.evaluation import floors
 from capacity.experiment.cell import make_cell
 from capacity.paper.protocol import SIZES
-from capacity.tasks.lines import Line
+from capacity.tasks.task import Line
 
 ARITHMETIC, FACTS, JOINT = (make_cell(task, SIZES["n14"]) for task in ("arithmetic", "facts", "joint"))
 

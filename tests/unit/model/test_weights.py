@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from capacity.errors import InputError
+from capacity.experiment.cell import make_cell
 from capacity.experiment.seeds import runs_name
 from capacity.model import weights
 from tests.support.untrained_results import (
@@ -17,6 +18,7 @@ from tests.support.untrained_results import (
     SEEDS,
     diverged_stack,
     parameters_as_bytes,
+    stack_of,
 )
 
 
@@ -99,3 +101,38 @@ def test_weights_are_the_same_bytes_every_time_and_come_back_with_what_is_not_fi
         weights.save(tmp_path / name, stack, CELL, SEEDS)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert parameters_as_bytes(weights.load(tmp_path / "a", CELL, SEEDS)) == parameters_as_bytes(stack)
+
+
+STACK = stack_of(CELL, SEEDS)
+
+
+def test_weights_come_back_as_they_were_saved(tmp_path):
+    weights.save(tmp_path / "weights.safetensors", STACK, CELL, SEEDS)
+    loaded = weights.load(tmp_path / "weights.safetensors", CELL, SEEDS)
+    assert set(loaded) == set(STACK)
+    for name, value in STACK.items():
+        assert torch.equal(loaded[name], value)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "overwritten", "empty"])
+def test_damaged_weights_are_refused_by_name(tmp_path, damage):
+    path = tmp_path / "weights.safetensors"
+    weights.save(path, STACK, CELL, SEEDS)
+    whole = path.read_bytes()
+    path.write_bytes({"truncated": whole[:-100], "overwritten": b"\xff" * len(whole), "empty": b""}[damage])
+    with pytest.raises(ValueError, match=r"weights\.safetensors is not a whole safetensors file"):
+        weights.load(path, CELL, SEEDS)
+
+
+@pytest.mark.parametrize(
+    ("cell", "seeds"),
+    [
+        (make_cell("facts", CELL.size, facts=4, block=9, iterations=600, evaluation_interval=200), SEEDS),
+        (CELL, (0,)),
+        (CELL, (0, 8)),
+    ],
+)
+def test_weights_of_other_runs_are_refused_by_name(tmp_path, cell, seeds):
+    weights.save(tmp_path / "weights.safetensors", STACK, CELL, SEEDS)
+    with pytest.raises(ValueError, match=r"weights\.safetensors holds .*facts-3.*, not "):
+        weights.load(tmp_path / "weights.safetensors", cell, seeds)

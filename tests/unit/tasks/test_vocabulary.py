@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capacity.corpora import corpus
-from capacity.tasks import lines as tasks_lines
+from capacity.corpora.corpus import corpus_lines
 from capacity.tasks.vocabulary import Vocabulary
 
 pairs = st.tuples(st.integers(0, 9), st.integers(0, 9))
@@ -13,16 +13,16 @@ pairs = st.tuples(st.integers(0, 9), st.integers(0, 9))
 
 @pytest.mark.parametrize(("task", "size"), [("arithmetic", 17), ("facts", 51), ("joint", 66)])
 def test_sizes_are_the_papers(task, size):
-    assert len(corpus.vocabulary(tasks_lines.corpus(task, [(5, 7)], 50, 1337))) == size
+    assert len(corpus.vocabulary(corpus_lines(task, [(5, 7)], 50, 1337))) == size
 
 
 def test_arithmetic_characters_are_the_papers():
-    assert corpus.vocabulary(tasks_lines.corpus("arithmetic", [(5, 7)], 50, 1)).characters == "\n +-0123456789<=>"
+    assert corpus.vocabulary(corpus_lines("arithmetic", [(5, 7)], 50, 1)).characters == "\n +-0123456789<=>"
 
 
 @given(st.sampled_from(["arithmetic", "facts", "joint"]), st.sets(pairs, max_size=55), st.integers(1, 50))
 def test_every_line_survives_the_round_trip(task, held_out, facts):
-    lines = tasks_lines.corpus(task, held_out, facts, 1337)
+    lines = corpus_lines(task, held_out, facts, 1337)
     vocabulary = corpus.vocabulary(lines)
     for line in lines:
         numbers = vocabulary.encode(line.text)
@@ -32,7 +32,7 @@ def test_every_line_survives_the_round_trip(task, held_out, facts):
 
 @given(st.sets(pairs, max_size=55), st.sets(pairs, max_size=55))
 def test_the_vocabulary_does_not_depend_on_what_is_held_out(some, others):
-    first, second = (corpus.vocabulary(tasks_lines.corpus("joint", held_out, 50, 1)) for held_out in (some, others))
+    first, second = (corpus.vocabulary(corpus_lines("joint", held_out, 50, 1)) for held_out in (some, others))
     assert first.characters == second.characters
 
 

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from capacity.corpora import corpus
+from capacity.corpora.corpus import corpus_lines
 from capacity.corpora.prefixes import Prefixes, prefixes_of
 from capacity.corpora.streams import Rows, Stream
 from capacity.model import transformer
 from capacity.paper.protocol import BLOCK, STREAMS, Size
-from capacity.tasks import lines as tasks_lines
-from capacity.tasks.lines import Line
+from capacity.tasks.task import Line
 from capacity.tasks.vocabulary import Vocabulary
 from capacity.training import batches
 from capacity.training.batches import Batches, target_counts
@@ -29,7 +29,7 @@ Counts = Counter[tuple[tuple[int, ...], int]]
 
 
 def make(task: str, kind: str) -> tuple[Stream, list[Line], Vocabulary]:
-    every = tasks_lines.corpus(task, [(5, 7)], 50, 1337)
+    every = corpus_lines(task, [(5, 7)], 50, 1337)
     vocabulary, lines = corpus.vocabulary(every), corpus.stream_lines(every)
     block = BLOCK[task] if kind in ("fixed", "reshuffled") else LONGEST
     return Stream(lines, vocabulary, kind, block), lines, vocabulary

@@ -13,7 +13,7 @@ from capacity.experiment.cell import Cell, make_cell
 from capacity.model import transformer
 from capacity.paper import protocol
 from capacity.paper.protocol import SIZES, TASKS
-from capacity.tasks.lines import Line
+from capacity.tasks.task import Line
 from capacity.training import loop
 from capacity.training.schedule import learning_rate
 from tests.support.plain_training import slow_training, weights_of

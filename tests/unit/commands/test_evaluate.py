@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from capacity.corpora import corpus
+from capacity.model import weights
+from capacity.storage import evaluations, json_files, parquet, provenance
+from capacity.storage.evaluations import read_answers
+from tests.support.commands import run_command
+from tests.support.random_evaluations import CELL, LINES, SEEDS, history, random_evaluation, random_networks
+
+
+@pytest.fixture
+def job(tmp_path):
+    """A folder with what the command reads."""
+    parquet.write_parquet(tmp_path / "corpus.parquet", corpus.to_table(LINES), {})
+    record = provenance.record("train", CELL.settings(), cell=CELL.name, seeds=list(SEEDS), diverged_at=[None, None])
+    parquet.write_parquet(tmp_path / "history.parquet", history(4), record)
+    weights.save(tmp_path / "weights.safetensors", random_networks(), CELL, SEEDS)
+    return tmp_path
+
+
+def evaluate(folder):
+    """Run the command on the files of a folder, which it writes to as well."""
+    arguments = [CELL.name, "--seeds", "0_7", "--device", "cpu", "--output", folder]
+    for name in ("corpus.parquet", "history.parquet", "weights.safetensors"):
+        arguments += [f"--{name.split('.')[0]}", folder / name]
+    run_command("evaluate", *arguments)
+
+
+def test_the_command_writes_what_was_evaluated_and_how_it_was_trained(job):
+    evaluate(job)
+    written = json_files.read_sealed_json(job / "evaluation.json")
+    kept, answers, operands = evaluations.split(random_evaluation())
+    assert {key: written[key] for key in kept if key != "provenance"} == {
+        key: value for key, value in kept.items() if key != "provenance"
+    }
+    assert read_answers(job / "answers.parquet", CELL, SEEDS).to_pylist() == answers.to_pylist()
+    assert parquet.read_parquet(job / "operands.parquet").to_pylist() == operands.to_pylist()
+    assert written["provenance"]["training"]["stage"] == "train"
+    assert written["provenance"]["settings"] == CELL.settings()
+    assert written["provenance"]["seeds"] == [0, 7]
+
+
+def test_the_command_writes_the_same_bytes_again(job):
+    evaluate(job)
+    names = ("evaluation.json", "answers.parquet", "operands.parquet")
+    first = [(job / name).read_bytes() for name in names]
+    evaluate(job)
+    assert [(job / name).read_bytes() for name in names] == first
+
+
+@pytest.mark.parametrize("name", ["corpus.parquet", "history.parquet", "weights.safetensors"])
+def test_the_command_refuses_a_damaged_file_by_name_and_writes_nothing(job, name):
+    (job / name).write_bytes((job / name).read_bytes()[:-50])
+    with pytest.raises(SystemExit, match=name):
+        evaluate(job)
+    assert not (job / "evaluation.json").exists()
