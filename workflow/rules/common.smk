@@ -36,6 +36,7 @@ if installed != f"{VERSION} is installed":
 from capacity import environment, errors, versions  # noqa: E402
 from capacity.experiment import cell, configuration, grid, plan, resources, seeds  # noqa: E402
 from capacity.storage import code, files  # noqa: E402
+from capacity.tasks import registry  # noqa: E402
 
 versions.check_versions()
 
@@ -120,15 +121,17 @@ if "apptainer" in METHODS and "://" not in config["container"] and not Path(conf
 PLAN = plan.plan(config, None if workflow.storage_settings.default_storage_provider else RESULTS / "cells", STUDIES)
 BUDGET = config["budgets"][config["budget"]]
 
+TASK_NAMES = "|".join(registry.TASKS)
+
 
 wildcard_constraints:
     cell=r"task=[a-z]+/size=[a-z0-9]+/variant=[a-z0-9_.+-]+",
     seeds=r"[0-9]+[0-9_-]*",
-    corpus=r"(arithmetic|facts|joint)[a-z0-9_.-]*",
+    corpus=rf"({TASK_NAMES})[a-z0-9_.-]*",
     study=r"[a-z][a-z0-9-]*",
-    task=r"arithmetic|facts|joint",
-    figure=r"tradeoff|arithmetic|facts|joint|dynamics|answers",
-    table=r"[a-z][a-z0-9-]*(/(arithmetic|facts|joint))?",
+    task=TASK_NAMES,
+    figure=rf"tradeoff|{TASK_NAMES}|dynamics|answers",
+    table=rf"[a-z][a-z0-9-]*(/({TASK_NAMES}))?",
 
 
 source_digest = functools.cache(code.source_digest)

@@ -14,7 +14,7 @@ from capacity.experiment.grid import Study
 from capacity.experiment.plan import FILES, RECORD, Plan, cell_of, config_of, figure_paths, plan_of_made
 from capacity.experiment.seeds import format_seeds, parse_seeds
 from capacity.paper.protocol import MLT, SIZES
-from capacity.tasks import lines
+from capacity.tasks.task import Task
 from tests.support.repository import REPOSITORY
 
 CONFIG = {
@@ -296,7 +296,7 @@ def test_planning_makes_and_checks_each_cell_once_and_writes_a_text_once_for_all
         monkeypatch.setattr(module, name, call)
 
     count(configuration, "check_cell")
-    count(lines, "lines")
+    count(Task, "lines")
     plan = experiment_plan.plan(config, tmp_path, configuration.validate(config, schema))
     assert len(plan.jobs_of("base")) == len(plan.cells) == 300
     assert counted["check_cell"] == 300
