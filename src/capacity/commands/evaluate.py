@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _evaluate(arguments: argparse.Namespace, device: str) -> None:
     cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)
     parameters = {name: value.to(device) for name, value in weights.load(arguments.weights, cell, seeds).items()}
-    history = evaluations.read_history(arguments.history, cell, seeds)
+    history = evaluations.read_history(arguments.history, cell.name, seeds)
     training = parquet.provenance_of(history)
     lines = corpus.read(arguments.corpus, cell)
     evaluation = evaluate_job(cell, lines, seeds, parameters, history, training["diverged_at"])

@@ -18,7 +18,6 @@ import pyarrow.compute as pc
 import yaml
 
 from capacity.errors import InputError
-from capacity.experiment.cell import Cell
 from capacity.storage import files, json_files, parquet
 from capacity.tasks.registry import PARTS, SCORES
 
@@ -54,8 +53,8 @@ MOST_LOG_PROBABILITY = 0.001  # above 0 by rounding
 HISTORY_COLUMNS = {"seed": "an integer", "iteration": "an integer", "stream_loss": "a number"}
 
 
-def read_history(path: str | Path, cell: Cell, seeds: Sequence[int]) -> pa.Table:
-    """The history of a job. Raises InputError naming the file if it is damaged or of another job."""
+def read_history(path: str | Path, cell: str, seeds: Sequence[int]) -> pa.Table:
+    """The history of a job of the cell named. Raises InputError naming the file if it is damaged or of another job."""
     history = parquet.read_parquet(path)
     parquet.check_columns(path, history, HISTORY_COLUMNS)
     _check_runs(path, history, cell, seeds)
@@ -152,19 +151,22 @@ def check_answers(answers: pa.Table, source: str | Path) -> None:
         raise InputError(f"{source}: the column 'log_probability' has a value above 0; {files.REMEDY}")
 
 
-def read_answers(path: str | Path, cell: Cell, seeds: Iterable[int]) -> pa.Table:
-    """The answers of a job. Raises InputError naming the file if it is damaged, of another job, or lacks a seed."""
+def read_answers(path: str | Path, cell: str, seeds: Iterable[int]) -> pa.Table:
+    """The answers of a job of the cell named.
+
+    Raises InputError naming the file if it is damaged, of another job, or lacks a seed.
+    """
     answers = parquet.read_parquet(path)
     check_answers(answers, path)
     _check_runs(path, answers, cell, seeds)
     return answers
 
 
-def _check_runs(path: str | Path, table: pa.Table, cell: Cell, seeds: Iterable[int]) -> None:
+def _check_runs(path: str | Path, table: pa.Table, cell: str, seeds: Iterable[int]) -> None:
     """Raises InputError naming the file if a table is of another cell or lacks the rows of a seed."""
     recorded = parquet.provenance_of(table).get("cell")
-    if recorded != cell.name:
-        raise InputError(f"{path} is of {recorded}, not of {cell.name}; {files.REMEDY}")
+    if recorded != cell:
+        raise InputError(f"{path} is of {recorded}, not of {cell}; {files.REMEDY}")
     missing = sorted(set(seeds).difference(pc.unique(table["seed"]).to_pylist()))
     if missing:
         raise InputError(f"{path} has no rows of seed {missing[0]}; {files.REMEDY}")

@@ -71,7 +71,7 @@ def pieces(found: Sequence[Mapping[str, str]], sources: list[dict[str, Any]]) ->
         parts = []
         for job in mine:
             wanted = parse_seeds(job["seeds"])
-            answers = evaluations.read_answers(job["answers"], cell, wanted)
+            answers = evaluations.read_answers(job["answers"], cell.name, wanted)
             sources.append(runs.source(parquet.provenance_of(answers)["training"]))
             answers = answers.replace_schema_metadata(None)
             parts.append(answers.filter(pc.is_in(answers["seed"], pa.array(wanted, pa.int64()))))

@@ -39,7 +39,7 @@ def pieces(found: Sequence[Mapping[str, str]], schema: pa.Schema, sources: list[
 
     def rows(job: Mapping[str, str]) -> pa.Table:
         cell, wanted = plan.cell_of(job["cell"]), parse_seeds(job["seeds"])
-        history = evaluations.read_history(job["history"], cell, wanted)
+        history = evaluations.read_history(job["history"], cell.name, wanted)
         sources.append(runs.source(parquet.provenance_of(history)))
         return history_table(history, cell, wanted)
 

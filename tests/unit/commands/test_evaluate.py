@@ -35,7 +35,7 @@ def test_the_command_writes_what_was_evaluated_and_how_it_was_trained(job):
     assert {key: written[key] for key in kept if key != "provenance"} == {
         key: value for key, value in kept.items() if key != "provenance"
     }
-    assert read_answers(job / "answers.parquet", CELL, SEEDS).to_pylist() == answers.to_pylist()
+    assert read_answers(job / "answers.parquet", CELL.name, SEEDS).to_pylist() == answers.to_pylist()
     assert parquet.read_parquet(job / "operands.parquet").to_pylist() == operands.to_pylist()
     assert written["provenance"]["training"]["stage"] == "train"
     assert written["provenance"]["settings"] == CELL.settings()

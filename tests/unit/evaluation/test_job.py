@@ -183,7 +183,7 @@ def test_a_network_that_is_not_finite_has_diverged_and_can_still_be_written(
     write(tmp_path, found | {"provenance": evaluated["provenance"]})
     written = json_files.read_sealed_json(tmp_path / "evaluation.json")
     check(written, "evaluation.json")
-    answers = read_answers(tmp_path / "answers.parquet", CELL, SEEDS).to_pylist()
+    answers = read_answers(tmp_path / "answers.parquet", CELL.name, SEEDS).to_pylist()
     whole, diverged = (
         run | {"answers": [question for question in answers if question["seed"] == run["seed"]]}
         for run in written["runs"]

@@ -53,10 +53,10 @@ def job(tmp_path):
 
 READERS = {
     "corpus.parquet": lambda path: as_text(parquet.read_parquet(path)),
-    "history.parquet": lambda path: as_text(evaluations.read_history(path, CELL, SEEDS)),
+    "history.parquet": lambda path: as_text(evaluations.read_history(path, CELL.name, SEEDS)),
     "weights.safetensors": lambda path: parameters_as_bytes(weights.load(path, CELL, SEEDS)),
     "evaluation.json": json_files.read_sealed_json,
-    "answers.parquet": lambda path: as_text(evaluations.read_answers(path, CELL, SEEDS)),
+    "answers.parquet": lambda path: as_text(evaluations.read_answers(path, CELL.name, SEEDS)),
 }
 
 
