@@ -12,11 +12,7 @@ from capacity.tasks.registry import is_right
 from capacity.tasks.task import Line
 
 digits = st.integers(0, 9)
-
-
 held_out_sets = st.sets(st.tuples(digits, digits), max_size=55)
-
-
 arithmetic_tasks = st.sampled_from(["arithmetic", "joint"])
 
 
