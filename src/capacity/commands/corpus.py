@@ -1,4 +1,4 @@
-"""Stage 1: a corpus as a Parquet file, one row per line, and the same file read back as lines."""
+"""Write the corpus that a cell trains on and is asked about, as a Parquet file with one row per line."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from capacity.storage import parquet, provenance
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of the command."""
+    """Declare the cell and the file to write."""
     parser.add_argument("cell", help="a cell that reads this corpus, such as task=joint/size=n14/variant=paper")
     parser.add_argument("--output", required=True, help="Parquet file to write")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Run the command."""
+    """Write the corpus of the cell."""
     cell = parse_cell(arguments.cell)
     settings = {
         "corpus": cell.corpus_name,

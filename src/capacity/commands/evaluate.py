@@ -15,14 +15,14 @@ from capacity.storage import evaluations, parquet, provenance
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of the command."""
+    """Declare the job, and the files of its training."""
     add_job_arguments(parser)
     parser.add_argument("--weights", required=True, type=Path, help="safetensors file of the stack")
     parser.add_argument("--history", required=True, type=Path, help="Parquet file of the histories")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Run the command."""
+    """Evaluate the networks of the job on the device that was chosen."""
     devices.prepare(arguments.threads)
     device = devices.resolve(arguments.device)
     with devices.placed(device):
@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace, device: str) -> None:
+    """Read what was trained, evaluate it and write the files of the evaluation."""
     cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)
     parameters = {name: value.to(device) for name, value in weights.load(arguments.weights, cell, seeds).items()}
     history = evaluations.read_history(arguments.history, cell.name, seeds)

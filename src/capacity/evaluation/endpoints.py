@@ -1,4 +1,4 @@
-"""The three endpoints of a run, the numbers that stand for it.
+"""The three endpoints of a run, by which tables and figures compare runs.
 
 ``final``         The final iterate.
 ``time_average``  The mean over the last 20 evaluations.

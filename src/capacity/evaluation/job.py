@@ -13,6 +13,7 @@ import numpy
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from capacity.corpora import corpus
 from capacity.errors import InputError
@@ -20,7 +21,7 @@ from capacity.evaluation import bits, floors, operands
 from capacity.evaluation.beyond_digits import answer_beyond_digits
 from capacity.evaluation.endpoints import average, averaged_evaluations, endpoint, finite, paper_best, score
 from capacity.evaluation.margins import Candidates, candidates_by_task
-from capacity.evaluation.questions import Question, QuestionSet
+from capacity.evaluation.questions import Answers, Question, QuestionSet
 from capacity.experiment.cell import Cell
 from capacity.model import transformer
 from capacity.storage import files
@@ -79,24 +80,8 @@ def evaluate_job(
             raise InputError(f"the history of {cell.name} has no rows of seed {seed}")
         if diverged_at[number] is None and not is_finite(parameters, number):
             raise InputError(f"seed {seed} of {cell.name} has weights that are not finite, and no record of diverging")
-        last = evaluations[-1]
         final = {name: score(int(count[number]), totals[name]) for name, count in scores.items()}
-        answered = [
-            {
-                "question_task": question.line.task,
-                "operation": question.line.operation,
-                "split": question.line.split,
-                "prompts": question.prompts,
-                "prompt": question.prompt,
-                "true": question.line.answer,
-                "answer": answers.continuations[number][index],
-                "right": bool(answers.right[number, index]),
-                "log_probability": finite(log_probability[number, index]),
-                "margin": finite(margin[number, index]),
-            }
-            for index, question in enumerate(questions)
-        ]
-        order = bits.order_bits(last["stream_loss"], lowest.order_unknown, characters, cell.stream)
+        order = bits.order_bits(evaluations[-1]["stream_loss"], lowest.order_unknown, characters, cell.stream)
         memorized: dict[str, Any] = dict.fromkeys(bits.MEASURED)
         for task, (mine, candidates, probabilities) in tables.items():
             if task in memorized:
@@ -107,11 +92,11 @@ def evaluate_job(
                 "seed": seed,
                 "diverged": diverged_at[number] is not None,
                 "diverged_at": diverged_at[number],
-                "final": endpoint([last], final),
+                "final": endpoint(evaluations[-1:], final),
                 "time_average": average(evaluations[-averaged_evaluations(len(evaluations)) :], totals),
                 "paper_best": average([paper_best(evaluations)], totals),
                 "bits": finite_tree({"order": order, **memorized}),
-                "answers": answered,
+                "answers": answer_rows(questions, answers, log_probability, margin, number),
                 "operands": operand_answers[number],
             }
         )
@@ -125,6 +110,30 @@ def evaluate_job(
         "operand_baselines": operands.baselines(lines),
         "runs": runs,
     }
+
+
+def answer_rows(
+    questions: Sequence[Question], answers: Answers, log_probability: Tensor, margin: Tensor, number: int
+) -> list[dict[str, Any]]:
+    """For each of K questions what one network answered, with the columns of ``answers.parquet`` except those of a run.
+
+    ``log_probability`` of the true answers and ``margin`` are (S, K); ``number`` is that of the network among the S.
+    """
+    return [
+        {
+            "question_task": question.line.task,
+            "operation": question.line.operation,
+            "split": question.line.split,
+            "prompts": question.prompts,
+            "prompt": question.prompt,
+            "true": question.line.answer,
+            "answer": answers.continuations[number][index],
+            "right": bool(answers.right[number, index]),
+            "log_probability": finite(log_probability[number, index]),
+            "margin": finite(margin[number, index]),
+        }
+        for index, question in enumerate(questions)
+    ]
 
 
 def memorized_bits(

@@ -124,14 +124,14 @@ class QuestionSet:
         stopped = torch.zeros(seeds, len(prompts), dtype=torch.bool, device=device)
         produced = 0
         while produced < characters and not bool(stopped.all()):
-            known = lengths + produced
-            window = min(self._block, int(known.max()))
-            start = (known - window).clamp(min=0)
+            written = lengths + produced
+            window = min(self._block, int(written.max()))
+            start = (written - window).clamp(min=0)
             columns = (start[:, None] + torch.arange(window, device=device)).expand(seeds, -1, -1)
-            ends = window * torch.arange(len(prompts), device=device) + known - start - 1
+            ends = window * torch.arange(len(prompts), device=device) + written - start - 1
             logits = transformer.forward(parameters, text.gather(2, columns), heads, places=ends.expand(seeds, -1))
             following = logits.argmax(1)
-            text.scatter_(2, known.expand(seeds, -1)[..., None], following[..., None])
+            text.scatter_(2, written.expand(seeds, -1)[..., None], following[..., None])
             stopped |= following == stop_code
             produced += 1
         codes, starts = text.tolist(), lengths.tolist()

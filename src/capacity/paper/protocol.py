@@ -9,7 +9,10 @@ import re
 from dataclasses import dataclass
 
 TASKS = ("arithmetic", "facts", "joint")
+"""The tasks of the paper. :mod:`capacity.tasks.registry` lists all that can be trained."""
+
 STREAMS = ("fixed", "reshuffled", "aligned", "answer-only")
+"""How lines become training rows; the paper has ``fixed`` alone."""
 
 ITERATIONS = 30_000
 WARMUP_ITERATIONS = 2_000
@@ -26,7 +29,10 @@ FACTS = 50
 CORPUS_SEED = 1337
 
 BLOCK = {"arithmetic": 9, "facts": 24, "joint": 24}
+"""Characters that a network reads at a time, by task."""
+
 BATCH = {"arithmetic": 882, "facts": 576, "joint": 576}
+"""Windows of a training batch, by task."""
 
 
 @dataclass(frozen=True, order=True)
@@ -34,10 +40,10 @@ class Size:
     """Shape of a decoder-only Transformer.
 
     Attributes:
-        layers: number of blocks.
-        heads: attention heads per block; divides ``width``.
-        width: features per position (d).
-        mlp_factor: hidden features of the MLP as a multiple of ``width`` (m).
+        layers: Number of blocks.
+        heads: Attention heads per block; they divide ``width``.
+        width: Features per position (d).
+        mlp_factor: Hidden features of the MLP as a multiple of ``width`` (m).
     """
 
     layers: int
@@ -47,7 +53,7 @@ class Size:
 
     @property
     def name(self) -> str:
-        """``mlt`` for the paper's large model, ``n<width>`` for one layer, one head and m = 1, else all four."""
+        """``mlt`` for the paper's large model, ``n<width>`` for one layer, one head and m = 1; otherwise all four."""
         if self == MLT:
             return "mlt"
         if (self.layers, self.heads, self.mlp_factor) == (1, 1, 1):
@@ -61,7 +67,7 @@ class Size:
 
     @classmethod
     def parse(cls, name: str) -> Size:
-        """The inverse of ``name``; raises ValueError for anything else."""
+        """The size of a name, the inverse of :attr:`name`. Raises ValueError for any other text."""
         if name == "mlt":
             return MLT
         if match := re.fullmatch(r"n(\d+)", name):
@@ -82,7 +88,14 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the paper sets by size: learning rates and regularization."""
+    """The settings of training that the paper chooses by size.
+
+    Attributes:
+        learning_rate: Peak of AdamW's learning rate.
+        final_learning_rate: Learning rate at the end of the decay.
+        weight_decay: AdamW's decay of matrices, embeddings included.
+        dropout: Share of features that are dropped in training.
+    """
 
     learning_rate: float
     final_learning_rate: float
@@ -100,5 +113,5 @@ def recipe(size: Size) -> Recipe:
 
 
 def weight_decay_variant(size: Size) -> dict[str, float]:
-    """What the paper's "wd" variant changes: decay for the small sizes, only the dropout for MLT."""
+    """The settings that the paper's "wd" variant changes: it adds decay to small sizes and takes dropout from MLT."""
     return {"dropout": 0.0} if size == MLT else {"weight_decay": 0.1}

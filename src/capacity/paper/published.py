@@ -1,7 +1,7 @@
 """What the paper reports: scores of its 24 cells, losses, and the claims that a verdict is put on.
 
 Source: Barron & White, "Too Big to Think", arXiv 2506.09099v2, its tables, and the released curves (commit 22c07b0).
-All of it is one seed, 1337. How the cells were trained stands in :mod:`capacity.paper.protocol`.
+All of it is from one seed, 1337. :mod:`capacity.paper.protocol` says how the cells were trained.
 """
 
 from __future__ import annotations
@@ -13,20 +13,23 @@ VARIANTS = ("base", "wd")
 """The paper's two recipes: ``wd`` adds weight decay to the small sizes and takes the dropout from MLT."""
 
 ASKED_PER_OPERATION = 910
-"""91 expressions, those with a second operand of 0 and a first of 1 to 9 left out, asked ten times each."""
+"""91 expressions, each asked ten times: the nine with a second operand of 0 and a first of 1 to 9 are left out."""
 
 ASKED_FACTS = 500
-"""50 capitals, asked ten times each."""
+"""50 capitals, each asked ten times."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """The scores of one published cell, by the paper's rule: at the evaluation with the best accuracy.
+    """The scores of one published cell at the checkpoint of the paper's rule, the evaluation with the best accuracy.
 
     Attributes:
-        task, size, variant: of the cell; ``variant`` is one of :data:`VARIANTS`.
-        additions_right, subtractions_right: of :data:`ASKED_PER_OPERATION` each; None where they are not asked.
-        facts_right: of :data:`ASKED_FACTS`; None where they are not asked.
+        task: Name of the task.
+        size: Name of the size.
+        variant: One of :data:`VARIANTS`.
+        additions_right: Of :data:`ASKED_PER_OPERATION` answers; None where no additions are asked.
+        subtractions_right: Of :data:`ASKED_PER_OPERATION` answers; None where no subtractions are asked.
+        facts_right: Of :data:`ASKED_FACTS` answers; None where no facts are asked.
     """
 
     task: str
@@ -38,22 +41,22 @@ class Result:
 
     @property
     def addition(self) -> float | None:
-        """Share of the additions right."""
+        """Share of the additions that are right."""
         return _share(self.additions_right, ASKED_PER_OPERATION)
 
     @property
     def subtraction(self) -> float | None:
-        """Share of the subtractions right."""
+        """Share of the subtractions that are right."""
         return _share(self.subtractions_right, ASKED_PER_OPERATION)
 
     @property
     def facts(self) -> float | None:
-        """Share of the facts right."""
+        """Share of the facts that are right."""
         return _share(self.facts_right, ASKED_FACTS)
 
     @property
     def combined(self) -> float:
-        """Share of all questions right: what the paper's rule makes as large as it can."""
+        """Share of all answers that are right, by which the paper's rule chooses the checkpoint."""
         scores = (
             (self.additions_right, ASKED_PER_OPERATION),
             (self.subtractions_right, ASKED_PER_OPERATION),
@@ -89,7 +92,7 @@ RESULTS = (
     Result("joint", "n56", "wd", 890, 890, 500),
     Result("joint", "mlt", "wd", 890, 890, 500),
 )
-"""The paper's tables: 12 base cells and 12 "wd" cells."""
+"""The results in the paper's tables: 12 base cells and 12 "wd" cells."""
 
 INITIAL_LOSS: Mapping[tuple[str, str], float] = {
     ("arithmetic", "n14"): 2.8537,
@@ -134,16 +137,17 @@ CLAIMS = (
     Claim("C7", "No size extends arithmetic from digits to operands of 0 to 19."),
     Claim("C8", "Pre-training favors one mode of learning: few parameters generalize, many parameters memorize."),
 )
-"""What a verdict is put on, each in one sentence."""
+"""The claims that get a verdict."""
 
 
 def result(task: str, size: str, variant: str) -> Result:
     """The published scores of a cell. Raises KeyError if the paper has no such cell."""
-    for found in RESULTS:
-        if (found.task, found.size, found.variant) == (task, size, variant):
-            return found
+    for published in RESULTS:
+        if (published.task, published.size, published.variant) == (task, size, variant):
+            return published
     raise KeyError(f"the paper has no cell {task}, {size}, {variant}")
 
 
 def _share(right: int | None, asked: int) -> float | None:
+    """The share of answers that are right; None where nothing is asked."""
     return None if right is None else right / asked

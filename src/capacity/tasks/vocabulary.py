@@ -1,4 +1,4 @@
-"""Characters and their numbers."""
+"""The characters of a corpus and their numbers."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ class Vocabulary:
         return [self._numbers[character] for character in text]
 
     def decode(self, numbers: Iterable[int]) -> str:
-        """The inverse of :meth:`encode`."""
+        """The text of some numbers of characters, the inverse of :meth:`encode`."""
         return "".join(self.characters[number] for number in numbers)
