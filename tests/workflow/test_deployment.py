@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import sys
 from dataclasses import replace
 
@@ -109,12 +110,12 @@ def contained(tooled, base):
     return clone
 
 
-def check_python(base, clone, folder):
-    """One job ran, in the Python of the environment, with the code of the clone and torch's cache in the folder."""
+def check_python(base, source, folder):
+    """Check that one job ran in the Python of the environment, with code from ``source``."""
     ((arguments, environment),) = calls_of(base / "calls")
     assert arguments[:3] == ["-m", "capacity", "corpus"]
     assert environment == {
-        "PYTHONPATH": str(clone.folder / "src"),
+        "PYTHONPATH": str(source),
         "TORCHINDUCTOR_CACHE_DIR": str(folder / ".snakemake/torchinductor"),
         "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0",
     }
@@ -127,7 +128,17 @@ def test_with_conda_the_one_environment_is_made_once_and_jobs_run_in_it(tooled, 
     clone.snakemake(TARGET, "--sdm", "conda", "--cores", "1")
     assert len((base / "created").read_text(encoding="utf-8").splitlines()) == 1
     assert (base / "environment.yaml").read_bytes() == (clone.folder / "envs/conda.yaml").read_bytes()
-    check_python(base, clone, clone.folder)
+    check_python(base, clone.folder / "src", clone.folder)
+
+
+def test_with_conda_jobs_import_the_installed_package_where_rules_lie_alone(tooled, base, installed_python):
+    """The environment that conda makes does not hold the package, and its Python need not fit what lies beside that."""
+    clone = replace(tooled("conda", CONDA.format(base=base)), python=installed_python)
+    shutil.rmtree(clone.folder / "src")
+    executable(base / "bin/activate", 'PATH="$1/bin:$PATH"\n')
+    clone.snakemake(TARGET, "--sdm", "conda", "--cores", "1")
+    check_python(base, clone.folder / ".snakemake/import", clone.folder)
+    assert [path.name for path in (clone.folder / ".snakemake/import").iterdir()] == ["capacity"]
 
 
 def test_with_apptainer_jobs_run_in_the_image_with_the_code_of_the_clone(contained, base):
@@ -135,7 +146,7 @@ def test_with_apptainer_jobs_run_in_the_image_with_the_code_of_the_clone(contain
     contained.snakemake(TARGET, "--sdm", "apptainer", "--cores", "1")
     (call,) = calls_of(base / "started")
     assert call["image"].endswith("envs/too-big-to-think.sif")
-    check_python(base, contained, contained.folder)
+    check_python(base, contained.folder / "src", contained.folder)
 
 
 def test_with_apptainer_in_another_folder_the_clone_has_to_be_bound(contained, base):
@@ -146,7 +157,7 @@ def test_with_apptainer_in_another_folder_the_clone_has_to_be_bound(contained, b
     assert f"{contained.folder}/src is not in the container" in said
     contained.snakemake(TARGET, *options, "--apptainer-args", f"--bind '{contained.folder}'")
     assert {call["image"] for call in calls_of(base / "started")} == {f"{base}/image.sif"}
-    check_python(base, contained, elsewhere)
+    check_python(base, contained.folder / "src", elsewhere)
 
 
 def test_an_image_that_is_not_there_is_said_to_be_missing_and_how_to_build_it(contained):
