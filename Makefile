@@ -21,7 +21,7 @@ report: run
 	$(SNAKEMAKE) --report results/report.html
 
 test: $(VENV)/installed-test lint
-	$(VENV)/bin/python -m pytest -n auto --dist loadfile
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 faults: $(VENV)/installed-test
 	$(VENV)/bin/python tests/faults/campaign.py --kills 200

@@ -1,5 +1,14 @@
-"""What every test shares: torch set up as a job sets it up, and the same hypothesis examples in every run."""
+"""What every test shares: torch set up as a job sets it up, and the same hypothesis examples in every run.
 
+With several processes the files that take longest begin first, so that none is left over at the end, and there is one
+process more than cores, because the tests of a batch system mostly wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
 from hypothesis import settings
 
 from capacity.model import devices
@@ -8,3 +17,28 @@ pytest_plugins = ["tests.support.clones", "tests.support.installations"]
 devices.prepare(threads=1)
 settings.register_profile("reproducible", derandomize=True, deadline=None, database=None, max_examples=50)
 settings.load_profile("reproducible")
+
+LONGEST = (
+    "tests/cluster/test_profiles.py",
+    "tests/workflow/test_run.py",
+    "tests/unit/training/test_loop.py",
+    "tests/workflow/test_module.py",
+    "tests/unit/training/test_loop_execution.py",
+    "tests/workflow/test_fetched_rules.py",
+    "tests/workflow/test_plan.py",
+    "tests/faults/test_campaign.py",
+    "tests/workflow/test_documents.py",
+)
+"""Files that take half a minute and more, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the longest files first, and leave their order otherwise."""
+    ranks = {path: rank for rank, path in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.nodeid.split("::")[0], len(ranks)))
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Count one process more than pytest-xdist would start."""
+    return (yield) + 1

@@ -174,3 +174,13 @@ def test_rules_without_code_beside_them_are_as_good_as_fetched_ones(make_clone, 
 def test_the_rules_name_the_version_of_the_package(repository):
     rules = (repository / "workflow/rules/common.smk").read_text(encoding="utf-8")
     assert f'\nVERSION = "{VERSION}"\n' in rules
+
+
+def test_the_catalog_finds_what_it_looks_for_and_is_promised_what_tests_do(repository):
+    """The report is tested above, and conda without a clone in test_deployment.py; an image is not deployed."""
+    usage = yaml.safe_load((repository / ".snakemake-workflow-catalog.yml").read_text(encoding="utf-8"))["usage"]
+    assert usage["software-stack-deployment"] == {"conda": True, "apptainer": False}
+    assert usage["report"] is True
+    assert usage["mandatory-flags"]["flags"] is None
+    for path in ("workflow/Snakefile", "config/README.md", "config/config.yaml", "README.md", "LICENSE"):
+        assert (repository / path).is_file()
