@@ -36,13 +36,18 @@ def record(stage: str, settings: Mapping[str, Any], **more: Any) -> Provenance:
 
 
 def git_commit() -> str | None:
-    """The commit of the source, with ``-modified`` if tracked source files differ from it; None outside git."""
+    """Return the commit of the source, with ``-modified`` if tracked source files differ from it.
+
+    None outside git, and where git does not track the source: an installed package may lie in someone else's repository.
+    """
     package = Path(__file__).parents[1]
 
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=package, capture_output=True, text=True, check=True).stdout
 
     try:
+        if not git("ls-files", "--", "."):
+            return None
         commit = git("rev-parse", "HEAD").strip()
         return f"{commit}-modified" if git("status", "--porcelain", "--untracked-files=no", "--", ".") else commit
     except (OSError, subprocess.CalledProcessError):

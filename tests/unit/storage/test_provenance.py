@@ -48,3 +48,17 @@ def test_the_commit_says_when_tracked_source_is_modified(monkeypatch, tmp_path):
     assert provenance.git_commit() == commit
     (tmp_path / "src/files.py").write_text("two\n")
     assert provenance.git_commit() == f"{commit}-modified"
+
+
+def test_the_commit_is_none_for_a_package_that_is_installed_inside_another_repository(monkeypatch, tmp_path):
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "environment/capacity/storage/provenance.py"))
+    (tmp_path / "environment/capacity/storage").mkdir(parents=True)
+    (tmp_path / "environment/capacity/__init__.py").touch()
+    (tmp_path / "analysis.py").touch()
+    for command in (
+        ["init"],
+        ["add", "analysis.py"],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-m", "one"],
+    ):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True, capture_output=True)
+    assert provenance.git_commit() is None
