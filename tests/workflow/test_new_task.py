@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from capacity.storage import json_files
+from capacity.storage.code import source_digest
 from tests.support.clones import Clone
 
 REVERSAL = '''
@@ -122,6 +125,21 @@ def test_its_tables_have_its_scores_and_nothing_that_it_does_not_ask(results):
         assert reversal[name].notna().all(), name
     for name in ("final_facts_paper_prompts", "final_seen_addition", "arithmetic_bits_seen", "fits_facts"):
         assert reversal[name].isna().all(), name
+
+
+def test_it_trains_no_other_task_again(extended):
+    """The code that decides their results is the same, as far as the workflow can tell."""
+    clone, _ = extended
+    ask = "from capacity.storage.code import source_digest; print(source_digest('train', {task!r}))"
+
+    def digest(task: str) -> str:
+        command = [sys.executable, "-c", ask.format(task=task)]
+        environment = clone.environment | {"PYTHONPATH": str(clone.folder / "src")}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+    for task in ("arithmetic", "facts", "joint"):
+        assert digest(task) == source_digest("train", task)
+    assert digest("reversal") not in {digest("arithmetic"), source_digest("train")}
 
 
 def test_a_task_that_is_not_in_the_registry_is_refused_with_the_names_that_are(extended, tiny):

@@ -24,6 +24,10 @@ ROOTS = {
 }
 """The modules at which the code of a stage begins. Any other stage begins at its command."""
 
+TASK_REGISTRY = "capacity.tasks.registry"
+TASK_STAGES = ("corpus", "train")
+"""The stages that read, of all tasks, only that of their cell: a new task makes none of their results again."""
+
 DATA_FILES = {
     "evaluate": ("storage/evaluation.schema.yaml",),
     "findings": ("findings/findings.md.j2",),
@@ -49,28 +53,33 @@ PLUMBING = (
 """Modules that decide no number: they name, write, seal, resume and report. An edit to one reruns nothing."""
 
 
-def stage_modules(stage: str) -> list[str]:
+def stage_modules(stage: str, task: str | None = None) -> list[str]:
     """The modules whose code decides what a stage writes, by dotted name and in order.
 
-    They are read from the source without running it. Raises ValueError if one of them has a relative import, which
-    could not be followed.
+    They are read from the source without running it. If a task is named, those of :data:`TASK_STAGES` have the module
+    of that task instead of the registry, which imports every task. Raises ValueError if a module has a relative
+    import, which could not be followed.
     """
     modules: set[str] = set()
     waiting = list(ROOTS.get(stage, (f"{PACKAGE}.commands.{stage.replace('-', '_')}",)))
+    left_out = set(PLUMBING)
+    if task is not None and stage in TASK_STAGES:
+        waiting.append(f"{PACKAGE}.tasks.{task}")
+        left_out.add(TASK_REGISTRY)
     while waiting:
         module = waiting.pop()
-        if module not in modules and module not in PLUMBING:
+        if module not in modules and module not in left_out:
             modules.add(module)
             waiting.extend(_imported_modules(module))
     return sorted(modules)
 
 
-def source_digest(stage: str) -> str:
+def source_digest(stage: str, task: str | None = None) -> str:
     """SHA-256 over the code of :func:`stage_modules` and the :data:`DATA_FILES` of a stage, in hexadecimal."""
     digest = hashlib.sha256()
     for name in DATA_FILES.get(stage, ()):
         digest.update(name.encode() + b"\0" + Path(__file__).parents[1].joinpath(name).read_bytes() + b"\0")
-    for module in stage_modules(stage):
+    for module in stage_modules(stage, task):
         digest.update(module.encode() + b"\0" + deciding_code(_source(module).read_text("utf-8")).encode() + b"\0")
     return digest.hexdigest()
 

@@ -31,7 +31,7 @@ def record(stage: str, settings: Mapping[str, Any], **more: Any) -> Provenance:
         },
         "platform": f"{platform.system()} {platform.machine()}",
         "git_commit": git_commit(),
-        "source_digest": source_digest(stage),
+        "source_digest": source_digest(stage, settings.get("task")),
     }
 
 

@@ -1,4 +1,8 @@
-"""The tasks by name. To add one, describe it in a file of its own beside this one and list it in :data:`TASKS`."""
+"""The tasks by name.
+
+To add one, describe it in a file beside this one that has its name, and list it in :data:`TASKS`. Nothing else here
+decides a number, so that a new task trains no other task again (:data:`capacity.storage.code.TASK_STAGES`).
+"""
 
 from __future__ import annotations
 

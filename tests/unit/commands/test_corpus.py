@@ -23,4 +23,4 @@ def test_the_command_writes_the_corpus_of_a_cell_the_same_every_time(tmp_path, m
         "facts": 10,
         "corpus_seed": 1337,
     }
-    assert record["source_digest"] == code.source_digest("corpus")
+    assert record["source_digest"] == code.source_digest("corpus", "joint")

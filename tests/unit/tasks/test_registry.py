@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import re
 
 import pytest
@@ -22,6 +23,11 @@ def test_the_first_tasks_are_the_paper_s_in_its_order():
 def test_a_task_is_listed_by_its_name_which_fits_into_the_name_of_a_cell(name):
     assert TASKS[name].name == name
     assert re.fullmatch("[a-z]+", name)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_is_in_the_file_of_its_name(name):
+    assert TASKS[name] in vars(importlib.import_module(f"capacity.tasks.{name}")).values()
 
 
 @pytest.mark.parametrize("name", TASKS)
