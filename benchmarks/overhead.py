@@ -28,6 +28,7 @@ from benchmarks.measure import processor_name
 from benchmarks.scale import ROOT, StepError
 from capacity.experiment import configuration
 from capacity.experiment.grid import MOST_CELLS
+from capacity.experiment.schema import read_yaml
 from capacity.storage import json_files, provenance
 from tests.support.loopback_slurm import Slurm, loopback_slurm, missing_programs
 
@@ -67,7 +68,7 @@ class Way:
         """Cells that the larger study has more: enough groups of evaluations, whole ones, to keep every core busy."""
         if not self.is_batch:
             return LOCAL_FURTHER
-        profile = configuration.read_yaml(ROOT / f"profiles/{self.profile}/config.yaml")
+        profile = read_yaml(ROOT / f"profiles/{self.profile}/config.yaml")
         group, width = profile["group-components"]["evaluations"], profile["cores"]
         return int(group) * math.ceil(self.cores / int(width))
 

@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks import report
 from benchmarks.goals import Goal
 from benchmarks.measure import processor_name
-from capacity.experiment import configuration, plan
+from capacity.experiment import configuration
 from capacity.experiment.grid import MOST_CELLS
 from capacity.storage import json_files, provenance
 
@@ -44,7 +44,8 @@ JOB = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "429496
 """What a job of one thread finds in its environment: the prefix in ``workflow/rules/common.smk``, and Snakemake's."""
 
 STEPS = {
-    "plan": "snakemake -n, nothing trained",
+    "dry-run": "snakemake -n, nothing trained",
+    "plan": "capacity plan",
     "tabulate": "capacity tabulate",
     "histories": "capacity histories",
     "dynamics": "capacity dynamics",
@@ -124,19 +125,21 @@ def measure(folder: Path, cells: int) -> list[Cost]:
     path.write_text(json.dumps(config), encoding="utf-8")
     options = ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder), "--configfile", str(path)]
     dry_run = ["-m", "snakemake", *options, "--cores", "1", "--dry-run"]
-    part = ["--config", json.dumps(plan.config_of(config, STUDY))]
+    source = ["--configuration", str(path), "--cells", "results/cells"]
+    plan = ["--plan", f"results/plans/{STUDY}.json"]
     read = ["--history", f"{TABLES}/history.parquet", "--summary", f"{TABLES}/summary.parquet"]
 
     def stage(name: str, *arguments: str) -> Cost:
         return run(name, cells, folder, ["-m", "capacity", name, *arguments], environment=JOB)
 
-    found = [run("plan", cells, folder, [*dry_run, "--quiet", "all", "--", *TARGETS])]
+    found = [run("dry-run", cells, folder, [*dry_run, "--quiet", "all", "--", *TARGETS])]
     run("results", cells, folder, ["-m", "benchmarks.synthetic", str(folder), "--config", str(path)])
     found += [
-        stage("tabulate", STUDY, *part, "--output", TABLES),
-        stage("histories", STUDY, *part, "--output", f"{TABLES}/history.parquet"),
+        stage("plan", STUDY, *source, "--output", f"results/plans/{STUDY}.json"),
+        stage("tabulate", *plan, "--output", TABLES),
+        stage("histories", *plan, "--output", f"{TABLES}/history.parquet"),
         stage("dynamics", *read, "--title", "Scale", "--output", TABLES),
-        stage("expressions", STUDY, *part, "--output", f"{TABLES}/expressions.parquet"),
+        stage("expressions", *plan, "--output", f"{TABLES}/expressions.parquet"),
     ]
     # With cores for all jobs at once: one after the other, Snakemake would look through all that wait, each time.
     every = ["--cores", str(10 * cells), "--scheduler", "greedy", "--touch", "--forceall", "--quiet", "all"]

@@ -20,10 +20,10 @@ from benchmarks.scale import SEEDS, STUDY, TASKS
 from capacity.corpora import corpus
 from capacity.evaluation.job import evaluate_job
 from capacity.evaluation.questions import QuestionSet
-from capacity.experiment import plan as experiment_plan
+from capacity.experiment.assignment import RECORD
 from capacity.experiment.cell import Cell
-from capacity.experiment.plan import RECORD
-from capacity.experiment.seeds import parse_seeds, runs_name
+from capacity.experiment.plan import make_plan
+from capacity.experiment.seeds import runs_name
 from capacity.model import transformer
 from capacity.storage import evaluations, json_files, parquet, provenance
 from capacity.training.execution import Execution
@@ -35,13 +35,13 @@ VARIANTS = 50  # of each task: runs whose texts are written out once; every cell
 
 def write_study(folder: Path, config: Mapping[str, Any]) -> None:
     """Everything up to the evaluations of the study, as if it had been trained in ``folder``."""
-    plan = experiment_plan.plan(config, folder / "results/cells")
+    plan = make_plan(config, folder / "results/cells")
     templates = {task: Template(next(cell for cell in plan.cells.values() if cell.task == task)) for task in TASKS}
     for corpus_name in sorted({cell.corpus_name for cell in plan.cells.values()}):
         path = folder / f"results/corpora/{corpus_name}.parquet"
         parquet.write_parquet(path, corpus.to_table(corpus.build(plan.cells[next(iter(plan.cells))])), {})
-    for number, job in enumerate(plan.jobs_of(STUDY)):
-        cell, seeds = plan.cells[job["cell"]], parse_seeds(job["seeds"])
+    for number, job in enumerate(plan.table(STUDY).jobs):
+        cell, seeds = plan.cells[job.cell], job.seeds
         templates[cell.task].write(folder / "results/cells" / runs_name(cell, seeds), cell, number)
 
 

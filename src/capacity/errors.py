@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class InputError(ValueError):
     """Something that was given cannot be used; the message names it and says what would be right."""
+
+
+class ConfigurationError(InputError):
+    """A configuration that cannot be run; the message names the key, the value and what would be right."""

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
+from capacity.errors import ConfigurationError
 from capacity.experiment import configuration
-from capacity.experiment.grid import ConfigurationError
 
-SCHEMA = configuration.read_yaml(configuration.SCHEMA)
 DELETED = Ellipsis  # one that tests name alike in every process
 
 
@@ -31,5 +30,5 @@ def with_change(config: dict[str, Any], path: str, value: Any) -> dict[str, Any]
 def message(config: Any) -> str:
     """What a configuration that cannot be run is refused with."""
     with pytest.raises(ConfigurationError) as caught:
-        configuration.validate(config, SCHEMA)
+        configuration.validate(config)
     return str(caught.value)

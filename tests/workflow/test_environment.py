@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from capacity.experiment import configuration
+from capacity.experiment import configuration, schema
 from capacity.paper.protocol import SIZES
 from capacity.training.execution import PRECISIONS
 
@@ -219,7 +219,7 @@ def test_the_search_finds_what_it_looks_for(code):
 
 
 def test_the_loader_of_yaml_makes_plain_values_alone():
-    assert issubclass(configuration._Loader, yaml.SafeLoader)
+    assert issubclass(schema.Loader, yaml.SafeLoader)
 
 
 # What a command may hold without quotes, and why it cannot say anything to a shell.
@@ -248,8 +248,8 @@ def test_every_value_in_a_command_is_quoted_for_the_shell(repository):
 
 def test_the_options_that_are_not_quoted_are_words_from_two_lists(repository):
     config = configuration.main_configuration(repository)
-    schema = configuration.read_yaml(configuration.SCHEMA)
-    assert schema["$defs"]["precision"]["enum"] == list(PRECISIONS)
+    settings = schema.read_yaml(schema.SCHEMA)
+    assert settings["$defs"]["precision"]["enum"] == list(PRECISIONS)
     for precision in PRECISIONS:
         for switches in ({"compile": False, "cuda_graph": False}, {"compile": True, "cuda_graph": True}):
             changed = config | switches | {"precision": {"default": precision}}

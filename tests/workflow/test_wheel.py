@@ -46,13 +46,12 @@ def test_the_installed_package_checks_a_configuration_and_an_evaluation_by_its_s
 import sys
 from pathlib import Path
 from capacity.errors import InputError
-from capacity.experiment import configuration
+from capacity.experiment import configuration, schema
 from capacity.storage import evaluations
-schema = configuration.read_yaml(configuration.SCHEMA)
-config = configuration.read_yaml(Path(sys.argv[1]))
-print(sorted(configuration.validate(config, schema)))
+config = schema.read_yaml(Path(sys.argv[1]))
+print(sorted(configuration.validate(config)))
 try:
-    configuration.validate({**config, "devise": "cpu"}, schema)
+    configuration.validate({**config, "devise": "cpu"})
 except InputError as error:
     print(error)
 print(evaluations.SCHEMA.is_file())

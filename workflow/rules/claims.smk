@@ -1,7 +1,7 @@
-# The paper's numbers beside ours, and a verdict on each of its claims, from the studies that the budget runs.
+# The paper's numbers beside ours.
 rule replication:
     input:
-        runs=lambda wildcards: runs_of_budget("base", "weight-decay"),
+        runs=flow.runs("base", "weight-decay"),
     output:
         table="results/tables/replication.parquet",
         csv=report(
@@ -27,14 +27,15 @@ rule replication:
         runtime=growing(10),
     params:
         folder=lambda wildcards, output: str(Path(output.table).parent),
-        code=digest("replication"),
+        code=flow.digest("replication"),
     shell:
         "python -m capacity replication --runs {input.runs:q} --output {params.folder:q} > {log:q} 2>&1"
 
 
+# A verdict on each claim of the paper, from the studies that the budget runs.
 rule claims:
     input:
-        runs=lambda wildcards: runs_of_budget(),
+        runs=flow.runs(),
     output:
         table="results/tables/claims.parquet",
         csv="results/tables/claims.csv",
@@ -63,18 +64,18 @@ rule claims:
     params:
         budget=config["budget"],
         folder=lambda wildcards, output: str(Path(output.table).parent),
-        code=digest("claims"),
+        code=flow.digest("claims"),
     shell:
         "python -m capacity claims --runs {input.runs:q} --budget {params.budget:q} --output {params.folder:q}"
         " > {log:q} 2>&1"
 
 
-# The prose on all of it.
+# The page of findings about all studies.
 rule findings:
     input:
-        runs=lambda wildcards: runs_of_budget(),
-        summary=lambda wildcards: expand("results/tables/{study}/summary.parquet", study=BUDGET["run"]),
-        dynamics=lambda wildcards: expand("results/tables/{study}/dynamics.parquet", study=BUDGET["run"]),
+        runs=flow.runs(),
+        summary=flow.tables("summary.parquet"),
+        dynamics=flow.tables("dynamics.parquet"),
         claims=rules.claims.output.table,
         evidence=rules.claims.output.evidence,
         replication=rules.replication.output.table,
@@ -93,7 +94,7 @@ rule findings:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        code=digest("findings"),
+        code=flow.digest("findings"),
     shell:
         "python -m capacity findings --runs {input.runs:q} --summary {input.summary:q} --dynamics {input.dynamics:q}"
         " --claims {input.claims:q} --evidence {input.evidence:q} --replication {input.replication:q}"

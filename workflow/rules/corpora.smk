@@ -11,7 +11,7 @@ rule corpus:
         mem_mb=growing(1000),
         runtime=growing(5),
     params:
-        cell=lambda wildcards: cell.corpus_cell(wildcards.corpus).name,
-        code=digest("corpus"),
+        cell=flow.corpus_cell,
+        code=flow.digest("corpus"),
     shell:
         "python -m capacity corpus {params.cell:q} --output {output:q} > {log:q} 2>&1"

@@ -9,7 +9,7 @@ rule draw_tradeoff:
             category="Figures",
             subcategory="{study}",
             labels={"figure": "tradeoff"},
-            caption="../report/figure.rst",
+            caption="../report/tradeoff.rst",
         ),
         png="results/figures/{study}/tradeoff.png",
     log:
@@ -20,9 +20,9 @@ rule draw_tradeoff:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        title=lambda wildcards: PLAN.title(wildcards.study),
-        departures=lambda wildcards: PLAN.departures(wildcards.study),
-        code=digest("draw-tradeoff"),
+        title=flow.title,
+        departures=flow.departures,
+        code=flow.digest("draw-tradeoff"),
     shell:
         "python -m capacity draw-tradeoff --runs {input.runs:q} --summary {input.summary:q}"
         " --title {params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
@@ -40,7 +40,7 @@ rule draw_curves:
             category="Figures",
             subcategory="{study}",
             labels={"figure": "{task}"},
-            caption="../report/figure.rst",
+            caption="../report/curves.rst",
         ),
         png="results/figures/{study}/{task}.png",
     log:
@@ -51,20 +51,20 @@ rule draw_curves:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        title=lambda wildcards: PLAN.title(wildcards.study),
-        departures=lambda wildcards: PLAN.departures(wildcards.study),
-        code=digest("draw-curves"),
+        title=flow.title,
+        departures=flow.departures,
+        code=flow.digest("draw-curves"),
     shell:
-        "python -m capacity draw-curves {wildcards.task:q} --runs {input.runs:q} --history {input.history:q} --summary {input.summary:q}"
-        " --title {params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+        "python -m capacity draw-curves {wildcards.task:q} --runs {input.runs:q} --history {input.history:q}"
+        " --summary {input.summary:q} --title {params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
 
 
 # From the tables of the tasks with arithmetic, so that they train no facts alone.
 rule draw_dynamics:
     input:
-        history=lambda wildcards: tables_of_tasks(wildcards, "history"),
-        runs=lambda wildcards: tables_of_tasks(wildcards, "dynamics"),
-        summary=lambda wildcards: tables_of_tasks(wildcards, "summary"),
+        history=flow.tables_of_tasks("history"),
+        runs=flow.tables_of_tasks("dynamics"),
+        summary=flow.tables_of_tasks("summary"),
     output:
         pdf=report(
             "results/figures/{study}/dynamics.pdf",
@@ -82,9 +82,9 @@ rule draw_dynamics:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        title=lambda wildcards: PLAN.title(wildcards.study),
-        departures=lambda wildcards: PLAN.departures(wildcards.study),
-        code=digest("draw-dynamics"),
+        title=flow.title,
+        departures=flow.departures,
+        code=flow.digest("draw-dynamics"),
     shell:
         "python -m capacity draw-dynamics --history {input.history:q} --runs {input.runs:q} --summary {input.summary:q}"
         " --title {params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
@@ -93,8 +93,8 @@ rule draw_dynamics:
 # From the tables of the tasks with arithmetic, so that they train no facts alone.
 rule draw_answers:
     input:
-        expressions=lambda wildcards: tables_of_tasks(wildcards, "expressions"),
-        summary=lambda wildcards: tables_of_tasks(wildcards, "summary"),
+        expressions=flow.tables_of_tasks("expressions"),
+        summary=flow.tables_of_tasks("summary"),
     output:
         pdf=report(
             "results/figures/{study}/answers.pdf",
@@ -112,15 +112,15 @@ rule draw_answers:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        title=lambda wildcards: PLAN.title(wildcards.study),
-        departures=lambda wildcards: PLAN.departures(wildcards.study),
-        code=digest("draw-answers"),
+        title=flow.title,
+        departures=flow.departures,
+        code=flow.digest("draw-answers"),
     shell:
         "python -m capacity draw-answers --expressions {input.expressions:q} --summary {input.summary:q}"
         " --title {params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
 
 
-# The figures of the paper's base cells by their short names.
+# The figures of the paper's base cells, by their short names too.
 rule figure_of_base:
     input:
         pdf="results/figures/base/{figure}.pdf",

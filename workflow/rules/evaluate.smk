@@ -1,6 +1,6 @@
 rule evaluate:
     input:
-        corpus=corpus_of,
+        corpus=flow.corpus,
         weights=rules.train.output.weights,
         history=rules.train.output.history,
     output:
@@ -9,19 +9,18 @@ rule evaluate:
         operands="results/cells/{cell}/seeds={seeds}/operands.parquet",
     log:
         "results/logs/evaluate/{cell}/seeds={seeds}.log",
-    priority: work_of
+    priority: flow.work
     conda:
         "../../envs/conda.yaml"
-    threads: threads_of
+    threads: flow.threads
     resources:
-        mem_mb=evaluation_mb,
-        runtime=evaluation_minutes,
-        gpu=gpus_of,
+        mem_mb=flow.evaluation_mb,
+        runtime=flow.evaluation_minutes,
+        gpu=flow.gpus,
     params:
         folder=lambda wildcards, output: str(Path(output.evaluation).parent),
         device=config["device"],
-        code=digest("evaluate"),
+        code=flow.digest("evaluate"),
     shell:
         "python -m capacity evaluate {wildcards.cell:q} --seeds {wildcards.seeds:q} --corpus {input.corpus:q}"
-        " --weights {input.weights:q} --history {input.history:q}"
         " --output {params.folder:q} --device {params.device:q} --threads {threads} > {log:q} 2>&1"

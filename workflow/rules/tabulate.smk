@@ -1,70 +1,48 @@
-# The tables of a study, or of one of its tasks. The list of its jobs may not fit a command line, so the stage makes it again from the
-# part of the configuration that decides it.
+# The tables of a study, or of one of its tasks, so that a figure of one task trains that task only.
 rule tabulate:
     input:
-        evaluations=lambda wildcards: PLAN.files_of(wildcards.study, "evaluation"),
+        plan=rules.plan.output,
+        evaluations=flow.files("evaluation"),
     output:
-        runs="results/tables/{study}/runs.parquet",
-        summary="results/tables/{study}/summary.parquet",
+        runs="results/tables/{table}/runs.parquet",
+        summary="results/tables/{table}/summary.parquet",
         csv=report(
-            "results/tables/{study}/summary.csv",
+            "results/tables/{table}/summary.csv",
             category="Tables",
-            subcategory="{study}",
+            subcategory="{table}",
             labels={"table": "summary, all endpoints (CSV)"},
             caption="../report/summary.rst",
         ),
         markdown=report(
-            "results/tables/{study}/summary.md",
+            "results/tables/{table}/summary.md",
             category="Tables",
-            subcategory="{study}",
+            subcategory="{table}",
             labels={"table": "summary (text)"},
             caption="../report/summary.rst",
         ),
     log:
-        "results/logs/tables/{study}.log",
+        "results/logs/tables/{table}.log",
     conda:
         "../../envs/conda.yaml"
     resources:
         mem_mb=growing(2000),
         runtime=growing(15),
     params:
-        table=lambda wildcards: wildcards.study,
-        config=lambda wildcards: json.dumps(plan.config_of(config, wildcards.study)),
-        title=lambda wildcards: PLAN.title(wildcards.study),
-        departures=lambda wildcards: PLAN.departures(wildcards.study),
-        cells=cells_below,
+        cells=lambda wildcards, input: cells_below(input.evaluations[0]),
         folder=lambda wildcards, output: str(Path(output.runs).parent),
-        code=digest("tabulate"),
+        title=flow.title,
+        departures=flow.departures,
+        code=flow.digest("tabulate"),
     shell:
-        "python -m capacity tabulate {params.table:q} --config {params.config:q} --cells {params.cells:q}"
-        " --output {params.folder:q} > {log:q} 2>&1"
-
-
-# The tables of one task of a study, so that a figure of one task trains that task only.
-use rule tabulate as tabulate_task with:
-    input:
-        evaluations=lambda wildcards: PLAN.files_of(f"{wildcards.study}/{wildcards.task}", "evaluation"),
-    output:
-        runs="results/tables/{study}/{task}/runs.parquet",
-        summary="results/tables/{study}/{task}/summary.parquet",
-        csv="results/tables/{study}/{task}/summary.csv",
-        markdown="results/tables/{study}/{task}/summary.md",
-    log:
-        "results/logs/tables/{study}/{task}.log",
-    params:
-        table=lambda wildcards: f"{wildcards.study}/{wildcards.task}",
-        config=lambda wildcards: json.dumps(plan.config_of(config, f"{wildcards.study}/{wildcards.task}")),
-        title=lambda wildcards: PLAN.title(wildcards.study),
-        departures=lambda wildcards: PLAN.departures(wildcards.study),
-        cells=cells_below,
-        folder=lambda wildcards, output: str(Path(output.runs).parent),
-        code=digest("tabulate"),
+        "python -m capacity tabulate --plan {input.plan:q} --cells {params.cells:q} --output {params.folder:q}"
+        " > {log:q} 2>&1"
 
 
 # Apart from the other tables, as it has a hundred times their rows: the two are made side by side.
 rule histories:
     input:
-        histories=lambda wildcards: PLAN.files_of(wildcards.table, "history"),
+        plan=rules.plan.output,
+        histories=flow.files("history"),
     output:
         "results/tables/{table}/history.parquet",
     log:
@@ -75,9 +53,68 @@ rule histories:
         mem_mb=growing(2000),
         runtime=growing(15),
     params:
-        config=lambda wildcards: json.dumps(plan.config_of(config, wildcards.table)),
-        cells=cells_below,
-        code=digest("histories"),
+        cells=lambda wildcards, input: cells_below(input.histories[0]),
+        code=flow.digest("histories"),
     shell:
-        "python -m capacity histories {wildcards.table:q} --config {params.config:q} --cells {params.cells:q}"
-        " --output {output:q} > {log:q} 2>&1"
+        "python -m capacity histories --plan {input.plan:q} --cells {params.cells:q} --output {output:q}"
+        " > {log:q} 2>&1"
+
+
+# Which expressions the cells answer.
+rule expressions:
+    input:
+        plan=rules.plan.output,
+        answers=flow.files("answers"),
+    output:
+        "results/tables/{table}/expressions.parquet",
+    log:
+        "results/logs/expressions/{table}.log",
+    conda:
+        "../../envs/conda.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(15),
+    params:
+        cells=lambda wildcards, input: cells_below(input.answers[0]),
+        code=flow.digest("expressions"),
+    shell:
+        "python -m capacity expressions --plan {input.plan:q} --cells {params.cells:q} --output {output:q}"
+        " > {log:q} 2>&1"
+
+
+# When runs generalize, and when they lose it again.
+rule dynamics:
+    input:
+        history="results/tables/{table}/history.parquet",
+        summary="results/tables/{table}/summary.parquet",
+    output:
+        table="results/tables/{table}/dynamics.parquet",
+        csv=report(
+            "results/tables/{table}/dynamics.csv",
+            category="Tables",
+            subcategory="{table}",
+            labels={"table": "dynamics, every run (CSV)"},
+            caption="../report/dynamics_table.rst",
+        ),
+        markdown=report(
+            "results/tables/{table}/dynamics.md",
+            category="Tables",
+            subcategory="{table}",
+            labels={"table": "dynamics (text)"},
+            caption="../report/dynamics_table.rst",
+        ),
+    log:
+        "results/logs/dynamics/{table}.log",
+    conda:
+        "../../envs/conda.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        title=flow.title,
+        departures=flow.departures,
+        folder=lambda wildcards, output: str(Path(output.table).parent),
+        code=flow.digest("dynamics"),
+    shell:
+        "python -m capacity dynamics --history {input.history:q} --summary {input.summary:q} --title {params.title:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"

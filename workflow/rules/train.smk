@@ -1,6 +1,6 @@
 rule train:
     input:
-        corpus=corpus_of,
+        corpus=flow.corpus,
     output:
         weights="results/cells/{cell}/seeds={seeds}/weights.safetensors",
         history="results/cells/{cell}/seeds={seeds}/history.parquet",
@@ -8,20 +8,20 @@ rule train:
         timing="results/cells/{cell}/seeds={seeds}/timing.json",
     log:
         "results/logs/train/{cell}/seeds={seeds}.log",
-    priority: work_of
+    priority: flow.work
     conda:
         "../../envs/conda.yaml"
-    threads: threads_of
+    threads: flow.threads
     resources:
-        mem_mb=training_mb,
-        runtime=training_minutes,
-        gpu=gpus_of,
+        mem_mb=flow.training_mb,
+        runtime=flow.training_minutes,
+        gpu=flow.gpus,
     params:
         folder=lambda wildcards, output: str(Path(output.record).parent),
         device=config["device"],
-        execution=execution_of,
-        snapshots=snapshots_of,
-        code=digest("train"),
+        execution=flow.execution_options,
+        snapshots=flow.snapshot_options,
+        code=flow.digest("train"),
     shell:
         "python -m capacity train {wildcards.cell:q} --seeds {wildcards.seeds:q} --corpus {input.corpus:q}"
         " --output {params.folder:q} --device {params.device:q} --threads {threads}"

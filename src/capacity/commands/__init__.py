@@ -6,6 +6,7 @@ about argv. A command may import everything below it; the modules are imported o
 """
 
 COMMANDS = {
+    "plan": "write the plan of a table",
     "corpus": "write the corpus of a cell",
     "train": "train the seeds of a cell",
     "evaluate": "evaluate the trained networks of a job",

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
+
+from capacity.experiment.table_plan import FOLDER
 
 
 def add_table_arguments(parser: argparse.ArgumentParser, output: str) -> None:
-    """Add the arguments of a command that makes a table from the files of the jobs of a study, or of one of its tasks.
+    """Add the arguments of a command that makes a table from the files of the jobs of a plan.
 
     Args:
         parser: of the command.
         output: what the command writes, in words.
     """
-    parser.add_argument("table", help="a study, or a study and one of its tasks, such as base/arithmetic")
-    parser.add_argument("--config", required=True, type=json.loads, help="the configuration of the study, as JSON")
-    parser.add_argument("--cells", default="results/cells", type=Path, help="folder of the trained cells")
+    parser.add_argument("--plan", required=True, type=Path, help="plan of the table, which the command plan writes")
+    parser.add_argument("--cells", default=FOLDER, type=Path, help="folder of the trained cells")
     parser.add_argument("--output", required=True, type=Path, help=output)
 
 

@@ -15,14 +15,14 @@ from capacity.storage import evaluations, parquet, provenance
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the job, and the files of its training."""
+    """Declare the arguments of the command."""
     add_job_arguments(parser)
-    parser.add_argument("--weights", required=True, type=Path, help="safetensors file of the stack")
-    parser.add_argument("--history", required=True, type=Path, help="Parquet file of the histories")
+    parser.add_argument("--weights", type=Path, help="safetensors file; default: that in the output folder")
+    parser.add_argument("--history", type=Path, help="Parquet file; default: that in the output folder")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Evaluate the networks of the job on the device that was chosen."""
+    """Run the command."""
     devices.prepare(arguments.threads)
     device = devices.resolve(arguments.device)
     with devices.placed(device):
@@ -30,10 +30,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace, device: str) -> None:
-    """Read what was trained, evaluate it and write the files of the evaluation."""
     cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)
-    parameters = {name: value.to(device) for name, value in weights.load(arguments.weights, cell, seeds).items()}
-    history = evaluations.read_history(arguments.history, cell.name, seeds)
+    weights_file = arguments.weights or arguments.output / "weights.safetensors"
+    history_file = arguments.history or arguments.output / "history.parquet"
+    parameters = {name: value.to(device) for name, value in weights.load(weights_file, cell, seeds).items()}
+    history = evaluations.read_history(history_file, cell.name, seeds)
     training = parquet.provenance_of(history)
     lines = corpus.read(arguments.corpus, cell)
     evaluation = evaluate_job(cell, lines, seeds, parameters, history, training["diverged_at"])

@@ -9,7 +9,7 @@ import argparse
 from typing import Any
 
 from capacity.commands.arguments import add_table_arguments
-from capacity.experiment.plan import FILES, plan_of_made
+from capacity.experiment.table_plan import read_plan
 from capacity.storage import parquet, provenance
 from capacity.tables.expressions import SCHEMA, pieces
 
@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    plan = plan_of_made(arguments.config, arguments.cells, FILES["answers"])
+    plan = read_plan(arguments.plan, arguments.cells)
     sources: list[dict[str, Any]] = []
-    record = provenance.record("expressions", {"table": arguments.table}, runs=sources)
-    made = pieces(plan.jobs_of(arguments.table), sources)
+    record = provenance.record("expressions", {"table": plan.table}, runs=sources)
+    made = pieces(plan.jobs, sources)
     parquet.write_parquet_pieces(arguments.output, SCHEMA, made, record)

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from capacity.commands.arguments import add_table_arguments
-from capacity.experiment.plan import FILES, plan_of_made
+from capacity.experiment.table_plan import read_plan
 from capacity.storage import parquet, provenance
 from capacity.tables.histories import pieces, schema_of
 
@@ -18,9 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    plan = plan_of_made(arguments.config, arguments.cells, FILES["history"])
-    found = plan.jobs_of(arguments.table)
-    schema = schema_of(found)
+    plan = read_plan(arguments.plan, arguments.cells)
+    schema = schema_of(plan.jobs)
     sources: list[dict[str, Any]] = []
-    record = provenance.record("histories", {"table": arguments.table}, runs=sources)
-    parquet.write_parquet_pieces(arguments.output, schema, pieces(found, schema, sources), record)
+    record = provenance.record("histories", {"table": plan.table}, runs=sources)
+    parquet.write_parquet_pieces(arguments.output, schema, pieces(plan.jobs, schema, sources), record)

@@ -1,8 +1,7 @@
-"""Copy what the documentation shows out of ``results``, with where it came from.
+"""Copy what the documentation shows out of ``results``, with a record of where it came from.
 
-python -m capacity.publish base docs/results/laptop
-
-The verdicts and the findings page are on every study of the budget, and are copied with the main one.
+``python -m capacity publish base docs/results/laptop`` copies the figures and pages of the study ``base``. The verdicts
+and the page of findings are about every study of the budget, and are copied with ``base``.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ import argparse
 from pathlib import Path
 
 from capacity.errors import InputError
-from capacity.experiment import plan
-from capacity.experiment.configuration import main_configuration
+from capacity.experiment import grid
+from capacity.experiment.configuration import newest_configuration
 from capacity.findings.publication import publish
 
 
@@ -20,13 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument("study", help="name of the study")
     parser.add_argument("target", type=Path, help="folder to copy to")
-    parser.add_argument("--budget", help="budget that was run; default: that of config.yaml")
+    parser.add_argument("--budget", help="budget that was run; default: that of the newest run")
     parser.add_argument("--root", type=Path, default=Path(), help="folder that holds config.yaml and results")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    studies = plan.plan(main_configuration(arguments.root, arguments.budget), arguments.root / "results/cells").studies
+    studies = grid.studies(newest_configuration(arguments.root, arguments.budget))
     if arguments.study not in studies:
         raise InputError(f"study {arguments.study!r} is not one of {', '.join(studies)}")
     for path in publish(studies[arguments.study], arguments.root, arguments.target):

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from capacity.commands.arguments import add_table_arguments
-from capacity.experiment.plan import FILES, plan_of_made
+from capacity.experiment.table_plan import read_plan
 from capacity.storage import files, provenance
 from capacity.tables.frames import in_pieces, write_frame, write_table
 from capacity.tables.runs import ROWS_AT_ONCE, ordered, read_evaluations, run_rows, source, typed
@@ -28,17 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     sources: list[dict[str, Any]] = []
-    plan = plan_of_made(arguments.config, arguments.cells, FILES["evaluation"])
+    plan = read_plan(arguments.plan, arguments.cells)
 
     def rows() -> Iterator[dict[str, Any]]:
-        for evaluation, wanted in read_evaluations(plan, arguments.table):
+        for evaluation, wanted in read_evaluations(plan.jobs):
             sources.append(source(evaluation["provenance"]["training"]))
             yield from run_rows(evaluation, wanted)
 
     runs = ordered(pd.concat([typed(some) for some in in_pieces(rows(), ROWS_AT_ONCE)]))
-    record = provenance.record("tabulate", {"table": arguments.table}, runs=sources)
+    record = provenance.record("tabulate", {"table": plan.table}, runs=sources)
     summary = summarise(runs)
     write_frame(arguments.output / "runs.parquet", runs, record)
     write_table(arguments.output, "summary", summary, record)
-    title = plan.title(arguments.table.partition("/")[0])
-    files.write_text(arguments.output / "summary.md", to_markdown(title, summary))
+    files.write_text(arguments.output / "summary.md", to_markdown(plan.title, summary))

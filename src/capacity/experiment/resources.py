@@ -1,8 +1,7 @@
 """What a job needs of a machine, for schedulers that end what takes more: memory, time, a GPU.
 
-Estimates on the safe side, from jobs that were measured on one CPU core (docs/performance.md). A job that needs more
-after all asks for more in its next attempt, and goes on from its snapshot. Nothing here imports torch: these are asked
-for each job of a plan.
+These are estimates on the safe side, from jobs that were measured on one CPU core (docs/performance.md). A job that
+needs more asks for more in its next attempt, and goes on from its snapshot.
 """
 
 from __future__ import annotations
@@ -12,56 +11,80 @@ from pathlib import Path
 
 from capacity.experiment.cell import Cell
 
-BASE_MB = 450  # the interpreter, its libraries, and the examination of a small network
+BASE_MB = 450
+"""Memory of the interpreter, its libraries, and the examination of a small network."""
 MARGIN = 1.3
-VOCABULARY = 80  # characters, at most
-ROWS_AT_ONCE = 1024  # of an examination: capacity.scoring.ROWS_AT_ONCE
-COPIES = 5  # of the parameters: themselves, gradients, two moments, and what a snapshot writes
+VOCABULARY = 80
+"""Characters of the largest vocabulary."""
+ROWS_AT_ONCE = 1024
+"""Rows of an examination that are computed together: :data:`capacity.evaluation.margins.ROWS_AT_ONCE`."""
+COPIES = 5
+"""Arrays as large as the parameters: these, their gradients, two moments, and what a snapshot writes."""
 
 START_MINUTES = 10
-SLOWER = 2.0  # than the core that was measured
-LONGEST_MINUTES = 24 * 60  # many partitions allow no more; what takes longer goes on in the next attempt
-EXAMINED = 24_000  # positions of an update that take as long as one examination
+SLOWER = 2.0
+"""How much slower a core may be than the one that was measured."""
+LONGEST_MINUTES = 24 * 60
+"""Many partitions of clusters allow no more. A job that takes longer goes on in its next attempt."""
+EXAMINED = 24_000
+"""Positions of an update that take as long as one examination."""
 
-GPUS = Path("/proc/driver/nvidia/gpus")  # is there where the driver of a GPU is
+GPUS = Path("/proc/driver/nvidia/gpus")
+"""A folder that exists where the driver of a GPU is loaded."""
 
 
 def gpus(device: str) -> int | None:
-    """GPUs that a job asks for: one for ``cuda``, and for ``auto`` where this machine has any. Snakemake would ask for
-    none of them, 0, as well, so that is None."""
+    """Return the number of GPUs that a job asks for: one for ``cuda``, and for ``auto`` where this machine has any.
+
+    No GPU is None, because Snakemake would pass on a 0 to the scheduler.
+    """
     return 1 if device == "cuda" or (device == "auto" and GPUS.exists()) else None
 
 
 def training_mb(cell: Cell, attempt: int = 1) -> int:
-    """Memory of a training job, in MB. On a CPU the number of seeds has no say: one network trains at a time."""
+    """Return the memory of a training job, in MB.
+
+    The number of seeds does not matter, because on a CPU one network trains at a time.
+    """
     states = cell.batch * cell.block * (cell.size.layers * _numbers_of_layer(cell) + 4 * VOCABULARY)
     return _mb(COPIES * _parameters(cell) + max(states, _numbers_examined(cell)), attempt)
 
 
 def evaluation_mb(cell: Cell, seeds: int, attempt: int = 1) -> int:
-    """Memory of an evaluation, in MB: every network, and an examination."""
+    """Return the memory of an evaluation, in MB, which holds every network and examines one after the other."""
     return _mb(2 * seeds * _parameters(cell) + _numbers_examined(cell), attempt)
 
 
 def training_minutes(cell: Cell, seeds: int, attempt: int = 1) -> int:
-    """Time limit of a training job, in minutes."""
+    """Return the time limit of a training job, in minutes."""
     evaluations = cell.iterations // cell.evaluation_interval + 1
     return _minutes(cell, seeds * (cell.iterations * cell.batch * cell.block + evaluations * EXAMINED), attempt)
 
 
 def evaluation_minutes(cell: Cell, seeds: int, attempt: int = 1) -> int:
-    """Time limit of an evaluation, in minutes: of every expression with operands to 19, every answer is weighed."""
+    """Return the time limit of an evaluation, in minutes.
+
+    It takes as long as ten examinations, as it scores every answer to every expression with operands to 19.
+    """
     return _minutes(cell, seeds * 10 * EXAMINED, attempt)
 
 
+def work(cell: Cell, seeds: int) -> int:
+    """Return roughly the floating-point operations of a training job, in billions.
+
+    It is the priority of the job, because the longest jobs should start first.
+    """
+    return 6 * cell.size.matrix_weights * cell.batch * cell.block * cell.iterations * seeds // 10**9
+
+
 def _numbers_of_layer(cell: Cell) -> int:
-    """That an update keeps of one position in one layer until its gradient is taken."""
+    """Return how many numbers an update keeps per position and layer until the backward pass."""
     size = cell.size
     return (16 + 4 * size.mlp_factor) * size.width + 4 * size.heads * cell.block
 
 
 def _numbers_examined(cell: Cell) -> int:
-    """That an examination keeps: so many rows at a time, in one layer after the other."""
+    """Return how many numbers an examination keeps: those of one layer, for the rows that it computes together."""
     return ROWS_AT_ONCE * cell.block * (_numbers_of_layer(cell) + 4 * VOCABULARY)
 
 
@@ -71,11 +94,11 @@ def _parameters(cell: Cell) -> int:
 
 
 def _mb(numbers: int, attempt: int) -> int:
-    """Of float32, rounded up to whole hundreds."""
+    """Return the memory of so many float32 numbers, in MB, rounded up to whole hundreds."""
     return math.ceil(MARGIN * attempt * (BASE_MB + 4 * numbers / 1e6) / 100) * 100
 
 
 def _minutes(cell: Cell, positions: int, attempt: int) -> int:
-    """For the updates of so many positions: memory traffic that grows with the width, and multiplications."""
+    """Return the minutes that updates of so many positions take: memory traffic, and multiplications."""
     seconds = positions * (0.12e-6 * cell.size.layers * cell.size.width + 6 * _parameters(cell) / 40e9)
     return min(LONGEST_MINUTES, math.ceil(attempt * (START_MINUTES + SLOWER * seconds / 60)))

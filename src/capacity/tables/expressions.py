@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from capacity.experiment import plan
 from capacity.experiment.cell import Cell
-from capacity.experiment.seeds import parse_seeds
+from capacity.experiment.table_plan import Job
 from capacity.storage import evaluations, parquet
 from capacity.tables import frames, runs
 
@@ -62,21 +62,20 @@ def expressions_table(cell: Cell, answers: pa.Table) -> pa.Table:
     return pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
 
 
-def pieces(found: Sequence[Mapping[str, str]], sources: list[dict[str, Any]]) -> Iterator[pa.Table]:
+def pieces(jobs: Sequence[Job], sources: list[dict[str, Any]]) -> Iterator[pa.Table]:
     """The rows of some jobs, those of one cell after one another, many cells at a time; adds to ``sources`` where the
     runs of each job come from."""
 
-    def rows(name: str, mine: Iterable[Mapping[str, str]]) -> pa.Table:
+    def rows(name: str, jobs_of_cell: Iterable[Job]) -> pa.Table:
         cell = plan.cell_of(name)
         parts = []
-        for job in mine:
-            wanted = parse_seeds(job["seeds"])
-            answers = evaluations.read_answers(job["answers"], cell.name, wanted)
+        for job in jobs_of_cell:
+            answers = evaluations.read_answers(job.file("answers"), cell.name, job.seeds)
             sources.append(runs.source(parquet.provenance_of(answers)["training"]))
             answers = answers.replace_schema_metadata(None)
-            parts.append(answers.filter(pc.is_in(answers["seed"], pa.array(wanted, pa.int64()))))
+            parts.append(answers.filter(pc.is_in(answers["seed"], pa.array(job.seeds, pa.int64()))))
         return expressions_table(cell, pa.concat_tables(parts))
 
-    cells = itertools.groupby(found, lambda job: job["cell"])
-    for some in frames.in_pieces((rows(name, mine) for name, mine in cells), runs.JOBS_AT_ONCE):
+    cells = itertools.groupby(jobs, lambda job: job.cell)
+    for some in frames.in_pieces((rows(name, jobs_of_cell) for name, jobs_of_cell in cells), runs.JOBS_AT_ONCE):
         yield pa.concat_tables(some).combine_chunks()

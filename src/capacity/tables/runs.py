@@ -15,8 +15,8 @@ import pandas as pd
 from capacity.errors import InputError
 from capacity.evaluation import bits, operands
 from capacity.experiment.cell import Cell, describe_departures
-from capacity.experiment.plan import Plan, cell_of
-from capacity.experiment.seeds import parse_seeds
+from capacity.experiment.plan import cell_of
+from capacity.experiment.table_plan import Job
 from capacity.storage import evaluations, files, json_files
 from capacity.tasks.registry import PARTS, SCORES
 
@@ -161,18 +161,18 @@ def ordered(runs: pd.DataFrame) -> pd.DataFrame:
     return runs.sort_values(["task", "parameters", "cell", "seed"], ignore_index=True)
 
 
-def read_evaluations(plan: Plan, table: str) -> Iterator[tuple[dict[str, Any], set[int]]]:
-    """For each job of a table its evaluation, checked against the schema, and the seeds that are wanted.
+def read_evaluations(jobs: Iterable[Job]) -> Iterator[tuple[dict[str, Any], set[int]]]:
+    """For each job of a plan its evaluation, checked against the schema, and the seeds that are wanted.
 
     Raises InputError naming the file of an evaluation that is damaged or of other runs.
     """
-    for job in plan.jobs_of(table):
-        path = job["evaluation"]
+    for job in jobs:
+        path = job.file("evaluation")
         evaluation = json_files.read_sealed_json(path)
         evaluations.check(evaluation, path)
-        wanted = set(parse_seeds(job["seeds"]))
+        wanted = set(job.seeds)
         found = {run["seed"] for run in evaluation["runs"]}
-        if evaluation["cell"] != job["cell"] or not wanted <= found:
+        if evaluation["cell"] != job.cell or not wanted <= found:
             raise InputError(f"{path} holds runs of {evaluation['cell']}, and not those of its folder; {files.REMEDY}")
         yield evaluation, wanted
 

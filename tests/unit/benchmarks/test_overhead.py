@@ -13,16 +13,15 @@ import pytest
 from benchmarks import overhead
 from benchmarks.overhead import SHARE, WAYS, Overhead, Run, StepError
 from capacity.experiment import configuration
-from capacity.experiment import plan as experiment_plan
+from capacity.experiment.plan import make_plan
 
 ROOT = overhead.ROOT
-SCHEMA = configuration.read_yaml(configuration.SCHEMA)
 
 
 @pytest.mark.parametrize(("cells", "seeds"), [(1, 1), (3, 20)])
 def test_each_cell_of_the_study_is_one_job_of_one_update(tmp_path, cells, seeds):
     config = overhead.make_configuration(ROOT, cells, seeds)
-    plan = experiment_plan.plan(config, tmp_path, configuration.validate(config, SCHEMA))
+    plan = make_plan(config, tmp_path, configuration.validate(config))
     assert len(plan.cells) == cells
     assert {cell.iterations for cell in plan.cells.values()} == {1}
     assert list(plan.jobs.values()) == [[tuple(range(seeds))]] * cells

@@ -11,8 +11,9 @@ import pytest
 
 from benchmarks import scale, synthetic
 from benchmarks.scale import GOAL_CELLS, MOST_BYTES, MOST_SECONDS, STEPS, Cost, StepError
-from capacity.experiment import plan as experiment_plan
-from capacity.experiment.plan import FILES, RECORD, config_of, made_jobs
+from capacity.experiment.assignment import trained_jobs
+from capacity.experiment.plan import make_plan
+from capacity.experiment.table_plan import FILES
 from capacity.tables import dynamics, expressions, frames, histories
 from capacity.tables.runs import RUNS
 from tests.support.commands import run_command
@@ -29,13 +30,16 @@ def study(tmp_path_factory):
 
 def test_the_stages_take_a_synthetic_study_as_a_true_one(study, monkeypatch):
     folder, config = study
-    part = ["--config", json.dumps(config_of(config, scale.STUDY))]
+    (folder / "scale.json").write_text(json.dumps(config), encoding="utf-8")
+    source = ["--configuration", "scale.json", "--cells", "results/cells"]
+    plan = ["--plan", "plan.json"]
     read = ["--history", "t/history.parquet", "--summary", "t/summary.parquet", "--title", "Four"]
     monkeypatch.chdir(folder)
-    run_command("tabulate", scale.STUDY, *part, "--output", "t")
-    run_command("histories", scale.STUDY, *part, "--output", "t/history.parquet")
+    run_command("plan", scale.STUDY, *source, "--output", "plan.json")
+    run_command("tabulate", *plan, "--output", "t")
+    run_command("histories", *plan, "--output", "t/history.parquet")
     run_command("dynamics", *read, "--output", "t")
-    run_command("expressions", scale.STUDY, *part, "--output", "t/expressions.parquet")
+    run_command("expressions", *plan, "--output", "t/expressions.parquet")
     runs = frames.read_frame("t/runs.parquet", RUNS)
     assert (runs["cell"].nunique(), len(runs)) == (4, 4 * 20)
     assert runs["final_seen"].nunique() > 20
@@ -46,11 +50,9 @@ def test_the_stages_take_a_synthetic_study_as_a_true_one(study, monkeypatch):
 
 def test_a_synthetic_study_is_trained_as_far_as_the_plan_can_tell(study):
     folder, config = study
-    plan = experiment_plan.plan(config, folder / "results/cells")
-    assert [job for name in plan.cells for job in made_jobs(folder / "results/cells" / name, RECORD)] == [
-        scale.SEEDS
-    ] * 4
-    assert all((folder / job[kind]).exists() for job in plan.jobs_of(scale.STUDY) for kind in FILES)
+    plan = make_plan(config, folder / "results/cells")
+    assert [job for name in plan.cells for job in trained_jobs(folder / "results/cells" / name)] == [scale.SEEDS] * 4
+    assert all((folder / job.file(kind)).exists() for job in plan.table(scale.STUDY).jobs for kind in FILES)
 
 
 @pytest.mark.parametrize("cells", [0, 3, 10_004])

@@ -4,17 +4,15 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from capacity.errors import ConfigurationError
 from capacity.experiment import configuration
 from capacity.experiment import grid as experiment_grid
 from capacity.experiment.cell import make_cell, parse_cell
-from capacity.experiment.configuration import assign_jobs
-from capacity.experiment.grid import ConfigurationError, Study, expand_seeds
+from capacity.experiment.grid import Study, expand_seeds
 from capacity.paper import protocol
 from capacity.paper.protocol import MLT, SIZES, Size
-from tests.support.configuration_slips import DELETED, SCHEMA, message, with_change
+from tests.support.configuration_slips import DELETED, message, with_change
 from tests.support.repository import REPOSITORY
 
 BASE: dict[str, Any] = {
@@ -54,7 +52,7 @@ def changed(path: str, value: Any, config: dict[str, Any] = BASE) -> dict[str, A
 
 
 def study(config: dict[str, Any], name: str = "one") -> Study:
-    configuration.validate(config, SCHEMA)
+    configuration.validate(config)
     return experiment_grid.studies(config)[name]
 
 
@@ -215,7 +213,7 @@ def test_snapshots_come_as_often_as_is_chosen():
     ],
 )
 def test_values_at_the_edge_of_what_can_be_run_are_taken(path, value):
-    configuration.validate(changed(path, value), SCHEMA)
+    configuration.validate(changed(path, value))
 
 
 ALL_PAIRS = [[[a, b] for a in range(10) for b in range(a, 10)]]
@@ -317,11 +315,11 @@ BAD = [
     # twice the same
     (f"{GRID}.task", ["facts", "facts"], "studies.one.grids[0].task", "facts"),
     (f"{GRID}.dropout", [0, 0.0], "studies.one.grids[0].dropout", "0.0"),
-    (f"{GRID}.held_out", [[[5, 7]], [[7, 5]]], "studies.one.grids[0]", "stands in this study twice"),
+    (f"{GRID}.held_out", [[[5, 7]], [[7, 5]]], "studies.one.grids[0]", "appears twice in this study"),
     (f"{GRID}.seeds", [3, 3], "studies.one.grids[0].seeds", "3"),
-    (f"{GRID}.seeds", [3, "0-4"], "studies.one.grids[0].seeds", "seed 3 stands there twice"),
-    (f"{GRID}.seeds", ["0-4", "4-9"], "studies.one.grids[0].seeds", "seed 4 stands there twice"),
-    (f"{ENTRY}.seeds", [3, "0-4"], "budgets.small.cells[1].seeds", "seed 3 stands there twice"),
+    (f"{GRID}.seeds", [3, "0-4"], "studies.one.grids[0].seeds", "seed 3 appears twice"),
+    (f"{GRID}.seeds", ["0-4", "4-9"], "studies.one.grids[0].seeds", "seed 4 appears twice"),
+    (f"{ENTRY}.seeds", [3, "0-4"], "budgets.small.cells[1].seeds", "seed 3 appears twice"),
     ("budgets.small.run", ["one", "one"], "budgets.small.run", "one"),
     # contradictions
     (f"{GRID}.seeds", ["4-1"], "studies.one.grids[0].seeds", "'4-1'"),
@@ -407,7 +405,7 @@ def test_a_cell_that_two_grids_of_a_study_make_is_refused():
 def test_a_name_too_long_for_a_path_is_refused():
     half = [[a, b] for a in range(10) for b in range(a, 10)][:54]
     grid = changed(f"{GRID}.held_out", [half])
-    configuration.validate(grid, SCHEMA)
+    configuration.validate(grid)
     longer = changed(f"{GRID}.learning_rate", [0.123456789012], grid)
     longer = changed(f"{GRID}.final_learning_rate", [0.0123456789013], longer)
     found = message(longer)
@@ -437,76 +435,3 @@ def test_a_near_miss_is_told_what_was_meant(wrong, right, path):
 )
 def test_seeds_and_ranges_expand(entries, seeds):
     assert expand_seeds(entries, "seeds") == seeds
-
-
-seed_sets = st.lists(st.sets(st.integers(0, 30), min_size=1, max_size=20), min_size=1, max_size=4)
-per_job = st.integers(1, 8)
-
-
-@st.composite
-def trained_before(draw: st.DrawFn) -> list[tuple[int, ...]]:
-    """Jobs that exist: parts of a few seeds, none in two jobs, cut in no particular way."""
-    seeds = draw(st.permutations(range(35)))
-    cuts = draw(st.lists(st.integers(1, 6), max_size=4))
-    jobs, first = [], 0
-    for length in cuts:
-        jobs.append(tuple(sorted(seeds[first : first + length])))
-        first += length
-    return jobs
-
-
-@given(seed_sets, trained_before(), per_job)
-def test_every_wanted_seed_is_in_exactly_one_job(wanted, trained, seeds_per_job):
-    jobs = assign_jobs(wanted, trained, seeds_per_job)
-    every = [seed for job in jobs for seed in job]
-    assert len(every) == len(set(every))
-    assert set().union(*wanted) <= set(every)
-    assert all(job == tuple(sorted(job)) for job in jobs)
-    assert jobs == sorted(jobs)
-
-
-@given(seed_sets, trained_before(), per_job)
-def test_new_jobs_hold_wanted_seeds_only_and_not_too_many(wanted, trained, seeds_per_job):
-    for job in set(assign_jobs(wanted, trained, seeds_per_job)) - set(trained):
-        assert 1 <= len(job) <= seeds_per_job
-        assert set(job) <= set().union(*wanted)
-        assert not any(set(job).intersection(old) for old in trained)
-
-
-@given(seed_sets, trained_before(), per_job)
-def test_existing_jobs_are_kept_if_any_of_their_seeds_is_wanted(wanted, trained, seeds_per_job):
-    jobs = assign_jobs(wanted, trained, seeds_per_job)
-    needed = {job for job in trained if set().union(*wanted).intersection(job)}
-    assert set(jobs).intersection(trained) == needed
-
-
-@given(seed_sets, trained_before(), per_job)
-def test_the_new_seeds_of_a_study_are_whole_jobs(wanted, trained, seeds_per_job):
-    for job in set(assign_jobs(wanted, trained, seeds_per_job)) - set(trained):
-        for seeds in wanted:
-            assert set(job) <= seeds or not seeds.intersection(job)
-
-
-@given(seed_sets, trained_before(), per_job, st.data())
-def test_a_job_is_not_cut_anew_when_others_finish(wanted, trained, seeds_per_job, data):
-    jobs = assign_jobs(wanted, trained, seeds_per_job)
-    finished = data.draw(st.lists(st.sampled_from(jobs), unique=True))
-    assert assign_jobs(wanted, [*finished, *trained], seeds_per_job) == jobs
-
-
-@given(seed_sets, trained_before(), per_job, st.sets(st.integers(0, 40)), per_job)
-def test_growing_seeds_trains_only_the_new_ones(wanted, trained, seeds_per_job, more, later_per_job):
-    jobs = assign_jobs(wanted, trained, seeds_per_job)
-    grown = [wanted[0] | more, *wanted[1:]]
-    after = assign_jobs(grown, [*jobs, *trained], later_per_job)
-    assert set(jobs) <= set(after)
-    for job in set(after) - set(jobs) - set(trained):
-        assert not set().union(*wanted).intersection(job)
-
-
-def test_jobs_by_pencil():
-    assert assign_jobs([range(10)], [], 4) == [(0, 1, 2, 3), (4, 5, 6, 7), (8, 9)]
-    assert assign_jobs([range(10)], [(4, 5, 6, 7)], 4) == [(0, 1, 2, 3), (4, 5, 6, 7), (8, 9)]
-    assert assign_jobs([[1337]], [tuple(range(5))], 4) == [(1337,)]
-    assert assign_jobs([[0, 1, 2], [0, 1, 2, 3, 4]], [], 20) == [(0, 1, 2), (3, 4)]
-    assert assign_jobs([[2]], [(1, 2, 3)], 1) == [(1, 2, 3)]

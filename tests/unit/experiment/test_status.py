@@ -3,24 +3,27 @@ from __future__ import annotations
 import io
 import os
 import shutil
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from capacity.experiment import plan as experiment_plan
-from capacity.experiment.status import STALE_SECONDS, STATES, statuses, table
+from capacity.experiment.configuration import NEWEST, main_configuration
+from capacity.experiment.plan import make_plan
+from capacity.experiment.status import STALE_SECONDS, STATES, current_studies, statuses, table
 from capacity.storage import json_files
 from tests.support.commands import run_command
 from tests.support.repository import REPOSITORY
 
 NOW = 2_000_000_000.0
 CELL = "task=facts/size=n14/variant=paper"
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "budget": "hand",
     "sizes": {"n14": {"layers": 1, "heads": 1, "width": 14, "mlp_factor": 1}},
     "studies": {"base": {"title": "One cell", "grids": [{"task": ["facts"], "size": ["n14"]}]}},
     "budgets": {"hand": {"seeds_per_job": 1, "cells": [{"seeds": ["0-5"]}]}},
 }
+CONFIG_OF_A_RUN = {"paper": {"run": ["base"], "seeds_per_job": 1, "cells": [{"seeds": [3]}]}}
 PROGRESS = {"cell": CELL, "updates_in_all": 30000, "updates": 15000, "loss": 0.25, "updates_per_second": 120.0}
 
 
@@ -35,7 +38,7 @@ def write_progress(root, seed, seconds_ago, **changes):
 
 
 @pytest.fixture
-def found(tmp_path):
+def jobs(tmp_path):
     """The status of six jobs: 0 waits, 1 and 5 run, 2 fell silent an hour ago, 3 is trained, 4 is evaluated."""
     write_progress(tmp_path, 1, seconds_ago=5)
     write_progress(tmp_path, 2, seconds_ago=3600, updates=300)
@@ -43,13 +46,13 @@ def found(tmp_path):
     json_files.write_json(folder_of(tmp_path, 3) / "run.json", {})
     json_files.write_json(folder_of(tmp_path, 4) / "run.json", {})
     json_files.write_json(folder_of(tmp_path, 4) / "evaluation.json", {})
-    plan = experiment_plan.plan(CONFIG, tmp_path / "results/cells")
+    plan = make_plan(CONFIG, tmp_path / "results/cells")
     return statuses(plan, ["base"], tmp_path, NOW)
 
 
 @pytest.fixture
-def by_seed(found):
-    return {job.seeds: job for job in found}
+def by_seed(jobs):
+    return {job.seeds: job for job in jobs}
 
 
 def printed(sheet, width=200):
@@ -58,11 +61,11 @@ def printed(sheet, width=200):
     return out.getvalue()
 
 
-def test_every_job_is_there_once_and_running_ones_come_first(found):
-    assert [job.seeds for job in found][:2] == ["1", "5"]
-    assert sorted(job.seeds for job in found) == ["0", "1", "2", "3", "4", "5"]
-    assert {job.cell for job in found} == {CELL}
-    order = [STATES.index(job.state) for job in found]
+def test_every_job_is_there_once_and_running_ones_come_first(jobs):
+    assert [job.seeds for job in jobs][:2] == ["1", "5"]
+    assert sorted(job.seeds for job in jobs) == ["0", "1", "2", "3", "4", "5"]
+    assert {job.cell for job in jobs} == {CELL}
+    order = [STATES.index(job.state) for job in jobs]
     assert order == sorted(order)
 
 
@@ -91,7 +94,7 @@ def test_a_job_that_fell_silent_does_not_run(by_seed):
 def test_a_job_is_silent_only_after_some_time(tmp_path):
     for seconds, state in ((STALE_SECONDS - 1, "running"), (STALE_SECONDS + 1, "waiting")):
         write_progress(tmp_path, 0, seconds_ago=seconds)
-        plan = experiment_plan.plan(CONFIG, tmp_path / "results/cells")
+        plan = make_plan(CONFIG, tmp_path / "results/cells")
         states = {job.seeds: job.state for job in statuses(plan, ["base"], tmp_path, NOW)}
         assert states["0"] == state
 
@@ -101,22 +104,22 @@ def test_a_trained_job_is_not_done_before_it_is_evaluated(by_seed):
     assert by_seed["4"].state == "done"
 
 
-def test_a_job_of_two_studies_stands_there_once(tmp_path):
+def test_a_job_of_two_studies_appears_once(tmp_path):
     again = CONFIG["studies"] | {"again": CONFIG["studies"]["base"]}
-    plan = experiment_plan.plan(CONFIG | {"studies": again}, tmp_path)
+    plan = make_plan(CONFIG | {"studies": again}, tmp_path)
     assert len(statuses(plan, ["base", "again"], tmp_path, NOW)) == 6
 
 
-def test_the_table_has_totals_that_count_every_job(found):
-    lines = printed(table(found, 40)).splitlines()
-    third = next(job.state for job in found if job.seeds == "3")
+def test_the_table_has_totals_that_count_every_job(jobs):
+    lines = printed(table(jobs, 40)).splitlines()
+    third = next(job.state for job in jobs if job.seeds == "3")
     for words in ("2 running", "2 waiting", f"1 {third}", "1 done"):
         assert words in lines[0]
     assert len([line for line in lines if "facts" in line]) == 6
 
 
-def test_a_long_table_is_cut_and_says_so(found):
-    text = printed(table(found, 2))
+def test_a_long_table_is_cut_and_says_so(jobs):
+    text = printed(table(jobs, 2))
     assert "and 4 more" in text
     assert "1 done" in text
     assert text.count("facts") == 2
@@ -145,6 +148,34 @@ def test_the_command_prints_the_jobs_of_the_budget(root, capsys):
 def test_the_command_knows_other_budgets_and_studies(root, capsys):
     run_command("status", "--root", root, "--budget", "paper", "--study", "grokking")
     assert "0 running, 1 waiting" in capsys.readouterr().out
+
+
+def test_the_command_looks_at_the_newest_run_whatever_its_configuration_was(root, capsys):
+    json_files.write_json(root / NEWEST, main_configuration(root, "paper") | {"budgets": CONFIG_OF_A_RUN})
+    run_command("status", "--root", root)
+    assert "0 running, 12 waiting" in capsys.readouterr().out
+    run_command("status", "--root", root, "--study", "grokking")
+    assert "0 running, 1 waiting" in capsys.readouterr().out
+
+
+def test_a_job_of_no_study_is_shown_while_it_runs(root, capsys):
+    write_progress(root, 77, 0)
+    os.utime(folder_of(root, 77) / "progress.json")
+    elsewhere = root / "results/cells/task=sums/size=n14/variant=paper/seeds=0/progress.json"
+    json_files.write_json(elsewhere, PROGRESS)
+    run_command("status", "--root", root, "--rows", "1")
+    text = capsys.readouterr().out
+    assert "1 running" in text
+    assert "77" in text
+
+
+def test_studies_whose_plans_are_there_are_looked_at_with_those_that_the_budget_runs(tmp_path):
+    study = CONFIG["studies"]["base"]
+    plan = make_plan(CONFIG | {"studies": dict.fromkeys(("base", "asked", "other", "task"), study)}, None)
+    for name in ("asked.json", "task/facts.json", "removed.json"):
+        json_files.write_json(tmp_path / "results/plans" / name, {})
+    assert current_studies(plan, ["base"], tmp_path) == ["base", "asked", "task"]
+    assert current_studies(plan, ["base"], tmp_path / "empty") == ["base"]
 
 
 def test_an_unknown_study_is_refused_by_name(root):

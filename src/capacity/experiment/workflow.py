@@ -1,0 +1,215 @@
+"""What the rules of the workflow ask for: the files, parameters and resources of their jobs.
+
+Snakemake calls most of these methods with the wildcards of a job, and some with its input or output files or the number
+of the attempt as well, which it passes by the names of the arguments. Nothing here imports Snakemake.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from capacity.errors import InputError
+from capacity.experiment import configuration, resources
+from capacity.experiment.cell import Cell, corpus_cell
+from capacity.experiment.configuration import validate
+from capacity.experiment.grid import Config
+from capacity.experiment.plan import MAIN_STUDY, cell_of, figure_paths, make_plan
+from capacity.experiment.schema import check_named_cell
+from capacity.experiment.seeds import parse_seeds
+from capacity.storage import code, json_files
+
+Wildcards = Any
+"""Wildcards of a job, by name as attributes."""
+
+PAGES_OF_STUDY = ("summary.md", "dynamics.md", "expressions.parquet")
+AGAINST_THE_PAPER = ("results/tables/replication.md", "results/tables/claims.md", "results/findings.md")
+
+
+class Workflow:
+    """The workflow under one configuration.
+
+    Attributes:
+        config: the configuration.
+        plan: the jobs of its studies.
+        budget: settings of the budget that the configuration chooses.
+    """
+
+    def __init__(self, config: Config, cells: Path | None, note: Path) -> None:
+        """Check a configuration and plan its jobs. Raises ConfigurationError.
+
+        Args:
+            config: the configuration.
+            cells: the folder of all cells; None if results are kept in a store, where nobody can look.
+            note: the JSON file to which :meth:`write_note` writes the configuration.
+        """
+        self.config = config
+        self.plan = make_plan(config, cells, validate(config))
+        self.budget: Config = config["budgets"][config["budget"]]
+        self._cells = cells
+        self._note = note
+        self._digest = functools.cache(code.source_digest)
+
+    def write_note(self) -> None:
+        """Write the configuration down for jobs that make plans and for the status, unless it is written already."""
+        try:
+            written = json_files.read_json(self._note) if self._note.exists() else None
+        except InputError:
+            written = None
+        if written != self.config:
+            json_files.write_json(self._note, self.config)
+
+    # The files of jobs.
+
+    def corpus(self, wildcards: Wildcards) -> str:
+        """Return the corpus that a cell reads."""
+        return f"results/corpora/{self.cell(wildcards).corpus_name}.parquet"
+
+    def files(self, kind: str) -> Callable[[Wildcards], list[str]]:
+        """Return the function that names the files of one kind of all jobs of a table.
+
+        The kinds are those of :data:`capacity.experiment.table_plan.FILES`.
+        """
+        return lambda wildcards: self.plan.table(wildcards.table).files(kind)
+
+    def tables_of_tasks(self, name: str) -> Callable[[Wildcards], list[str]]:
+        """Return the function that names one table for each task with arithmetic of a study."""
+
+        def paths(wildcards: Wildcards) -> list[str]:
+            study = wildcards.study
+            return [f"results/tables/{study}/{task}/{name}.parquet" for task in self.plan.expression_tasks(study)]
+
+        return paths
+
+    def runs(self, *studies: str) -> list[str]:
+        """Return the tables of runs of the studies that the budget runs, or of those of them that are named."""
+        return self.tables("runs.parquet", *studies)
+
+    def tables(self, name: str, *studies: str) -> list[str]:
+        """Return one table of each study that the budget runs, or of those of them that are named."""
+        return [f"results/tables/{study}/{name}" for study in self.budget["run"] if study in (studies or [study])]
+
+    def all_tables(self) -> list[str]:
+        """Return the pages and tables that stand for all others, which are made with them or for them."""
+        return [path for name in PAGES_OF_STUDY for path in self.tables(name)] + list(AGAINST_THE_PAPER)
+
+    def all_figures(self) -> list[str]:
+        """Return every figure of the studies that the budget runs, and the short names of those of the main study."""
+        paths = [path for study in self.budget["run"] for path in figure_paths(self.plan.studies[study])]
+        return paths + [path.replace(f"/{MAIN_STUDY}/", "/") for path in paths if f"/{MAIN_STUDY}/" in path]
+
+    # The parameters of jobs.
+
+    def cell(self, wildcards: Wildcards) -> Cell:
+        """Return the cell that a job trains or evaluates.
+
+        One of no study comes from a path on the command line: the same bounds hold for it. Raises ConfigurationError.
+        """
+        name = wildcards.cell
+        return self.plan.cells[name] if name in self.plan.cells else _named_cell(name)
+
+    def seeds(self, wildcards: Wildcards) -> tuple[int, ...]:
+        """Return the seeds of a job. Raises InputError if they are not written canonically."""
+        return parse_seeds(wildcards.seeds)
+
+    def corpus_cell(self, wildcards: Wildcards) -> str:
+        """Return the name of a cell that reads a corpus. It depends on the name of the corpus alone."""
+        return corpus_cell(wildcards.corpus).name
+
+    def title(self, wildcards: Wildcards) -> str:
+        """Return the title of the study of a table or figure."""
+        return self.plan.table(_table(wildcards)).title
+
+    def departures(self, wildcards: Wildcards) -> tuple[str, ...]:
+        """Return how the cells of a table or figure depart from the paper's protocol."""
+        return self.plan.table(_table(wildcards)).departures
+
+    def plan_digest(self, wildcards: Wildcards) -> str:
+        """Return the digest of the plan of a table, so that the plan is written again exactly when it has changed."""
+        return self.plan.table(wildcards.table).digest
+
+    def plan_sources(self, wildcards: Wildcards) -> list[str]:
+        """Return the words of the command ``plan`` that say what it reads."""
+        cells = ["--cells", self._cells.as_posix()] if self._cells else []
+        return ["--configuration", self._note.as_posix(), *cells]
+
+    def execution_options(self, wildcards: Wildcards) -> str:
+        """Return the options of the command ``train`` that say how its updates are carried out."""
+        return configuration.execution_options(self.config, self.cell(wildcards).size)
+
+    def snapshot_options(self, wildcards: Wildcards, output: Sequence[str]) -> str:
+        """Return the options of the command ``train`` that say when it saves snapshots.
+
+        The argument ``output`` keeps Snakemake from training again when they change: it cannot compare parameters that
+        are made from the output of a job.
+        """
+        return configuration.snapshot_options(self.config)
+
+    def digest(self, stage: str) -> Callable[[Wildcards], str]:
+        """Return the function that gives the digest of the code of a stage, so that an edit reruns what it affects.
+
+        The digest is taken when a job is planned, and not for every rule, because on a cluster each job starts
+        Snakemake anew for one or two of them.
+        """
+        return lambda wildcards: self._digest(stage)
+
+    # The resources of jobs.
+
+    def threads(self, wildcards: Wildcards) -> int:
+        """Return the CPU threads of a job that trains or evaluates."""
+        return configuration.threads(self.config, self.cell(wildcards).size)
+
+    def gpus(self, wildcards: Wildcards) -> int | None:
+        """Return the number of GPUs of a job that trains or evaluates, or None."""
+        return resources.gpus(self.config["device"])
+
+    def work(self, wildcards: Wildcards) -> int:
+        """Return the priority of a job that trains or evaluates: the largest start first."""
+        return resources.work(self.cell(wildcards), len(self.seeds(wildcards)))
+
+    def training_mb(self, wildcards: Wildcards, attempt: int) -> int:
+        """Return the memory of a training job, in MB."""
+        return resources.training_mb(self.cell(wildcards), attempt)
+
+    def training_minutes(self, wildcards: Wildcards, attempt: int) -> int:
+        """Return the time limit of a training job, in minutes."""
+        return resources.training_minutes(self.cell(wildcards), len(self.seeds(wildcards)), attempt)
+
+    def evaluation_mb(self, wildcards: Wildcards, attempt: int) -> int:
+        """Return the memory of an evaluation, in MB."""
+        return resources.evaluation_mb(self.cell(wildcards), len(self.seeds(wildcards)), attempt)
+
+    def evaluation_minutes(self, wildcards: Wildcards, attempt: int) -> int:
+        """Return the time limit of an evaluation, in minutes."""
+        return resources.evaluation_minutes(self.cell(wildcards), len(self.seeds(wildcards)), attempt)
+
+
+def growing(amount: int) -> Callable[[Wildcards, int], int]:
+    """Return the function that gives an amount of a resource, of which each attempt of a job asks for more."""
+
+    def ask(wildcards: Wildcards, attempt: int) -> int:
+        return amount * attempt
+
+    return ask
+
+
+def cells_below(path: str) -> str:
+    """Return the folder of all cells, or of local copies of them, in which a file of a job is."""
+    return Path(path).parents[4].as_posix()
+
+
+def _table(wildcards: Wildcards) -> str:
+    """Return the table of a job: its own, or that of its study, or that of a task of its study."""
+    if hasattr(wildcards, "table"):
+        return str(wildcards.table)
+    task = getattr(wildcards, "task", None)
+    return f"{wildcards.study}/{task}" if task else str(wildcards.study)
+
+
+@functools.cache
+def _named_cell(name: str) -> Cell:
+    cell = cell_of(name)
+    check_named_cell(cell)
+    return cell
