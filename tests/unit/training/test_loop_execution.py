@@ -6,10 +6,12 @@ import math
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
+from capacity import environment
 from capacity.corpora import corpus
 from capacity.training import loop
 from capacity.training.execution import Execution
@@ -34,21 +36,17 @@ def test_bfloat16_trains_with_nearly_the_same_losses_and_keeps_weights_in_float3
         assert all(math.isfinite(each) for each in value), name
 
 
-def output_of(program: str, **settings: str) -> str:
+def output_of(program: str, python: str | Path = sys.executable, **settings: str) -> str:
     """What a program prints in a process of its own with further settings in its environment; one that fails shows its
     errors."""
-    environment = os.environ | {"PYTHONPATH": str(SOURCE)} | settings
-    return subprocess.run(
-        [sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True, check=True
-    ).stdout
+    variables = os.environ | {"PYTHONPATH": str(SOURCE)} | settings
+    return subprocess.run([python, "-c", program], env=variables, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
-@pytest.mark.skipif(
-    " " in sys.prefix, reason="torch's compiler does not quote the path of torch, which has a space here"
-)
 def test_compiled_updates_are_the_plain_ones_and_what_is_compiled_stays_in_the_folder_that_is_given(tmp_path):
     """In a process of its own, where nothing was compiled before. Of a batch so large that all four lines are in it
-    every time: one shape, so one compilation. The settings are those that the rules export."""
+    every time: one shape, so one compilation. The settings are those that the rules export. torch's compiler does not
+    quote the path of torch, so a Python in a folder with a space is started through a link."""
     program = """
 import torch
 from capacity.corpora import corpus
@@ -70,7 +68,8 @@ for name, value in plain.parameters.items():
     cache, shared = tmp_path / "cache", tmp_path / "temporary"
     shared.mkdir()
     settings = {"TORCHINDUCTOR_CACHE_DIR": str(cache), "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0"}
-    output_of(program, TMPDIR=str(shared), **settings)
+    python = Path("/") / environment.unquoted_python(tmp_path, start=Path("/"))
+    output_of(program, python, TMPDIR=str(shared), **settings)
     assert list(cache.rglob("*.so"))
     assert list(shared.rglob("*")) == []
 
@@ -87,6 +86,8 @@ def test_a_job_trains_without_loading_torchs_compiler():
     """Which takes as long as the rest of its start."""
     program = """
 import sys
+from pathlib import Path
+from capacity import environment
 from capacity.corpora import corpus
 from capacity.experiment.cell import make_cell
 from capacity.paper.protocol import Size
