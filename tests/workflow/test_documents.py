@@ -129,8 +129,10 @@ def test_every_entry_of_a_profile_says_why_it_is_there(profile):
 def test_every_rule_but_training_travels_in_a_group_and_everything_can_be_planned(profile, clone):
     groups = yaml.safe_load(text_of(f"profiles/{profile}/config.yaml"))["groups"]
     rules = "\n".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "workflow/rules").glob("*.smk"))
-    named = re.findall(r"^(?:rule|use rule \w+ as) (\w+)(?: with)?:", rules, re.MULTILINE)
-    assert set(groups) == set(named) - {"train"}
+    bodies = dict(re.findall(r"^rule (\w+):\n((?:(?: .*)?\n)+)", rules, re.MULTILINE))
+    local = {name for name, body in bodies.items() if "localrule: True" in body}
+    assert local == {"plan"}
+    assert set(groups) == set(bodies) - local - {"train"}
     clone.snakemake("--dry-run", "all", "--workflow-profile", f"profiles/{profile}")
 
 
