@@ -150,10 +150,17 @@ class Workflow:
     def digest(self, stage: str) -> Callable[[Wildcards], str]:
         """Return the function that gives the digest of the code of a stage, so that an edit reruns what it affects.
 
+        That of a corpus and of a training is of the code of its task alone, so that a new task trains no other again.
         The digest is taken when a job is planned, and not for every rule, because on a cluster each job starts
         Snakemake anew for one or two of them.
         """
-        return lambda wildcards: self._digest(stage)
+
+        def ask(wildcards: Wildcards) -> str:
+            if hasattr(wildcards, "corpus"):
+                return self._digest(stage, corpus_cell(wildcards.corpus).task)
+            return self._digest(stage, self.cell(wildcards).task if hasattr(wildcards, "cell") else None)
+
+        return ask
 
     # The resources of jobs.
 

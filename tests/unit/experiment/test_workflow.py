@@ -145,12 +145,15 @@ def test_the_configuration_is_written_down_once_and_again_when_it_has_changed(fl
 
 def test_the_digest_of_a_stage_is_taken_once_and_not_before_it_is_asked_for(config, monkeypatch):
     asked = []
-    monkeypatch.setattr(code, "source_digest", lambda stage: asked.append(stage) or f"digest of {stage}")
+    monkeypatch.setattr(code, "source_digest", lambda *of: asked.append(of) or f"digest of {of}")
     flow = Workflow(config, None, Path("note.json"))
     train, again = flow.digest("train"), flow.digest("train")
     assert asked == []
-    assert train(job()) == again(job()) == "digest of train"
-    assert asked == ["train"]
+    of_facts = train(job(cell=CELL))
+    assert of_facts == again(job(cell=CELL)) == "digest of ('train', 'facts')"
+    assert asked == [("train", "facts")]
+    assert flow.digest("corpus")(job(corpus="joint_facts-20")) == "digest of ('corpus', 'joint')"
+    assert flow.digest("tabulate")(job(table="base")) == "digest of ('tabulate', None)"
 
 
 def test_a_resource_grows_with_each_attempt():
