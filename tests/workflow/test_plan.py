@@ -25,10 +25,11 @@ def settings(clone):
 
 
 def jobs_in_all(settings, budget, study, tasks=TASKS):
-    """Training jobs of a study before anything was trained: each cell's seeds, in parts."""
-    found = grid.studies(settings | {"budget": budget})[study]
+    """Return how many training jobs a study has before anything is trained: each cell's seeds, in parts."""
+    planned = grid.studies(settings | {"budget": budget})[study]
     part = settings["budgets"][budget]["seeds_per_job"]
-    return sum(math.ceil(len(found.seeds[name]) / part) for name, cell in found.cells.items() if cell.task in tasks)
+    cells = [name for name, cell in planned.cells.items() if cell.task in tasks]
+    return sum(math.ceil(len(planned.seeds[name]) / part) for name in cells)
 
 
 def cells_trained(jobs):
@@ -41,29 +42,31 @@ def counts(jobs):
     return Counter(job.rule for job in jobs)
 
 
-# The tables of dynamics and of items of a study and of its tasks with arithmetic, and the two figures.
-DYNAMICS = Counter(dynamics=1, dynamics_task=2, items=3, draw_dynamics=1, draw_answers=1)
-DYNAMICS_OF_STUDY = Counter(dynamics=1, dynamics_task=2, items=3, draw_dynamics_study=1, draw_answers_study=1)
+# The tables of dynamics and of expressions of a study and of its tasks with arithmetic, and the two figures.
+DYNAMICS = Counter(dynamics=3, expressions=3, draw_dynamics=1, draw_answers=1)
+# The plans, tables and figures of a study and of its three tasks.
+STUDY = Counter(plan=4, tabulate=4, histories=4, draw_tradeoff=1, draw_curves=3) + DYNAMICS
 
 
 def test_a_plain_run_makes_every_figure_and_table_of_the_laptop_budget(clone, settings):
     planned = clone.planned()
     trained = jobs_in_all(settings, "laptop", "base")
-    made = Counter(corpus=3, train=trained, evaluate=trained, tabulate=1, tabulate_task=3, histories=4, draw=4)
-    assert counts(planned) == made + DYNAMICS + AGAINST_THE_PAPER
+    made = Counter(corpus=3, train=trained, evaluate=trained, figure_of_base=6)
+    assert counts(planned) == made + STUDY + AGAINST_THE_PAPER
     assert cells_trained(planned) == {(task, size) for task in TASKS for size in SIZES}
-    made = {output for job in planned for output in job.outputs}
-    assert {f"results/figures/{name}.pdf" for name in ("tradeoff", *TASKS, "dynamics", "answers")} <= made
+    outputs = {output for job in planned for output in job.outputs}
+    figures = ("tradeoff", *TASKS, "dynamics", "answers")
+    assert {f"results/figures/{folder}{name}.pdf" for name in figures for folder in ("", "base/")} <= outputs
     pages = ("base/summary", "base/dynamics", "replication", "claims")
-    assert {f"results/tables/{name}.{kind}" for name in pages for kind in ("md", "csv", "parquet")} <= made
-    assert {"results/tables/base/items.parquet", "results/findings.md"} <= made
+    assert {f"results/tables/{name}.{kind}" for name in pages for kind in ("md", "csv", "parquet")} <= outputs
+    assert {f"results/plans/{name}.json" for name in ("base", *(f"base/{task}" for task in TASKS))} <= outputs
+    assert {"results/tables/base/expressions.parquet", "results/findings.md"} <= outputs
 
 
 def test_the_paper_s_budget_trains_its_24_cells(clone):
     planned = clone.planned("--config", "budget=paper")
-    made = Counter(corpus=3, train=24, evaluate=24, tabulate=2, tabulate_task=6, histories=8)
-    made += Counter(draw=4, draw_study=4)
-    assert counts(planned) == made + DYNAMICS + DYNAMICS_OF_STUDY + AGAINST_THE_PAPER
+    made = Counter(corpus=3, train=24, evaluate=24, figure_of_base=6)
+    assert counts(planned) == made + STUDY + STUDY + AGAINST_THE_PAPER
     cells = {job.outputs[0].split("/seeds=")[0] for job in planned if job.rule == "train"}
     assert len(cells) == 24
     assert {cell.rsplit("variant=", 1)[1] for cell in cells} == {"paper", "weight_decay-0.1", "dropout-0"}
@@ -73,7 +76,8 @@ def test_the_paper_s_budget_trains_its_24_cells(clone):
 def test_the_curves_of_a_task_train_that_task_only(clone, settings, task):
     planned = clone.planned(f"results/figures/{task}.pdf")
     trained = jobs_in_all(settings, "laptop", "base", [task])
-    assert counts(planned) == Counter(corpus=1, train=trained, evaluate=trained, tabulate_task=1, histories=1, draw=1)
+    made = Counter(plan=1, tabulate=1, histories=1, draw_curves=1, figure_of_base=1)
+    assert counts(planned) == Counter(corpus=1, train=trained, evaluate=trained) + made
     assert cells_trained(planned) == {(task, size) for size in SIZES}
 
 
@@ -81,21 +85,24 @@ def test_the_curves_of_a_task_train_that_task_only(clone, settings, task):
 def test_the_figures_of_expressions_train_no_facts_alone(clone, settings, figure):
     planned = clone.planned(f"results/figures/{figure}.pdf")
     trained = jobs_in_all(settings, "laptop", "base", ["arithmetic", "joint"])
-    tables = {"dynamics": Counter(histories=2, dynamics_task=2), "answers": Counter(items=2)}[figure]
-    made = Counter({"corpus": 2, "train": trained, "evaluate": trained, "tabulate_task": 2, f"draw_{figure}": 1})
+    tables = {"dynamics": Counter(histories=2, dynamics=2), "answers": Counter(expressions=2)}[figure]
+    tables += Counter({"plan": 2, "tabulate": 2, f"draw_{figure}": 1, "figure_of_base": 1})
+    made = Counter({"corpus": 2, "train": trained, "evaluate": trained})
     assert counts(planned) == made + tables
     assert cells_trained(planned) == {(task, size) for task in ("arithmetic", "joint") for size in SIZES}
 
 
-def test_the_tradeoff_needs_every_cell_and_draws_one_figure(clone):
+def test_the_tradeoff_needs_every_cell_and_the_tables_that_it_draws_and_no_other(clone, settings):
     planned = clone.planned("results/figures/tradeoff.pdf")
+    trained = jobs_in_all(settings, "laptop", "base")
     assert cells_trained(planned) == {(task, size) for task in TASKS for size in SIZES}
-    assert counts(planned)["draw"] == 1
+    made = Counter(plan=1, tabulate=1, draw_tradeoff=1, figure_of_base=1)
+    assert counts(planned) == Counter(corpus=3, train=trained, evaluate=trained) + made
 
 
 def test_the_figures_of_a_study_train_that_study_only(clone):
     planned = clone.planned("results/figures/grokking/arithmetic.pdf")
-    assert counts(planned) == Counter(corpus=1, train=1, evaluate=1, tabulate_task=1, histories=1, draw_study=1)
+    assert counts(planned) == Counter(corpus=1, train=1, evaluate=1, plan=1, tabulate=1, histories=1, draw_curves=1)
     assert cells_trained(planned) == {("arithmetic", "mlt")}
 
 
@@ -107,11 +114,12 @@ def test_one_cell_can_be_asked_for_by_its_path(clone):
 
 def test_named_targets_make_a_part_of_everything(clone):
     tables, figures = clone.counts("tables"), clone.counts("figures")
-    assert tables["draw"] == 0
+    assert [rule for rule in tables if rule.startswith(("draw_", "figure_"))] == []
     assert (tables["tabulate"], tables["findings"]) == (1, 1)
-    assert (figures["draw"], figures["findings"]) == (4, 0)
-    assert (tables["dynamics"], tables["items"], tables["draw_dynamics"]) == (1, 1, 0)
-    assert (figures["draw_dynamics"], figures["draw_answers"], figures["dynamics"]) == (1, 1, 0)
+    assert (tables["dynamics"], tables["expressions"]) == (1, 1)
+    drawn = Counter(draw_tradeoff=1, draw_curves=3, draw_dynamics=1, draw_answers=1, figure_of_base=6)
+    assert Counter({rule: count for rule, count in figures.items() if rule in drawn}) == drawn
+    assert (figures["findings"], figures["dynamics"]) == (0, 2)
 
 
 def test_another_size_and_another_study_need_no_code(clone):
@@ -128,7 +136,7 @@ def test_another_size_and_another_study_need_no_code(clone):
         },
     )
     planned = clone.planned("results/figures/ladder/tradeoff.pdf", "--configfile", name)
-    assert counts(planned) == Counter(corpus=2, train=16, evaluate=16, tabulate=1, histories=1, draw_study=1)
+    assert counts(planned) == Counter(corpus=2, train=16, evaluate=16, plan=1, tabulate=1, draw_tradeoff=1)
     assert cells_trained(planned) == {("facts", "l1h3d30m2"), ("facts", "n14")}
 
 
@@ -141,8 +149,8 @@ def test_a_budget_can_run_a_study_of_one_s_own(clone):
         },
     )
     planned = clone.planned("--configfile", name)
-    made = Counter(corpus=1, train=1, evaluate=1, tabulate=1, tabulate_task=1, histories=2, draw_study=2)
-    made += Counter(dynamics=1, dynamics_task=1, items=2, draw_dynamics_study=1, draw_answers_study=1)
+    made = Counter(corpus=1, train=1, evaluate=1, plan=2, tabulate=2, histories=2, draw_tradeoff=1, draw_curves=1)
+    made += Counter(dynamics=2, expressions=2, draw_dynamics=1, draw_answers=1)
     assert counts(planned) == made + AGAINST_THE_PAPER
 
 
@@ -154,8 +162,8 @@ def test_a_study_of_facts_alone_has_tables_and_no_figures_of_expressions(clone):
             "budgets": {"laptop": {"run": ["own"]}},
         },
     )
-    made = Counter(corpus=1, train=1, evaluate=1, tabulate=1, tabulate_task=1, draw_study=2)
-    made += Counter(histories=2, dynamics=1, items=1) + AGAINST_THE_PAPER
+    made = Counter(corpus=1, train=1, evaluate=1, plan=2, tabulate=2, draw_tradeoff=1, draw_curves=1)
+    made += Counter(histories=2, dynamics=1, expressions=1) + AGAINST_THE_PAPER
     assert clone.counts("--configfile", name) == made
     said = clone.snakemake("--dry-run", "results/figures/own/answers.pdf", "--configfile", name, succeeds=False)
     assert "study 'own' has no arithmetic or joint cells" in said
@@ -180,7 +188,7 @@ def test_the_command_that_a_page_of_verdicts_names_runs_the_missing_study(clone)
 
 def test_the_replication_reads_the_paper_s_two_studies_alone(clone):
     planned = clone.planned("results/tables/replication.md", *shlex.split(judge.run_command("paper", RUN))[2:])
-    assert counts(planned) == Counter(corpus=3, train=24, evaluate=24, tabulate=2, replication=1)
+    assert counts(planned) == Counter(corpus=3, train=24, evaluate=24, plan=2, tabulate=2, replication=1)
 
 
 @pytest.mark.parametrize("budget", ["laptop", "workstation", "paper"])
@@ -188,11 +196,9 @@ def test_the_findings_are_made_from_the_studies_that_the_budget_runs(clone, sett
     planned = clone.planned("results/findings.md", "--config", f"budget={budget}")
     studies = settings["budgets"][budget]["run"]
     trained = {job.outputs[0] for job in planned if job.rule == "train"}
-    made = Counter(
-        dict.fromkeys(("tabulate", "histories", "dynamics"), len(studies)), replication=1, claims=1, findings=1
-    )
+    made = Counter(dict.fromkeys(("plan", "tabulate", "histories", "dynamics"), len(studies)))
     costly = Counter(corpus=3, train=len(trained), evaluate=len(trained))
-    assert counts(planned) == costly + made
+    assert counts(planned) == costly + made + AGAINST_THE_PAPER
     tables = {path.split("/")[2] for job in planned for path in job.outputs if path.endswith("/dynamics.parquet")}
     assert tables == set(studies)
 
@@ -271,7 +277,20 @@ def test_training_and_evaluation_ask_for_a_gpu_where_the_configuration_does(clon
 def test_a_job_reads_the_code_of_its_own_stage_alone(make_clone):
     """On a cluster each job starts Snakemake anew: to digest the code of every stage took a tenth of that start."""
     clone = make_clone("broken figures")
-    with (clone.folder / "src/capacity/figures.py").open("a", encoding="utf-8") as file:
+    with (clone.folder / "src/capacity/commands/draw_curves.py").open("a", encoding="utf-8") as file:
         file.write("\n)\n")
     assert counts(clone.planned("results/corpora/facts.parquet")) == Counter(corpus=1)
     assert "SyntaxError" in clone.snakemake("-n", "results/figures/facts.pdf", succeeds=False)
+
+
+def test_what_is_printed_of_a_job_fits_a_few_lines_and_holds_no_configuration(clone):
+    said = clone.snakemake("--dry-run", "--printshellcmds")
+    commands = [line for line in said.splitlines() if line.startswith("Shell command: ")]
+    assert len(commands) > 60
+    assert max(map(len, commands)) < 600
+    assert "grids" not in said
+
+
+def test_a_dry_run_writes_nothing_among_the_results(clone):
+    clone.planned()
+    assert not [path for path in clone.folder.glob("results/**/*") if path.is_file()]
