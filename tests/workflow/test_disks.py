@@ -30,7 +30,7 @@ def namespace(make_clone, request):
     try:
         run("mkdir -p results && mount -t tmpfs none results")
     except (AssertionError, FileNotFoundError) as error:
-        pytest.skip(f"nothing can be mounted here; tests/unit/test_places.py fakes it: {error}")
+        pytest.skip(f"nothing can be mounted here; tests/unit/storage/test_files.py fakes it: {error}")
     return clone.folder, run
 
 
@@ -69,10 +69,10 @@ def test_a_full_disk_is_said_to_be_full_even_where_no_log_can_be_written_and_the
     assert [line for line in after.splitlines() if line.startswith("results/")] == ["results/corpora/facts.parquet"]
 
 
-def test_a_key_that_stands_twice_in_a_configuration_is_refused_with_its_line(clone):
+def test_a_key_that_appears_twice_in_a_configuration_is_refused_with_its_line(clone):
     (clone.folder / "twice.yaml").write_text("device: cpu\ncompile: false\ndevice: cuda\n", encoding="utf-8")
     said = clone.snakemake("--dry-run", "--configfile", "twice.yaml", succeeds=False)
-    assert said.count("twice.yaml, line 3: the key 'device' stands there twice") == 1
+    assert said.count("twice.yaml, line 3: the key 'device' appears twice") == 1
     assert "Traceback" not in said
     assert "Job stats" not in said
 

@@ -14,7 +14,7 @@ import pytest
 
 VARIANT = "batch-8_evaluation_interval-100_iterations-300"
 JOB = f"results/cells/task=arithmetic/size=n14/variant={VARIANT}/seeds=0_1337"
-SAME = ("weights.safetensors", "history.parquet", "run.json", "evaluation.json", "items.parquet", "operands.parquet")
+SAME = ("weights.safetensors", "history.parquet", "run.json", "evaluation.json", "answers.parquet", "operands.parquet")
 TARGET = f"{JOB}/evaluation.json"
 OPTIONS = ("--cores", "1", "--configfile", "long.yaml")
 

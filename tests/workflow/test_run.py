@@ -19,6 +19,8 @@ import pytest
 import yaml
 from safetensors import safe_open
 
+from tests.support.commands import run_command
+
 TASKS = ("arithmetic", "facts", "joint")
 VARIANT = "variant=batch-8_evaluation_interval-3_iterations-6"
 CELLS = [f"task={task}/size=n14/{VARIANT}" for task in TASKS] + [f"task=facts/size=l2h2d8m2/{VARIANT}"]
@@ -26,12 +28,12 @@ FOLDERS = [f"results/cells/{cell}/seeds=0_1337" for cell in CELLS]
 FIGURES = ("tradeoff", *TASKS, "dynamics", "answers")
 SAME = (".parquet", ".json", ".safetensors", ".csv", ".md", ".pdf", ".png")
 NOTHING = Counter()
-DRAWN = Counter(draw=4)
+DRAWN = Counter(draw_tradeoff=1, draw_curves=3, draw_dynamics=1, draw_answers=1, figure_of_base=6)
 AGAINST_THE_PAPER = Counter(replication=1, claims=1, findings=1)
 # Whatever reads an evaluation or a history, and what is drawn from that.
-TABULATED = DRAWN + AGAINST_THE_PAPER + Counter(tabulate=1, tabulate_task=3, dynamics=1, dynamics_task=2, items=3)
-TABULATED += Counter(draw_dynamics=1, draw_answers=1)
+TABULATED = DRAWN + AGAINST_THE_PAPER + Counter(tabulate=4, dynamics=3, expressions=3)
 HISTORIES = Counter(histories=4)
+PLANS = Counter(plan=4)
 
 
 @pytest.fixture(scope="module")
@@ -106,17 +108,20 @@ def cells_of(configuration, **changes):
 
 
 def test_every_promised_file_is_there(trained):
-    stages = ("weights.safetensors", "history.parquet", "run.json", "timing.json", "evaluation.json")
-    tables = ("runs.parquet", "history.parquet", "summary.parquet", "summary.csv", "summary.md")
-    tables += ("dynamics.parquet", "dynamics.csv", "dynamics.md", "items.parquet")
+    stages: tuple[str, ...] = ("weights.safetensors", "history.parquet", "run.json", "timing.json", "evaluation.json")
+    stages += ("answers.parquet", "operands.parquet")
+    tables: tuple[str, ...] = ("runs.parquet", "history.parquet", "summary.parquet", "summary.csv", "summary.md")
+    tables += ("dynamics.parquet", "dynamics.csv", "dynamics.md", "expressions.parquet")
     wanted = [f"results/corpora/{task}.parquet" for task in TASKS]
     wanted += [f"{folder}/{name}" for folder in FOLDERS for name in stages]
     wanted += [f"results/tables/base/{name}" for name in tables]
     wanted += [
         f"results/tables/{name}.{kind}" for name in ("replication", "claims") for kind in ("parquet", "csv", "md")
     ]
-    wanted.append("results/findings.md")
-    wanted += [f"results/figures/{figure}.{kind}" for figure in FIGURES for kind in ("pdf", "png")]
+    wanted += [f"results/plans/{table}.json" for table in ("base", *(f"base/{task}" for task in TASKS))]
+    wanted += ["results/findings.md", "results/configuration.json"]
+    figures = [f"{folder}{figure}" for folder in ("base/", "") for figure in FIGURES]
+    wanted += [f"results/figures/{figure}.{kind}" for figure in figures for kind in ("pdf", "png")]
     missing = [path for path in wanted if not (trained.folder / path).is_file()]
     assert missing == []
 
@@ -151,53 +156,59 @@ def test_a_second_run_has_nothing_to_do(counted_again):
 
 
 def test_touching_the_source_does_nothing(trained, counted_again):
-    for path in (trained.folder / "src/capacity").glob("*.py"):
+    for path in (trained.folder / "src/capacity").rglob("*.py"):
         path.touch()
     assert counted_again() == NOTHING
 
 
-def test_an_edit_to_the_figures_draws_again_and_nothing_else(trained, counted_again):
-    with edited(trained.folder / "src/capacity/figures.py"):
-        assert counted_again() == DRAWN
-
-
-def test_an_edit_to_the_style_of_figures_draws_them_all_again(trained, counted_again):
-    with edited(trained.folder / "src/capacity/plotting.py"):
-        assert counted_again() == DRAWN + Counter(draw_dynamics=1, draw_answers=1)
+@pytest.mark.parametrize(
+    ("module", "drawn"),
+    [
+        ("tradeoff", Counter(draw_tradeoff=1, figure_of_base=1)),
+        ("curves", Counter(draw_curves=3, figure_of_base=3)),
+        ("answers", Counter(draw_answers=1, figure_of_base=1)),
+        ("dynamics", Counter(draw_dynamics=1, figure_of_base=1)),
+        ("style", DRAWN),
+    ],
+)
+def test_an_edit_to_the_code_of_a_figure_draws_it_again_and_nothing_else(trained, counted_again, module, drawn):
+    with edited(trained.folder / f"src/capacity/figures/{module}.py"):
+        assert counted_again() == drawn
 
 
 def test_an_edit_to_the_dynamics_makes_their_tables_and_figure_again(trained, counted_again):
-    with edited(trained.folder / "src/capacity/dynamics.py"):
-        assert counted_again() == Counter(dynamics=1, dynamics_task=2, draw_dynamics=1, findings=1)
+    with edited(trained.folder / "src/capacity/tables/dynamics.py"):
+        assert counted_again() == Counter(dynamics=3, draw_dynamics=1, figure_of_base=1, findings=1)
 
 
 def test_an_edit_to_the_tables_trains_and_evaluates_nothing(trained, counted_again):
-    with edited(trained.folder / "src/capacity/tables.py"):
+    with edited(trained.folder / "src/capacity/tables/runs.py"):
         assert counted_again() == HISTORIES + TABULATED
 
 
 def test_an_edit_to_the_verdicts_judges_again_and_nothing_else(trained, counted_again):
-    with edited(trained.folder / "src/capacity/claims.py"):
+    with edited(trained.folder / "src/capacity/claims/conditions.py"):
         assert counted_again() == Counter(claims=1, findings=1)
 
 
 def test_an_edit_to_the_prose_of_the_findings_writes_them_again_and_nothing_else(trained, counted_again):
-    with edited(trained.folder / "workflow/report/findings.md.j2"):
+    with edited(trained.folder / "src/capacity/findings/findings.md.j2"):
         assert counted_again() == Counter(findings=1)
 
 
 def test_an_edit_to_the_model_trains_everything_again(trained, counted_again):
-    with edited(trained.folder / "src/capacity/model.py"):
+    with edited(trained.folder / "src/capacity/model/transformer.py"):
         assert counted_again() == Counter(train=4, evaluate=4) + HISTORIES + TABULATED
 
 
 def test_an_edit_to_the_schema_of_an_evaluation_trains_nothing(trained, counted_again):
-    with edited(trained.folder / "workflow/schemas/evaluation.schema.yaml"):
+    with edited(trained.folder / "src/capacity/storage/evaluation.schema.yaml"):
         assert counted_again() == Counter(evaluate=4) + TABULATED
 
 
-def test_an_edit_to_the_status_table_does_nothing(trained, counted_again):
-    with edited(trained.folder / "src/capacity/status.py"):
+@pytest.mark.parametrize("module", ["status", "plan", "table_plan", "workflow", "resources"])
+def test_an_edit_to_what_decides_no_number_does_nothing(trained, counted_again, module):
+    with edited(trained.folder / f"src/capacity/experiment/{module}.py"):
         assert counted_again() == NOTHING
 
 
@@ -215,18 +226,18 @@ def test_other_iterations_train_just_the_cells_they_apply_to(trained, asked_agai
 def test_one_more_seed_trains_just_that_seed(trained, asked_again, tiny):
     jobs = asked_again(trained.configure("seeds.yaml", cells_of(tiny, seeds=[1337, 0, 5])))
     assert trained_folders(jobs) == {f"results/cells/{cell}/seeds=5" for cell in CELLS}
-    assert Counter(job.rule for job in jobs) == Counter(train=4, evaluate=4) + HISTORIES + TABULATED
+    assert Counter(job.rule for job in jobs) == PLANS + Counter(train=4, evaluate=4) + HISTORIES + TABULATED
 
 
 def test_fewer_seeds_train_nothing(trained, counted_again, tiny):
-    assert counted_again(trained.configure("fewer.yaml", cells_of(tiny, seeds=[0]))) == HISTORIES + TABULATED
+    assert counted_again(trained.configure("fewer.yaml", cells_of(tiny, seeds=[0]))) == PLANS + HISTORIES + TABULATED
 
 
 def test_another_study_with_the_same_cells_trains_nothing(trained, counted_again, tiny):
     again = copy.deepcopy(tiny)
     again["studies"]["again"] = {"title": "The same", "grids": [{"task": ["joint"], "size": ["n14"]}]}
     settings = trained.configure("again.yaml", again)
-    expected = Counter(tabulate_task=1, histories=1, draw_study=1)
+    expected = Counter(plan=1, tabulate=1, histories=1, draw_curves=1)
     assert counted_again(settings, "--", "results/figures/again/joint.pdf") == expected
 
 
@@ -234,6 +245,28 @@ def test_another_seeds_per_job_keeps_what_is_trained(trained, counted_again, tin
     narrower = copy.deepcopy(tiny)
     narrower["budgets"]["laptop"]["seeds_per_job"] = 1
     assert counted_again(trained.configure("narrower.yaml", narrower)) == NOTHING
+
+
+def test_a_study_beside_it_and_settings_that_change_no_cell_make_no_table_again(trained, counted_again, tiny):
+    more = copy.deepcopy(tiny)
+    more["studies"]["more"] = {"title": "More", "grids": [{"task": ["joint"], "size": ["tiny"]}]}
+    more["budgets"]["laptop"]["cells"].append({"where": {"size": ["mlt"]}, "set": {"iterations": 9}})
+    more["snapshots"] = {"seconds": 9, "updates": 0}
+    assert counted_again(trained.configure("more.yaml", more)) == NOTHING
+
+
+def test_another_title_trains_nothing_and_is_told_to_the_tables_and_figures_that_show_it(trained, counted_again, tiny):
+    other = copy.deepcopy(tiny)
+    other["studies"]["base"]["title"] = "Another title"
+    again = counted_again(trained.configure("title.yaml", other))
+    assert not {"train", "evaluate", "corpus"} & set(again)
+    assert (again["plan"], again["tabulate"], again["draw_tradeoff"]) == (4, 4, 1)
+
+
+def test_the_status_shows_the_run_whatever_its_configuration_file_was(trained, capsys, asked_again, tiny):
+    asked_again(trained.configure("seeds.yaml", cells_of(tiny, seeds=[1337, 0, 5])))
+    run_command("status", "--root", trained.folder)
+    assert "0 running, 0 waiting, 0 trained, 4 done" in capsys.readouterr().out
 
 
 def test_more_cores_change_nothing(counted_again):
@@ -256,7 +289,11 @@ def test_jobs_run_under_the_python_of_snakemake(trained):
 
 
 def test_a_lost_figure_comes_back_byte_for_byte(trained):
-    paths = [trained.folder / f"results/figures/tradeoff.{kind}" for kind in ("pdf", "png")]
+    paths = [
+        trained.folder / f"results/figures/{folder}tradeoff.{kind}"
+        for kind in ("pdf", "png")
+        for folder in ("", "base/")
+    ]
     before = [path.read_bytes() for path in paths]
     for path in paths:
         path.unlink()
@@ -306,8 +343,8 @@ def test_the_search_for_what_a_browser_fetches_finds_it(page):
 def test_parquet_files_say_where_they_come_from(trained):
     paths = [*trained.folder.glob("results/**/*.parquet")]
     against_the_paper = ("replication", "claims", "claims_evidence")
-    dynamics = 2 * 3  # dynamics and items: a study and two tasks
-    of_jobs = 3 * len(FOLDERS)  # history, items and operands
+    dynamics = 2 * 3  # dynamics and expressions: a study and two tasks
+    of_jobs = 3 * len(FOLDERS)  # history, answers and operands
     assert len(paths) == 3 + of_jobs + 3 * (1 + len(TASKS)) + len(against_the_paper) + dynamics
     for path in paths:
         provenance = json.loads(pq.read_metadata(path).metadata[b"provenance"])
@@ -333,7 +370,7 @@ def test_weights_load_and_say_whose_they_are(trained):
 
 
 def test_evaluations_fit_the_schema(trained):
-    schema = yaml.safe_load((trained.folder / "workflow/schemas/evaluation.schema.yaml").read_text())
+    schema = yaml.safe_load((trained.folder / "src/capacity/storage/evaluation.schema.yaml").read_text())
     for folder in FOLDERS:
         evaluation = json.loads((trained.folder / folder / "evaluation.json").read_text())
         jsonschema.Draft202012Validator(schema).validate(evaluation)

@@ -7,13 +7,12 @@ own, and so do slips that only the text of the file shows.
 from __future__ import annotations
 
 import copy
-import tracemalloc
 from typing import Any
 
 import pytest
 
 from capacity.errors import ConfigurationError, InputError
-from capacity.experiment import cell, configuration, grid, schema
+from capacity.experiment import cell, configuration, schema
 from tests.support.configuration_slips import DELETED, message, with_change
 from tests.support.repository import REPOSITORY
 
@@ -265,15 +264,6 @@ def test_a_file_that_is_no_configuration_at_all_is_refused(tmp_path, content):
     (tmp_path / "config.yaml").write_bytes(content)
     with pytest.raises(ConfigurationError, match=r"is not YAML|the configuration: "):
         configuration.validate(schema.read_yaml(tmp_path / "config.yaml"))
-
-
-@pytest.mark.parametrize("seeds", [["0-999999999"], ["0-99999", "100000-199999"]])
-def test_seeds_in_the_configuration_are_not_written_out_before_they_are_counted(seeds):
-    tracemalloc.start()
-    with pytest.raises(ConfigurationError, match="100,000"):
-        grid.expand_seeds(seeds, "seeds")
-    assert tracemalloc.get_traced_memory()[1] < 2**25
-    tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

@@ -1,104 +1,16 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import pytest
 
 from capacity.errors import ConfigurationError
 from capacity.experiment import configuration
-from capacity.experiment import grid as experiment_grid
-from capacity.experiment.cell import make_cell, parse_cell
-from capacity.experiment.grid import Study, expand_seeds
-from capacity.paper import protocol
-from capacity.paper.protocol import MLT, SIZES, Size
-from tests.support.configuration_slips import DELETED, message, with_change
+from capacity.experiment.configuration import NEWEST
+from capacity.paper.protocol import SIZES, Size
+from capacity.storage import json_files
+from tests.support.configuration_slips import DELETED, ENTRY, GRID, SMALL, changed, message
 from tests.support.repository import REPOSITORY
-
-BASE: dict[str, Any] = {
-    "budget": "small",
-    "device": "cpu",
-    "threads": {"default": 1, "sizes": {"wide": 3}},
-    "precision": {"default": "float32", "sizes": {"wide": "bfloat16"}},
-    "compile": False,
-    "snapshots": {"seconds": 60, "updates": 0},
-    "cuda_graph": False,
-    "container": "image.sif",
-    "sizes": {
-        "n14": {"layers": 1, "heads": 1, "width": 14, "mlp_factor": 1},
-        "wide": {"layers": 2, "heads": 2, "width": 12, "mlp_factor": 3},
-    },
-    "studies": {
-        "one": {"title": "One", "grids": [{"task": ["arithmetic"], "size": ["n14"]}]},
-    },
-    "budgets": {
-        "small": {
-            "run": ["one"],
-            "seeds_per_job": 2,
-            "cells": [
-                {"seeds": [0]},
-                {"where": {"size": ["n14"], "task": ["arithmetic"]}, "set": {"iterations": 300}, "seeds": [9, "3-5"]},
-            ],
-        },
-    },
-}
-GRID = "studies.one.grids.0"
-ENTRY = "budgets.small.cells.1"
-
-
-def changed(path: str, value: Any, config: dict[str, Any] = BASE) -> dict[str, Any]:
-    """A copy of a configuration in which one key, given as a path with dots, is set or deleted."""
-    return with_change(config, path, value)
-
-
-def study(config: dict[str, Any], name: str = "one") -> Study:
-    configuration.validate(config)
-    return experiment_grid.studies(config)[name]
-
-
-@pytest.mark.parametrize("budget", [None, "laptop", "paper"])
-def test_the_shipped_configuration_is_valid_under_every_budget(budget):
-    config = configuration.main_configuration(REPOSITORY, budget)
-    assert config["budget"] == (budget or "laptop")
-    for each in experiment_grid.studies(config).values():
-        assert each.cells
-        for name, cell in each.cells.items():
-            assert parse_cell(name) == cell
-            assert each.seeds[name]
-
-
-def test_the_paper_budget_is_the_papers_24_cells():
-    config = configuration.main_configuration(REPOSITORY, "paper")
-    studies = experiment_grid.studies(config)
-    assert {"base", "weight-decay"} <= set(config["budgets"]["paper"]["run"])
-    tasks_and_sizes = {(task, name) for task in protocol.TASKS for name in SIZES}
-    assert {(cell.task, cell.size.name) for cell in studies["base"].cells.values()} == tasks_and_sizes
-    assert {cell.variant for cell in studies["base"].cells.values()} == {"paper"}
-    decayed = {(cell.task, cell.size.name): cell.variant for cell in studies["weight-decay"].cells.values()}
-    assert decayed == {
-        (task, name): "dropout-0" if name == "mlt" else "weight_decay-0.1" for task, name in tasks_and_sizes
-    }
-    for name in ("base", "weight-decay"):
-        assert len(studies[name].cells) == 12
-        assert all(cell.departures_from_published() == {} for cell in studies[name].cells.values())
-        assert all(1337 in seeds for seeds in studies[name].seeds.values())
-
-
-def test_the_grokking_study_is_the_papers_long_run():
-    for budget in ("laptop", "paper"):
-        config = configuration.main_configuration(REPOSITORY, budget)
-        (cell,) = experiment_grid.studies(config)["grokking"].cells.values()
-        assert (cell.task, cell.size, cell.iterations, cell.decay_iterations) == ("arithmetic", MLT, 1_500_000, 10**7)
-        assert (cell.learning_rate, cell.final_learning_rate) == (1e-6, 1e-7)
-        assert (cell.weight_decay, cell.dropout, cell.batch, cell.warmup_iterations) == (0.1, 0.2, 882, 2000)
-
-
-def test_the_laptop_budget_keeps_the_papers_small_networks():
-    studies = experiment_grid.studies(configuration.main_configuration(REPOSITORY, "laptop"))
-    for cell in studies["base"].cells.values():
-        assert cell.size in SIZES.values()
-        if cell.size != MLT:
-            assert set(cell.departures()) <= {"iterations", "evaluation_interval"}
 
 
 def test_another_budget_is_named_when_it_is_not_there():
@@ -108,82 +20,15 @@ def test_another_budget_is_named_when_it_is_not_there():
         configuration.main_configuration(REPOSITORY, "papper")
 
 
-def test_a_new_size_and_a_new_study_need_no_code():
-    config = changed("sizes.n20", {"layers": 1, "heads": 1, "width": 20, "mlp_factor": 1})
-    new = {
-        "title": "Streams by size",
-        "grids": [
-            {
-                "task": ["arithmetic", "joint"],
-                "size": ["n20", "wide"],
-                "stream": ["fixed", "aligned"],
-                "weight_decay": [0, 0.1],
-                "held_out": [[[5, 7]], [[4, 3], [1, 1]]],
-                "batch": [100],
-                "seeds": ["0-2"],
-            },
-            {"task": ["facts"], "layers": [1, 3], "heads": [2], "width": [8, 16], "mlp_factor": [4], "facts": [10]},
-        ],
-    }
-    made = study(changed("studies.streams-by-size", new, config), "streams-by-size")
-    assert made.title == "Streams by size"
-    assert len(made.cells) == 2 * 2 * 2 * 2 * 2 + 4
-    wanted = make_cell(
-        "joint", Size(1, 1, 20, 1), stream="aligned", weight_decay=0.1, held_out=[(1, 1), (3, 4)], batch=100
-    )
-    assert made.cells[wanted.name] == wanted
-    assert made.seeds[wanted.name] == (0, 1, 2)
-    facts = make_cell("facts", Size(3, 2, 8, 4), facts=10)
-    assert made.cells[facts.name] == facts
-    assert made.seeds[facts.name] == (0,)
-
-
-def test_budget_entries_apply_in_order_where_they_match_and_the_grid_wins():
-    config = changed("budgets.small.cells.2", {"where": {"task": ["facts"]}, "set": {"batch": 7}}, extended())
-    config = changed(f"{GRID}.task", ["arithmetic", "facts"], config)
-    made = study(config)
-    assert made.cells == {
-        cell.name: cell
-        for cell in (
-            make_cell("arithmetic", SIZES["n14"], iterations=300),
-            make_cell("facts", SIZES["n14"], batch=7),
-        )
-    }
-    assert list(made.seeds.values()) == [(3, 4, 5, 9), (0,)]
-    named = study(changed(f"{GRID}.iterations", [50, 60], changed(f"{GRID}.seeds", [8], config)))
-    assert sorted(cell.iterations for cell in named.cells.values()) == [50, 50, 60, 60]
-    assert set(named.seeds.values()) == {(8,)}
-
-
-def extended() -> dict[str, Any]:
-    """BASE with room for one more entry."""
-    config = copy.deepcopy(BASE)
-    config["budgets"]["small"]["cells"].append({"seeds": [1]})
-    return config
-
-
-def test_a_later_entry_overrides_an_earlier_one():
-    config = changed("budgets.small.cells.2", {"set": {"iterations": 90, "batch": 5}, "seeds": [77]}, extended())
-    made = study(config)
-    assert list(made.cells) == [make_cell("arithmetic", SIZES["n14"], iterations=90, batch=5).name]
-    assert list(made.seeds.values()) == [(77,)]
-
-
-def test_an_entry_for_a_size_applies_to_the_shape_whatever_its_name():
-    shape = {axis: [value] for axis, value in BASE["sizes"]["n14"].items()}
-    grid = {"task": ["arithmetic"], **shape}
-    assert study(changed(GRID, grid)).cells == study(BASE).cells
-
-
 def test_threads_are_those_of_the_size_or_else_the_default():
-    assert configuration.threads(BASE, Size(2, 2, 12, 3)) == 3
-    assert configuration.threads(BASE, SIZES["n14"]) == 1
+    assert configuration.threads(SMALL, Size(2, 2, 12, 3)) == 3
+    assert configuration.threads(SMALL, SIZES["n14"]) == 1
     assert configuration.threads(changed("threads", {"default": 4}), Size(2, 2, 12, 3)) == 4
 
 
 def test_updates_are_carried_out_as_the_size_and_the_switches_say():
-    assert configuration.execution_options(BASE, SIZES["n14"]) == "--precision float32"
-    assert configuration.execution_options(BASE, Size(2, 2, 12, 3)) == "--precision bfloat16"
+    assert configuration.execution_options(SMALL, SIZES["n14"]) == "--precision float32"
+    assert configuration.execution_options(SMALL, Size(2, 2, 12, 3)) == "--precision bfloat16"
     switched = changed("cuda_graph", True)
     assert configuration.execution_options(switched, SIZES["n14"]) == "--precision float32 --cuda-graph"
     switched["compile"] = True
@@ -191,7 +36,7 @@ def test_updates_are_carried_out_as_the_size_and_the_switches_say():
 
 
 def test_snapshots_come_as_often_as_is_chosen():
-    assert configuration.snapshot_options(BASE) == "--snapshot-seconds 60 --snapshot-updates 0"
+    assert configuration.snapshot_options(SMALL) == "--snapshot-seconds 60 --snapshot-updates 0"
 
 
 @pytest.mark.parametrize(
@@ -217,6 +62,8 @@ def test_values_at_the_edge_of_what_can_be_run_are_taken(path, value):
 
 
 ALL_PAIRS = [[[a, b] for a in range(10) for b in range(a, 10)]]
+
+
 BAD = [
     # typing errors at every level
     ("buget", "small", "buget", "small"),
@@ -356,61 +203,11 @@ def test_what_cannot_be_run_is_refused_by_key_and_value(path, value, key, said):
 )
 @pytest.mark.parametrize("place", ["sizes", "studies", "budgets"])
 def test_a_name_that_is_not_safe_in_a_path_or_a_shell_is_refused(place, name):
-    config = copy.deepcopy(BASE)
+    config = copy.deepcopy(SMALL)
     config[place][name] = next(iter(config[place].values()))
     found = message(config)
     assert found.startswith(f"{place}: ")
     assert repr(name) in found
-
-
-@pytest.mark.parametrize(
-    "grid",
-    [
-        {"layers": [1], "heads": [2], "width": [7], "mlp_factor": [1]},
-        {"layers": [1], "heads": [1, 2], "width": [8, 9], "mlp_factor": [1]},
-    ],
-)
-def test_heads_that_do_not_divide_the_width_of_a_shape_in_a_grid_are_refused(grid):
-    found = message(changed(GRID, {"task": ["facts"], **grid}))
-    assert found.startswith("studies.one.grids[0].heads: 2 heads do not divide the width ")
-
-
-@pytest.mark.parametrize("axis", ["layers", "heads", "width", "mlp_factor"])
-def test_a_shape_with_an_axis_missing_is_refused(axis):
-    shape = {name: [2] for name in ("layers", "heads", "width", "mlp_factor") if name != axis}
-    assert message(changed(GRID, {"task": ["facts"], **shape})).startswith(f"studies.one.grids[0].{axis}: is missing")
-
-
-@pytest.mark.parametrize("stream", ["aligned", "answer-only"])
-def test_a_block_that_is_too_short_for_a_stream_of_lines_is_refused(stream):
-    grid = {"task": ["joint"], "size": ["n14"], "stream": [stream], "block": [24]}
-    found = message(changed(GRID, grid))
-    assert found.startswith(f"studies.one.grids[0].block: 24 is too short for stream '{stream}'; 40 or more")
-
-
-def test_a_cell_without_seeds_is_refused():
-    config = changed("budgets.small.cells.0", DELETED)
-    found = message(changed(f"{GRID}.task", ["facts"], config))
-    assert found.startswith("studies.one.grids[0].seeds: is missing")
-    assert "budgets.small.cells" in found
-
-
-def test_a_cell_that_two_grids_of_a_study_make_is_refused():
-    config = changed("studies.one.grids", [BASE["studies"]["one"]["grids"][0]] * 2)
-    found = message(config)
-    assert found.startswith("studies.one.grids[1]: ")
-    assert "task=arithmetic/size=n14/variant=iterations-300" in found
-
-
-def test_a_name_too_long_for_a_path_is_refused():
-    half = [[a, b] for a in range(10) for b in range(a, 10)][:54]
-    grid = changed(f"{GRID}.held_out", [half])
-    configuration.validate(grid)
-    longer = changed(f"{GRID}.learning_rate", [0.123456789012], grid)
-    longer = changed(f"{GRID}.final_learning_rate", [0.0123456789013], longer)
-    found = message(longer)
-    assert found.startswith("studies.one.grids[0]: ")
-    assert "longer than 200 characters" in found
 
 
 @pytest.mark.parametrize("config", [None, [], "text", 3])
@@ -420,18 +217,11 @@ def test_a_file_that_is_no_mapping_is_refused(config):
     assert repr(config) in found
 
 
-@pytest.mark.parametrize(
-    ("wrong", "right", "path"),
-    [("laptob", "laptop", "budget"), ("weigth-decay", "weight-decay", "budgets.laptop.run.0")],
-)
-def test_a_near_miss_is_told_what_was_meant(wrong, right, path):
-    config = configuration.main_configuration(REPOSITORY)
-    assert f"did you mean {right!r}?" in message(changed(path, wrong, config))
-
-
-@pytest.mark.parametrize(
-    ("entries", "seeds"),
-    [([1337, "0-3"], (0, 1, 2, 3, 1337)), (["5-5"], (5,)), ([2, 1], (1, 2)), (["0-1", "2-3"], (0, 1, 2, 3))],
-)
-def test_seeds_and_ranges_expand(entries, seeds):
-    assert expand_seeds(entries, "seeds") == seeds
+def test_the_newest_configuration_is_that_of_the_last_run_and_else_the_file_of_the_repository(tmp_path):
+    (tmp_path / "config.yaml").write_text((REPOSITORY / "config.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    shipped = configuration.main_configuration(REPOSITORY, "paper")
+    assert configuration.newest_configuration(tmp_path, "paper") == shipped
+    json_files.write_json(tmp_path / NEWEST, SMALL)
+    assert configuration.newest_configuration(tmp_path) == SMALL
+    with pytest.raises(ConfigurationError, match=r"budget: 'paper' is not known; it must be one of small"):
+        configuration.newest_configuration(tmp_path, "paper")
