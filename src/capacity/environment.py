@@ -23,9 +23,9 @@ system and asking for it again, which costs up to a tenth of the time of a small
 def job_prelude(folder: Path, import_path: Path | None, python: str | None) -> str:
     """Return the shell code that comes before the command of every job.
 
-    At a time limit a batch system sends SIGTERM to everything that a job runs. With the trap, the shell waits for Python
-    to save, and then leaves with its exit code; if it died first, the job would be over, and Python killed while it
-    saves. What torch compiles is kept in ``folder``, and not where all work of a user would share it; there is no other
+    At a time limit a batch system sends SIGTERM to everything that a job runs. With the trap, the shell waits for
+    Python to save, and then leaves with its exit code; if it died first, the job would be over, and Python killed while
+    it saves. What torch compiles is kept in ``folder``, and not where all work of a user would share it; there is no other
     place for headers.
 
     Args:

@@ -1,7 +1,8 @@
-"""A cell: everything that decides a training run except its seed, and its canonical, invertible name.
+"""Cells: a cell is everything that decides a training run except its seed, and has a canonical name.
 
 A name is a path of three parts, such as ``task=arithmetic/size=n28/variant=iterations-3000_stream-reshuffled``:
-task, size, and then only what departs from the paper's protocol, keys sorted; ``variant=paper`` when nothing does.
+the task, the size, and what departs from the paper's protocol, with keys sorted, or ``variant=paper`` if nothing does.
+The cell can be made again from its name.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ Pairs = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Cell:
-    """Settings of a training run, all resolved; build one with :func:`make_cell`.
+    """All settings of a training run; :func:`make_cell` fills in those that are not chosen.
 
-    Learning rates are those of AdamW; ``block`` is in characters, ``batch`` in windows (or lines), and
-    ``iterations``, ``warmup_iterations``, ``decay_iterations`` and ``evaluation_interval`` in updates.
+    Learning rates are those of AdamW. ``block`` is in characters, and ``batch`` in windows, or in lines for streams
+    with one line per row. ``iterations``, ``warmup_iterations``, ``decay_iterations`` and ``evaluation_interval`` are
+    in updates.
     """
 
     task: str
@@ -47,30 +49,33 @@ class Cell:
 
     @functools.cached_property
     def name(self) -> str:
-        """The canonical name: a relative path, and the inverse of :func:`parse_cell`."""
+        """The canonical name, which is a relative path; :func:`parse_cell` makes the cell from it."""
         parts = [f"{key}-{_format(value)}" for key, value in sorted(self.departures().items())]
         return f"task={self.task}/size={self.size.name}/variant={'_'.join(parts) or 'paper'}"
 
     @property
     def variant(self) -> str:
-        """The last part of the name: what departs from the paper's base protocol, or ``paper``."""
+        """The last part of the name: what departs from the paper's base cell, or ``paper``."""
         return self.name.rsplit("variant=", 1)[1]
 
     @functools.cached_property
     def corpus_name(self) -> str:
-        """Name of the corpus this cell reads: the task, then the corpus settings that depart from the paper."""
+        """The name of the corpus that the cell reads: the task, and what departs from the paper's corpus."""
         parts = [f"{key}-{_format(value)}" for key, value in self.departures().items() if key in CORPUS_AXES]
         return "_".join([self.task, *sorted(parts)])
 
     def departures(self) -> dict[str, Any]:
-        """The axes that differ from the paper's base cell, those that follow from another axis left out."""
+        """Return the axes that differ from the paper's base cell, without those that follow from another axis."""
         default = make_cell(self.task, self.size, **{key: getattr(self, key) for key in _INDEPENDENT_AXES})
         base = make_cell(self.task, self.size)
         pairs = {key: (getattr(self, key), getattr(default if key in _DERIVED_AXES else base, key)) for key in PARSERS}
         return {key: value for key, (value, reference) in pairs.items() if value != reference}
 
     def departures_from_published(self) -> dict[str, Any]:
-        """The departures left when the paper's own "wd" variant counts as published; a size of one's own is one."""
+        """Return the departures from every cell of the paper, where its "wd" variants count as published.
+
+        A size that is not the paper's is a departure too.
+        """
         variant = protocol.weight_decay_variant(self.size)
         left = {key: value for key, value in self.departures().items() if variant.get(key) != value}
         if self.size not in protocol.SIZES.values():
@@ -78,16 +83,16 @@ class Cell:
         return left
 
     def settings(self) -> dict[str, Any]:
-        """All settings as JSON values, for provenance."""
+        """Return all settings as JSON values, for provenance."""
         return {**asdict(self), "held_out": [list(pair) for pair in self.held_out]}
 
 
 def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
-    """The paper's cell of a task and size, with the axes named in ``chosen`` changed.
+    """Return the paper's cell of a task and size, with the axes in ``chosen`` changed.
 
-    What the paper fixes in proportion stays so unless it is chosen too: the schedule shrinks and grows with
-    ``iterations``, the final learning rate follows the peak, and the block of the streams that hold one line per row
-    is at least the longest line. Raises ValueError for an unknown task, stream or axis.
+    What the paper fixes in proportion stays in proportion unless it is chosen too: the schedule shrinks and grows with
+    ``iterations``, and the final learning rate follows the peak. The block of streams that hold one line per row is at
+    least as long as the longest line. Raises ValueError for an unknown task, stream or axis.
     """
     if task not in TASKS:
         raise ValueError(f"task {task!r} is not one of {', '.join(TASKS)}")
@@ -133,16 +138,16 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
 
 
 def corpus_cell(corpus: str) -> Cell:
-    """A cell that reads a corpus, from its ``corpus_name``. Raises ValueError for any other name."""
+    """Return a cell that reads a corpus, from the name of the corpus. Raises ValueError if no corpus has this name."""
     task, _, settings = corpus.partition("_")
     cell = parse_cell(f"task={task}/size=n14/variant={settings or 'paper'}")
     if cell.corpus_name != corpus:
-        raise ValueError(f"corpus {corpus!r} is not the name of one: it would be {cell.corpus_name!r}")
+        raise ValueError(f"corpus {corpus!r} is not the name of a corpus: it would be {cell.corpus_name!r}")
     return cell
 
 
 def parse_cell(name: str) -> Cell:
-    """The cell of a canonical name. Raises ValueError if the name is not canonical."""
+    """Return the cell of a canonical name. Raises ValueError if it is not the canonical name of a cell."""
     match = re.fullmatch(r"task=([a-z]+)/size=([a-z0-9]+)/variant=([a-z0-9_.+-]+)", name)
     if match is None:
         raise InputError(f"cell {name!r} is not of the form task=.../size=.../variant=...")
@@ -161,7 +166,10 @@ def parse_cell(name: str) -> Cell:
 
 @functools.cache
 def describe_departures(cell: Cell) -> str:
-    """``iterations 4000 (paper: 30000)``, each departure in that form; empty for a cell that the paper published."""
+    """Return every departure of a cell in words, such as ``iterations 4000 (paper: 30000)``, separated by commas.
+
+    The text is empty for a cell that the paper published.
+    """
     departures = cell.departures_from_published()
     paper = make_cell(cell.task, cell.size).settings()
     words = []
@@ -177,7 +185,7 @@ def describe_departures(cell: Cell) -> str:
 
 
 def normalise_pairs(pairs: Iterable[Iterable[int]]) -> Pairs:
-    """Unordered pairs of digits, each sorted, in order and without repeats."""
+    """Return unordered pairs of digits, each sorted, in ascending order and without repeats."""
     return tuple(sorted({(min(pair), max(pair)) for pair in (tuple(pair) for pair in pairs)}))
 
 
@@ -198,7 +206,7 @@ def _parse_pairs(text: str) -> Pairs:
 
 
 def _rounded(value: float) -> float:
-    """Twelve significant digits, so that a value read back from a name is the same number."""
+    """Return a value with twelve significant digits, so that it is the same number when it is read from a name."""
     return float(f"{value:.12g}")
 
 

@@ -1,4 +1,4 @@
-"""TODO experiment.seeds."""
+"""Seeds of a job: how they are written in a path, and read from it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from capacity.errors import InputError
 from capacity.experiment.cell import Cell
 
-MOST_SEEDS = 100_000  # of one cell: more is a slip, and a range is not written out before it is known to be shorter
+MOST_SEEDS = 100_000
+"""Seeds of one cell. More is a slip, and a range is not written out before it is known to be shorter."""
 
 
 def format_seeds(seeds: Iterable[int]) -> str:
-    """Seeds as they stand in a path: ascending, runs of three or more as ranges, ``0-9_1337``."""
+    """Return seeds as they are written in a path: ascending, with neighbours as ranges, such as ``0-9_1337``."""
     ordered = sorted(seeds)
     runs: list[list[int]] = []
     for seed in ordered:
@@ -24,12 +25,12 @@ def format_seeds(seeds: Iterable[int]) -> str:
 
 
 def runs_name(cell: Cell, seeds: Iterable[int]) -> str:
-    """The runs of one job: their folder among the cells, and what their weights are marked with."""
+    """Return the name of the runs of one job: their folder below that of all cells, and the mark of their weights."""
     return f"{cell.name}/seeds={format_seeds(seeds)}"
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
-    """The inverse of :func:`format_seeds`. Raises ValueError for anything that is not canonical."""
+    """Return the seeds that a text names, as :func:`format_seeds` writes them. Raises InputError for any other text."""
     seeds: list[int] = []
     for part in text.split("_"):
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)

@@ -1,9 +1,4 @@
-"""Copy what the documentation shows out of ``results``, with where it came from.
-
-python -m capacity.publish base docs/results/laptop
-
-The verdicts and the findings page are on every study of the budget, and are copied with the main one.
-"""
+"""What the documentation shows of a study: copies of its figures and pages, and a record of where they came from."""
 
 from __future__ import annotations
 
@@ -20,7 +15,7 @@ AGAINST_THE_PAPER = ("tables/claims.md", "tables/replication.md", "findings.md")
 
 
 def provenance(study: Study, root: Path) -> dict[str, Any]:
-    """Where the tables of a study come from: the record in its table, and the wall time of every job."""
+    """Return where the tables of a study come from: the record in its summary, and the timing of every job."""
     folder = root / "results/tables" / study.name
     record = parquet.provenance_of(parquet.read_parquet(folder / "summary.parquet"))
     timings = {
@@ -32,7 +27,16 @@ def provenance(study: Study, root: Path) -> dict[str, Any]:
 
 
 def publish(study: Study, root: Path, target: Path) -> list[Path]:
-    """Copy the figures (as PNG) and pages of a study to ``target`` beside ``provenance.json``; what was written."""
+    """Copy the figures and pages of a study, and return the paths of what was written.
+
+    Figures are copied as PNG. The verdicts and the page of findings are about every study of the budget, and are copied
+    with the main study.
+
+    Args:
+        study: to copy.
+        root: the folder that holds ``results``.
+        target: the folder to copy to; ``provenance.json`` is written there too.
+    """
     target.mkdir(parents=True, exist_ok=True)
     sources = [root / Path(path).with_suffix(".png") for path in plan.figure_paths(study)]
     sources += [root / "results/tables" / study.name / name for name in TABLES]

@@ -18,7 +18,7 @@ RECORD = {"stage": "tables", "git_commit": "0" * 40}
 def root(tmp_path):
     """Results of one cell of facts: each file holds its own path."""
     results = tmp_path / "results"
-    names = [f"figures/{folder}{figure}.png" for folder in ("", "own/") for figure in ("tradeoff", "facts")]
+    names = [f"figures/{folder}{figure}.png" for folder in ("base/", "own/") for figure in ("tradeoff", "facts")]
     names += [f"tables/{study}/{name}" for study in ("base", "own") for name in publication.TABLES]
     for name in [*names, "tables/claims.md", "tables/replication.md", "findings.md"]:
         (results / name).parent.mkdir(parents=True, exist_ok=True)
