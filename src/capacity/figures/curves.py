@@ -19,12 +19,14 @@ from capacity.figures.quantities import (
     FLOORS,
     HELD_OUT,
     LOSS,
+    SEEN,
     SEEN_ADDITION,
     SEEN_SUBTRACTION,
     Quantity,
     _handle,
 )
 from capacity.figures.style import FULL_WIDTH, count_seeds, dagger, footnote
+from capacity.tasks.registry import TASKS
 
 
 def curves(task: str, runs: pd.DataFrame, history: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
@@ -43,7 +45,8 @@ def curves(task: str, runs: pd.DataFrame, history: pd.DataFrame, summary: pd.Dat
     figure = Figure(figsize=(FULL_WIDTH if columns > 1 else FULL_WIDTH * 0.6, 1.0 + 1.75 * rows))
     axes = figure.subplots(rows, columns, sharey=True, squeeze=False)
     history = history[history["task"] == task]
-    wanted = (SEEN_ADDITION, SEEN_SUBTRACTION, HELD_OUT, FACTS)
+    seen = (SEEN_ADDITION, SEEN_SUBTRACTION) if TASKS[task].has_operands else (SEEN,)
+    wanted = (*seen, HELD_OUT, FACTS)
     quantities = [each for each in wanted if each.score in history and history[each.score].notna().any()]
     history = history.replace([numpy.inf, -numpy.inf], numpy.nan)  # what a diverged run leaves
     largest_loss = float(history["stream_loss"].max())

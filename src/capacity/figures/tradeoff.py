@@ -13,8 +13,15 @@ from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
 from capacity.figures.quantities import FACTS, HELD_OUT, SEEN, Quantity, _handle
 from capacity.figures.style import FULL_WIDTH, footnote
+from capacity.paper import protocol
+from capacity.tasks.registry import TASKS
 
-PANELS = {"alone": ("arithmetic", "facts"), "joint": ("joint",)}
+PANELS = {
+    "trained alone": ("arithmetic", "facts"),
+    "trained jointly": ("joint",),
+    **{name: (name,) for name in TASKS if name not in protocol.TASKS},
+}
+"""The tasks of each panel by its title. The paper's share panels, as each has scores that the other has not."""
 
 
 def tradeoff(runs: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
@@ -31,7 +38,7 @@ def tradeoff(runs: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
         for offset, quantity in zip((-0.035, 0.0, 0.035), (SEEN, HELD_OUT, FACTS), strict=True):
             if _draw_quantity(axis, quantity, cells, runs, offset) and quantity not in drawn:
                 drawn.append(quantity)
-        axis.set_title({"alone": "trained alone", "joint": "trained jointly"}[panel])
+        axis.set_title(panel)
         _parameter_axis(axis, cells)
         axis.set_ylim(-0.04, 1.04)
         axis.yaxis.set_major_formatter(PercentFormatter(1.0))
