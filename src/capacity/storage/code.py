@@ -1,8 +1,10 @@
 """Digests of the source code behind a stage of the workflow.
 
 A rule carries the digest of the code that decides what it writes, so that an edit reruns what it affects and nothing
-else. Comments, docstrings and the messages of exceptions decide nothing and are left out of a digest, and so are the
-modules in :data:`PLUMBING`.
+else. The code of a stage is that of the modules at which it begins, :data:`ROOTS`, and of every module that these
+import, directly or through others. Comments, docstrings, line breaks and what an exception says decide nothing and are
+left out of a digest, and so are the modules in :data:`PLUMBING`. The sources are read and not run, so that a plan is
+made without loading torch.
 """
 
 from __future__ import annotations
@@ -11,18 +13,19 @@ import ast
 import functools
 import hashlib
 import io
+import token as kinds
 import tokenize
-from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = "capacity"
 
 ROOTS = {
     "corpus": ("capacity.corpora.corpus",),
-    "train": ("capacity.training.loop", "capacity.training.history"),
-    "evaluate": ("capacity.evaluation.job", "capacity.storage.evaluations"),
+    "train": ("capacity.training.loop", "capacity.training.history", "capacity.model.devices"),
+    "evaluate": ("capacity.evaluation.job", "capacity.storage.evaluations", "capacity.model.devices"),
 }
-"""The modules at which the code of a stage begins. Any other stage begins at its command."""
+"""The modules at which the code of a stage begins: its arithmetic, the layout of its files, and the settings of torch
+that decide how it rounds. Any other stage begins at its command."""
 
 TASK_REGISTRY = "capacity.tasks.registry"
 TASK_STAGES = ("corpus", "train")
@@ -35,6 +38,7 @@ DATA_FILES = {
 """Package data that a stage reads, which counts as its code."""
 
 PLUMBING = (
+    "capacity",  # the version
     "capacity.errors",
     "capacity.versions",
     "capacity.commands.arguments",
@@ -57,11 +61,11 @@ PLUMBING = (
 
 
 def stage_modules(stage: str, task: str | None = None) -> list[str]:
-    """The modules whose code decides what a stage writes, by dotted name and in order.
+    """Return the modules whose code decides what a stage writes, by dotted name and in order.
 
-    They are read from the source without running it. If a task is named, those of :data:`TASK_STAGES` have the module
-    of that task instead of the registry, which imports every task. Raises ValueError if a module has a relative
-    import, which could not be followed.
+    A module comes with the packages that it lies in. If a task is named, the stages of :data:`TASK_STAGES` have the
+    module of that task instead of the registry, which imports every task. Raises ValueError if a module has a relative
+    import, which is not followed.
     """
     modules: set[str] = set()
     waiting = list(ROOTS.get(stage, (f"{PACKAGE}.commands.{stage.replace('-', '_')}",)))
@@ -71,14 +75,15 @@ def stage_modules(stage: str, task: str | None = None) -> list[str]:
         left_out.add(TASK_REGISTRY)
     while waiting:
         module = waiting.pop()
-        if module not in modules and module not in left_out:
+        if module and module not in modules and module not in left_out:
             modules.add(module)
-            waiting.extend(_imported_modules(module))
+            waiting.append(module.rpartition(".")[0])
+            waiting.extend(name for name in _imported_names(_source(module)) if _source(name).is_file())
     return sorted(modules)
 
 
 def source_digest(stage: str, task: str | None = None) -> str:
-    """SHA-256 over the code of :func:`stage_modules` and the :data:`DATA_FILES` of a stage, in hexadecimal."""
+    """Return the SHA-256, in hexadecimal, of the code of :func:`stage_modules` and the :data:`DATA_FILES` of a stage."""
     digest = hashlib.sha256()
     for name in DATA_FILES.get(stage, ()):
         digest.update(name.encode() + b"\0" + Path(__file__).parents[1].joinpath(name).read_bytes() + b"\0")
@@ -89,48 +94,97 @@ def source_digest(stage: str, task: str | None = None) -> str:
 
 @functools.cache
 def deciding_code(text: str) -> str:
-    """A Python source without what decides nothing: comments, docstrings, messages of exceptions and blank lines."""
-    lines = text.splitlines(keepends=True)
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line.encode()))
+    """Return the words of a Python source that decide what it does, the same in every version of Python.
+
+    Left out are comments, docstrings and other strings that are statements of their own, what follows ``raise``, and
+    how the code is broken into lines.
+    """
+    lines = text.split("\n")
+    skipped = _skipped_spans(text)
+    words: list[str] = []
+    string_start: tuple[int, int] | None = None
+    depth = 0
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type in (tokenize.COMMENT, tokenize.NL) or any(
+            a <= token.start and token.end <= b for a, b in skipped
+        ):
+            continue
+        # From Python 3.12 on an f-string is several tokens, here put together again to the one that it was before.
+        if token.type == getattr(kinds, "FSTRING_START", None):
+            string_start, depth = string_start or token.start, depth + 1
+        elif token.type == getattr(kinds, "FSTRING_END", None):
+            depth -= 1
+            if not depth and string_start is not None:
+                words.append(_between(lines, string_start, token.end))
+                string_start = None
+        elif depth:
+            continue
+        elif token.type in (tokenize.INDENT, tokenize.DEDENT):
+            words.append(kinds.tok_name[token.type])
+        elif token.type == tokenize.NEWLINE:
+            if words and words[-1] not in ("\n", "INDENT", "DEDENT"):
+                words.append("\n")
+        else:
+            words.append(token.string)
+    return " ".join(words)
+
+
+Position = tuple[int, int]
+"""A line, counted from 1, and a character of it, counted from 0."""
+
+
+def _skipped_spans(text: str) -> list[tuple[Position, Position]]:
+    """Return where the strings that are statements, and what follows a ``raise``, begin and end."""
+    lines = text.split("\n")
+
+    def position(line: int | None, byte: int | None) -> Position:
+        number = line or 1
+        return number, len(lines[number - 1].encode()[:byte].decode())
+
     spans = []
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Raise) or (
-            isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        ):
-            end = starts[(node.end_lineno or 0) - 1] + (node.end_col_offset or 0)
-            spans.append((starts[node.lineno - 1] + node.col_offset, end))
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT:
-            line_number, column = token.start
-            start = starts[line_number - 1] + len(lines[line_number - 1][:column].encode())
-            spans.append((start, start + len(token.string.encode())))
-    outermost: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if not outermost or start >= outermost[-1][1]:
-            outermost.append((start, end))
-    kept = text.encode()
-    for start, end in reversed(outermost):
-        kept = kept[:start] + kept[end:]
-    return "\n".join(line.rstrip() for line in kept.decode().splitlines() if line.strip())
+        if isinstance(node, ast.Raise) and node.exc is not None:
+            line, character = position(node.lineno, node.col_offset)
+            spans.append(((line, character + len("raise")), position(node.end_lineno, node.end_col_offset)))
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            start = position(node.lineno, node.col_offset)
+            spans.append((start, position(node.end_lineno, node.end_col_offset)))
+    return spans
+
+
+def _between(lines: list[str], start: Position, end: Position) -> str:
+    """Return the text from one position to another."""
+    (first, left), (last, right) = start, end
+    if first == last:
+        return lines[first - 1][left:right]
+    return "\n".join([lines[first - 1][left:], *lines[first : last - 1], lines[last - 1][:right]])
 
 
 def _source(module: str) -> Path:
-    """The file of a module of this package; it need not exist."""
+    """Return the file of a module of this package, whether it exists or not."""
     path = Path(__file__).parents[1].joinpath(*module.split(".")[1:])
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def _imported_modules(module: str) -> Iterator[str]:
-    """The modules of this package that a module imports, in functions too."""
-    for node in ast.walk(ast.parse(_source(module).read_text("utf-8"))):
+def _imported_names(source: Path) -> tuple[str, ...]:
+    """Return the names in this package that a source imports, in functions too: modules, and things in modules.
+
+    Raises ValueError naming file and line if it has a relative import.
+    """
+    return _names_imported_by(str(source), source.read_text("utf-8"))
+
+
+@functools.cache
+def _names_imported_by(path: str, text: str) -> tuple[str, ...]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom):
             if node.level:
-                raise ValueError(f"{_source(module)}, line {node.lineno}: write the import with its full name")
-            names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+                raise ValueError(
+                    f"{path}, line {node.lineno}: the digests of the code do not follow a relative import; write the "
+                    f"full name of the module, as in `from {PACKAGE}.storage import files`"
+                )
+            names += [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            continue
-        yield from (name for name in names if name.startswith(f"{PACKAGE}.") and _source(name).is_file())
+            names += [alias.name for alias in node.names]
+    return tuple(name for name in names if name.startswith(f"{PACKAGE}."))
