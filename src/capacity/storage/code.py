@@ -83,7 +83,7 @@ def stage_modules(stage: str, task: str | None = None) -> list[str]:
 
 
 def source_digest(stage: str, task: str | None = None) -> str:
-    """Return the SHA-256, in hexadecimal, of the code of :func:`stage_modules` and the :data:`DATA_FILES` of a stage."""
+    """Return the SHA-256, in hexadecimal, of the code of a stage: of :func:`stage_modules` and :data:`DATA_FILES`."""
     digest = hashlib.sha256()
     for name in DATA_FILES.get(stage, ()):
         digest.update(name.encode() + b"\0" + Path(__file__).parents[1].joinpath(name).read_bytes() + b"\0")

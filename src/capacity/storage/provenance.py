@@ -38,7 +38,8 @@ def record(stage: str, settings: Mapping[str, Any], **more: Any) -> Provenance:
 def git_commit() -> str | None:
     """Return the commit of the source, with ``-modified`` if tracked source files differ from it.
 
-    None outside git, and where git does not track the source: an installed package may lie in someone else's repository.
+    It is None outside git, and where git does not track the source: an installed package may lie in the repository
+    of something else.
     """
     package = Path(__file__).parents[1]
 
