@@ -71,10 +71,10 @@ def report(trained):
 
 
 @contextmanager
-def edited(path):
-    """A source file with a comment at its end, for a while."""
+def edited(path, line="EDITED = True"):
+    """A source file with one more line at its end, for a while."""
     before = path.read_bytes()
-    path.write_bytes(before + b"# A comment.\n")
+    path.write_bytes(before + f"{line}\n".encode())
     try:
         yield
     finally:
@@ -159,6 +159,11 @@ def test_touching_the_source_does_nothing(trained, counted_again):
     for path in (trained.folder / "src/capacity").rglob("*.py"):
         path.touch()
     assert counted_again() == NOTHING
+
+
+def test_a_comment_in_the_source_does_nothing(trained, counted_again):
+    with edited(trained.folder / "src/capacity/model/transformer.py", "# A comment."):
+        assert counted_again() == NOTHING
 
 
 @pytest.mark.parametrize(
