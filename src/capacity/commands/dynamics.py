@@ -1,15 +1,15 @@
-"""When runs fit, generalize and lose it again: times read from the histories of a study.
+"""Make the tables of when runs fit, generalize and lose it again, from the histories of a study.
 
-A run is looked at only at its evaluations, so an event is dated by the first evaluation that shows it; it happened
-after the one before. Times are in updates:
+A run is seen only at its evaluations, so an event gets the time of the first evaluation that shows it; it happened
+after the evaluation before. Times are in updates:
 
 ``t_fit``       the first evaluation with at least 99 % of the seen expressions right.
 ``t_fit_facts`` the first with all facts recalled, on the matched prompts.
 ``t_gen``       the first with all held-out expressions right.
 ``t_lose``      the first after ``t_gen`` at which not all of them are right, whether or not they all are again later.
 
-An event that did not come is None: the run is right-censored at its last evaluation. So is a diverged run, which
-counts and is counted: it was watched to the end and did nothing. ``t_lose`` is sought after a ``t_gen`` only.
+An event that did not happen is None, and the run is right-censored at its last evaluation. So is a diverged run, which
+counts like any other: it was watched to the end, and nothing happened. ``t_lose`` is looked for after ``t_gen`` only.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Stage 4: for every expression, how many seeds of a cell answer it right at the end: a table of a study.
+"""Make the table that says of every expression how many runs of a cell answer it right after training.
 
-One row per cell, operation and pair of operands. Cells without arithmetic have no rows.
+It has one row per cell, operation and pair of operands. Cells without arithmetic have no rows.
 """
 
 from __future__ import annotations

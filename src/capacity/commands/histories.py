@@ -1,4 +1,4 @@
-"""Stage 4: the histories of a study as one table, with one row per run and evaluation."""
+"""Make one table of the histories of a study, or of one of its tasks, with one row per run and evaluation."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Stage 4: the tidy tables of a study, from its evaluations.
+"""Make the tables of runs and cells of a study, or of one of its tasks, from the evaluations of its jobs.
 
-``runs`` has one row per run (a cell and a seed), ``summary`` one row per cell with every endpoint's n, mean and 95 %
-interval.
+The table ``runs`` has one row per run, which is a cell and a seed. The table ``summary`` has one row per cell, with the
+number of runs, the mean and the 95 % interval of every endpoint.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def run(arguments: argparse.Namespace) -> None:
     plan = read_plan(arguments.plan, arguments.cells)
 
     def rows() -> Iterator[dict[str, Any]]:
-        for evaluation, wanted in read_evaluations(plan.jobs):
+        for evaluation, seeds in read_evaluations(plan.jobs):
             sources.append(source(evaluation["provenance"]["training"]))
-            yield from run_rows(evaluation, wanted)
+            yield from run_rows(evaluation, seeds)
 
     runs = ordered(pd.concat([typed(some) for some in in_pieces(rows(), ROWS_AT_ONCE)]))
     record = provenance.record("tabulate", {"table": plan.table}, runs=sources)

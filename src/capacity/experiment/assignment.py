@@ -12,19 +12,19 @@ RECORD = "run.json"
 
 
 def assign_jobs(
-    wanted: Sequence[Collection[int]], trained: Iterable[tuple[int, ...]], seeds_per_job: int
+    seeds_by_study: Sequence[Collection[int]], trained: Iterable[tuple[int, ...]], seeds_per_job: int
 ) -> list[tuple[int, ...]]:
-    """Return the jobs that together train every wanted seed of one cell, each as its seeds.
+    """Return the jobs that together train every seed that is asked for of one cell, each as its seeds.
 
     What exists is kept as it is, so that asking for more seeds trains only the new ones. New seeds are divided into
     jobs so that each study's new seeds are whole jobs, and the division does not change when one of them finishes.
 
     Args:
-        wanted: for each study that contains the cell, the seeds that it asks for.
+        seeds_by_study: for each study that contains the cell, the seeds that it asks for.
         trained: the jobs whose results exist.
         seeds_per_job: the most seeds of a new job.
     """
-    left = set().union(*wanted)
+    left = set().union(*seeds_by_study)
     jobs = []
     for job in sorted(set(trained), key=lambda seeds: (-len(seeds), seeds)):
         if left.intersection(job):
@@ -32,7 +32,7 @@ def assign_jobs(
             left.difference_update(job)
     by_studies: dict[tuple[bool, ...], list[int]] = {}
     for seed in sorted(left):
-        by_studies.setdefault(tuple(seed in seeds for seeds in wanted), []).append(seed)
+        by_studies.setdefault(tuple(seed in seeds for seeds in seeds_by_study), []).append(seed)
     for seeds in by_studies.values():
         jobs.extend(tuple(seeds[first : first + seeds_per_job]) for first in range(0, len(seeds), seeds_per_job))
     return sorted(jobs)

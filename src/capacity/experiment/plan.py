@@ -100,13 +100,13 @@ def make_plan(config: Mapping[str, Any], cells: Path | None, studies: dict[str, 
     """
     studies = grid.studies(config) if studies is None else studies
     seeds_per_job = config["budgets"][config["budget"]]["seeds_per_job"]
-    wanted: dict[str, list[tuple[int, ...]]] = {}
+    seeds_by_study: dict[str, list[tuple[int, ...]]] = {}
     for study in studies.values():
         for name, seeds in study.seeds.items():
-            wanted.setdefault(name, []).append(seeds)
+            seeds_by_study.setdefault(name, []).append(seeds)
     jobs = {
-        name: assign_jobs(seeds, trained_jobs(cells / name) if cells else (), seeds_per_job)
-        for name, seeds in wanted.items()
+        name: assign_jobs(by_study, trained_jobs(cells / name) if cells else (), seeds_per_job)
+        for name, by_study in seeds_by_study.items()
     }
     return Plan(studies, jobs)
 
