@@ -121,6 +121,8 @@ def test_its_tables_have_its_scores_and_nothing_that_it_does_not_ask(results):
     runs = pd.read_parquet(results / "tables/base/runs.parquet")
     assert list(runs["task"]) == ["arithmetic"] * 2 + ["reversal"] * 4
     reversal = runs[runs["task"] == "reversal"]
+    assert not reversal["published"].any()
+    assert reversal["departs"].str.endswith("task not in the paper").all()
     for name in ("final_seen", "final_held_out", "paper_best_held_out", "reversal_bits_seen", "order_bits"):
         assert reversal[name].notna().all(), name
     for name in ("final_facts_paper_prompts", "final_seen_addition", "arithmetic_bits_seen", "fits_facts"):

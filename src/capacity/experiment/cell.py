@@ -74,12 +74,14 @@ class Cell:
     def departures_from_published(self) -> dict[str, Any]:
         """Return the departures from every cell of the paper, where its "wd" variants count as published.
 
-        A size that is not the paper's is a departure too.
+        A size or a task that is not the paper's is a departure too.
         """
         variant = protocol.weight_decay_variant(self.size)
         left = {key: value for key, value in self.departures().items() if variant.get(key) != value}
         if self.size not in protocol.SIZES.values():
             left["size"] = self.size.name
+        if self.task not in protocol.TASKS:
+            left["task"] = self.task
         return left
 
     def settings(self) -> dict[str, Any]:
@@ -171,16 +173,17 @@ def describe_departures(cell: Cell) -> str:
     The text is empty for a cell that the paper published.
     """
     departures = cell.departures_from_published()
-    paper = make_cell(cell.task, cell.size).settings()
+    usual = make_cell(cell.task, cell.size).settings()
+    whose = "paper" if cell.task in protocol.TASKS else "default"
     words = []
     for name, value in departures.items():
         label = name.replace("_", " ")
-        if name == "size":
-            words.append("size not in the paper")
+        if name in ("size", "task"):
+            words.append(f"{name} not in the paper")
         elif name == "held_out":
-            words.append(f"held out {' '.join(f'{left}{right}' for left, right in value)} (paper: 57)")
+            words.append(f"held out {' '.join(f'{left}{right}' for left, right in value)} ({whose}: 57)")
         else:
-            words.append(f"{label} {_plain(value)} (paper: {_plain(paper[name])})")
+            words.append(f"{label} {_plain(value)} ({whose}: {_plain(usual[name])})")
     return ", ".join(words)
 
 

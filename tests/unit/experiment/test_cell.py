@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 from capacity.experiment.cell import Cell, describe_departures, make_cell, normalise_pairs, parse_cell
 from capacity.paper import protocol
 from capacity.paper.protocol import MLT, SIZES, Size
+from capacity.tasks.arithmetic import ARITHMETIC
+from capacity.tasks.registry import TASKS
 
 DERIVED = ("final_learning_rate", "block", "warmup_iterations", "decay_iterations", "evaluation_interval")
 
@@ -125,6 +128,14 @@ def test_departures_from_what_was_published_are_named_in_words():
     assert "held out 01 34 (paper: 57)" in words
     assert "size not in the paper" in words
     assert "weight decay" not in words
+
+
+def test_a_task_that_is_not_in_the_paper_departs_from_it(monkeypatch):
+    monkeypatch.setitem(TASKS, "sums", dataclasses.replace(ARITHMETIC, name="sums", batch=64))
+    usual, other = (make_cell("sums", SIZES["n14"], **chosen) for chosen in ({}, {"batch": 8}))
+    assert (usual.variant, other.variant) == ("paper", "batch-8")
+    assert describe_departures(usual) == "task not in the paper"
+    assert describe_departures(other) == "batch 8 (default: 64), task not in the paper"
 
 
 @pytest.mark.parametrize(
