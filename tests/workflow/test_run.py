@@ -16,9 +16,9 @@ from pathlib import Path
 import jsonschema
 import pyarrow.parquet as pq
 import pytest
-import yaml
 from safetensors import safe_open
 
+from capacity.storage import evaluations
 from tests.support.commands import run_command
 
 TASKS = ("arithmetic", "facts", "joint")
@@ -312,9 +312,9 @@ def test_the_report_holds_every_figure_with_its_caption(report):
         "Four cells, in seconds. Against the number of parameters, on a logarithmic axis",
         "Four cells, in seconds. Over the updates of training, one panel per size",
         "Four cells, in seconds: one row per cell",
-        "Four cells, in seconds: when runs fit what they see",
-        "Four cells, in seconds. Over the updates of training, for each cell with arithmetic",
-        "Four cells, in seconds. For each cell with arithmetic",
+        "Four cells, in seconds: the updates after which runs fit what they see",
+        "Four cells, in seconds. During training, for each cell with arithmetic: the evaluations",
+        "Four cells, in seconds. For each cell with arithmetic, all sums and differences",
         "iterations 6 (paper: 30000)",
         "summary, all endpoints (CSV)",
         "made under the budget",
@@ -375,7 +375,7 @@ def test_weights_load_and_say_whose_they_are(trained):
 
 
 def test_evaluations_fit_the_schema(trained):
-    schema = yaml.safe_load((trained.folder / "src/capacity/storage/evaluation.schema.yaml").read_text())
+    schema = evaluations.schema()
     for folder in FOLDERS:
         evaluation = json.loads((trained.folder / folder / "evaluation.json").read_text())
         jsonschema.Draft202012Validator(schema).validate(evaluation)
