@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,20 +13,13 @@ from safetensors.torch import save_file
 
 from capacity.corpora import corpus
 from capacity.experiment.cell import make_cell
+from capacity.experiment.table_plan import Job, TablePlan, write_plan
 from capacity.paper.protocol import Size
 from capacity.storage import json_files, parquet
 from tests.support.commands import run_command
 from tests.support.untrained_results import CELL, LINES, REMEDY, SEEDS, stack_of, write_job
 
 SUM = make_cell("arithmetic", Size(1, 1, 2, 1), iterations=600, evaluation_interval=200)
-CONFIG = {
-    "budget": "hand",
-    "sizes": {"n2": {"layers": 1, "heads": 1, "width": 2, "mlp_factor": 1}},
-    "studies": {"base": {"title": "By hand", "grids": [{"task": ["arithmetic"], "size": ["n2"], "seeds": [0, 7]}]}},
-    "budgets": {
-        "hand": {"seeds_per_job": 2, "cells": [{"set": {"iterations": 600, "evaluation_interval": 200}}]},
-    },
-}
 FOLDER = f"results/cells/{SUM.name}/seeds=0_7"
 TABLES = "results/tables/base"
 TITLE = ["--title", "By hand"]
@@ -47,16 +39,16 @@ COMMANDS = {
         ["corpus.parquet", f"{FOLDER}/weights.safetensors", f"{FOLDER}/history.parquet"],
     ),
     "tabulate": (
-        ["base", "--config", json.dumps(CONFIG), "--output", "out"],
-        [f"{FOLDER}/evaluation.json"],
+        ["--plan", "plan.json", "--output", "out"],
+        ["plan.json", f"{FOLDER}/evaluation.json"],
     ),
     "histories": (
-        ["base", "--config", json.dumps(CONFIG), "--output", "out/history.parquet"],
-        [f"{FOLDER}/history.parquet"],
+        ["--plan", "plan.json", "--output", "out/history.parquet"],
+        ["plan.json", f"{FOLDER}/history.parquet"],
     ),
     "expressions": (
-        ["base", "--config", json.dumps(CONFIG), "--output", "out/expressions.parquet"],
-        [f"{FOLDER}/answers.parquet"],
+        ["--plan", "plan.json", "--output", "out/expressions.parquet"],
+        ["plan.json", f"{FOLDER}/answers.parquet"],
     ),
     "dynamics": (
         ["--history", f"{TABLES}/history.parquet", "--summary", f"{TABLES}/summary.parquet", *TITLE, "--output", "out"],
@@ -101,6 +93,7 @@ def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     lines = corpus.build(SUM)
     write_job(folder / FOLDER, folder / "corpus.parquet", SUM, lines, stack_of(SUM, SEEDS, lines))
+    write_plan(folder / "plan.json", TablePlan("base", "By hand", (), (Job(SUM.name, SEEDS, FOLDER),)))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for command in ("tabulate", "histories", "expressions", "dynamics"):
