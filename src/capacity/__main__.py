@@ -13,9 +13,12 @@ from capacity.versions import check_versions
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command that ``argv`` names, by default that of the process.
+    """Run a command.
 
-    What a user can put right ends the process with one line on standard error, anything else with a traceback.
+    An error that a user can put right ends the process with one line on standard error, any other with a traceback.
+
+    Args:
+        argv: the command and its arguments; those of the process if it is None.
     """
     check_versions()
     given = list(sys.argv[1:] if argv is None else argv)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class InputError(ValueError):
-    """Something that was given cannot be used; the message names it and says what would be right."""
+    """A setting, a file or a device cannot be used. The message names it and says what would be right."""
 
 
 class ConfigurationError(InputError):

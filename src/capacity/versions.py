@@ -10,9 +10,9 @@ OLDEST_TORCH = (2, 13)
 
 
 def check_versions() -> None:
-    """Raise ImportError if Python or torch is older than pyproject.toml asks for.
+    """Raise ImportError if Python or torch is older than pyproject.toml requires.
 
-    A missing torch is no error here: the Python that runs Snakemake does without it where rules have environments of
+    A missing torch is no error here: the Python that runs Snakemake does not need it where rules have environments of
     their own.
     """
     _check_version("Python", sys.version.split()[0], OLDEST_PYTHON)

@@ -1,9 +1,7 @@
-"""Stage 2: train the seeds of a cell.
+"""Train the seeds of a cell, and write their weights, history and record.
 
-AdamW with warm-up and a cosine, gradients clipped per seed, exactly as in the paper (section 3.3), except that all
-seeds of a job are one stack of networks. Each seed has generators of its own, so its result does not depend on which
-seeds share its job. On a CPU the seeds of a job run one after another, which is as fast there, needs the memory of
-one, and makes that independence exact.
+The result of a seed does not depend on which other seeds are in its job. A job that was interrupted resumes from its
+newest snapshot.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where tensors live: the CPU, or a CUDA device where there is one; and which one, where there are several."""
+"""The device that computes: the CPU or a CUDA device, and which one, where there are several."""
 
 from __future__ import annotations
 
@@ -15,35 +15,38 @@ import torch
 from capacity.errors import InputError
 
 
-def resolve(wanted: str) -> str:
-    """``auto`` is CUDA where there is one. Raises InputError if CUDA is asked for and there is none."""
-    if wanted == "auto":
+def resolve(device: str) -> str:
+    """Return ``cpu`` or ``cuda`` for a setting: ``auto`` is CUDA where there is one.
+
+    Raises InputError if CUDA is asked for and there is none.
+    """
+    if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted == "cuda" and not torch.cuda.is_available():
+    if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device: cuda was asked for, but torch sees no CUDA device; use device=auto or device=cpu")
-    return wanted
+    return device
 
 
 def prepare(threads: int) -> None:
-    """Set this process up to compute with so many CPU threads, and without oneDNN.
+    """Set the number of CPU threads of this process, and make torch compute without oneDNN.
 
-    oneDNN sets itself up anew for every shape it meets, and no two batches have equally many distinct prefixes.
+    oneDNN prepares itself anew for every shape, and almost every batch has another number of distinct prefixes.
     """
     torch.set_num_threads(threads)
     torch.backends.mkldnn.set_flags(_enabled=False)  # type: ignore[no-untyped-call]
 
 
 def name(device: str) -> str:
-    """The device as it stands in a record."""
+    """Return the name of a device for a record: ``cpu``, or the model of the GPU."""
     return torch.cuda.get_device_name() if device == "cuda" else device
 
 
 @contextmanager
 def placed(device: str) -> Iterator[None]:
-    """While the block lasts ``cuda`` is the GPU with the fewest of our jobs, of those that this process may see.
+    """Make ``cuda`` mean the visible GPU with the fewest jobs of this workflow, while the block lasts.
 
-    Snakemake counts GPUs and says to no job which one is its own; a scheduler such as SLURM shows each job its own
-    alone. On a CPU nothing is done.
+    Snakemake counts GPUs, but does not tell a job which one to use. A scheduler such as SLURM lets each job see its own
+    GPU alone. On a CPU nothing is done.
     """
     if device != "cuda":
         yield
@@ -56,12 +59,12 @@ def placed(device: str) -> Iterator[None]:
 
 @contextmanager
 def least_taken(gpus: Sequence[str], folder: Path) -> Iterator[int]:
-    """The index of the GPU that the fewest blocks of any process of this machine have taken, taken in turn.
+    """Yield the index of the GPU that the fewest blocks use, in any process of this machine; the first of several.
 
-    Each block holds the lock of a file in ``folder``, which the system lets go of however its process ends.
+    Each block holds the lock of a file in ``folder``, which the system releases however the process ends.
 
     Args:
-        gpus: an identity for each, the same in every process.
+        gpus: a name for each GPU, the same in every process.
         folder: for the locks.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

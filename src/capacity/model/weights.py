@@ -1,6 +1,7 @@
-"""Weights of a job as one safetensors file: plain numbers and a checksum, so that those of a stranger load safely.
+"""The weights of a job as one safetensors file: plain numbers and a checksum, safe to load whoever wrote it.
 
-What a file claims is compared with what the cell needs before any tensor is read, so that a forged size costs nothing.
+The shapes that a file states are compared with those of the cell before any tensor is read, so that a forged size costs
+no memory.
 """
 
 from __future__ import annotations
@@ -25,33 +26,33 @@ from capacity.model import transformer
 from capacity.storage import files
 
 TYPE, BYTES = "F32", 4
-LONGEST_HEADER = 2**20  # bytes for names and places of the tensors: far more than any network here has
+LONGEST_HEADER = 2**20  # bytes for names and offsets of the tensors: far more than any network here needs
 
 
 def save(path: Path, parameters: transformer.Parameters, cell: Cell, seeds: Sequence[int]) -> None:
-    """Parameters as safetensors, with the runs they are of and a checksum in the metadata."""
+    """Write the parameters of a stack, with the names of its runs and a checksum in the metadata."""
     about = {"runs": runs_name(cell, seeds), files.CHECKSUM: checksum(parameters)}
-    # One key: safetensors writes several in no fixed order, and the same weights are to be the same bytes.
+    # A single key, because safetensors writes several in no fixed order, and the same weights must be the same bytes.
     with files.atomic(path) as temporary:
         save_file(parameters, temporary, metadata={"about": json.dumps(about, sort_keys=True)})
 
 
 def load(path: str | Path, cell: Cell, seeds: Sequence[int]) -> transformer.Parameters:
-    """Parameters of a stack. Raises InputError naming the file if it is damaged, of other runs or of another shape.
+    """Read the parameters of a stack. Values that are not finite are accepted: a seed that diverged has them.
 
-    Values that are not finite are let through: a seed that diverged has them.
+    Raises InputError naming the file if it is damaged, of other runs or of other shapes.
     """
-    wanted, needed = runs_name(cell, seeds), _shapes(cell, len(seeds))
+    runs, shapes = runs_name(cell, seeds), _shapes(cell, len(seeds))
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-    if size > LONGEST_HEADER + BYTES * sum(math.prod(shape) for shape in needed.values()):
-        raise InputError(f"{path} has {size} bytes, too many for {wanted}; {files.REMEDY}")
+    if size > LONGEST_HEADER + BYTES * sum(math.prod(shape) for shape in shapes.values()):
+        raise InputError(f"{path} has {size} bytes, too many for {runs}; {files.REMEDY}")
     try:
         with safe_open(path, framework="pt") as stored:
             about = _about(path, stored.metadata() or {})
-            if about.get("runs") != wanted:
-                raise InputError(f"{path} holds {about.get('runs')}, not {wanted}; {files.REMEDY}")
-            _check_shapes(path, stored, needed)
+            if about.get("runs") != runs:
+                raise InputError(f"{path} holds {about.get('runs')}, not {runs}; {files.REMEDY}")
+            _check_shapes(path, stored, shapes)
             parameters = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise InputError(f"{path} is not a whole safetensors file ({error}); {files.REMEDY}") from error
@@ -61,7 +62,7 @@ def load(path: str | Path, cell: Cell, seeds: Sequence[int]) -> transformer.Para
 
 
 def checksum(parameters: Mapping[str, torch.Tensor]) -> str:
-    """SHA-256 over names, types, shapes and values, in the order of the names."""
+    """Return the SHA-256, in hexadecimal, of names, types, shapes and values, in the order of the names."""
     digest = hashlib.sha256()
     for name, value in sorted(parameters.items()):
         digest.update(f"{name} {value.dtype} {list(value.shape)} ".encode())
@@ -81,14 +82,14 @@ def _shapes(cell: Cell, seeds: int) -> dict[str, list[int]]:
     return {name: [seeds, *shape] for name, shape in transformer.shapes(cell.size, len(vocabulary), cell.block).items()}
 
 
-def _check_shapes(path: str | Path, stored: Any, needed: Mapping[str, list[int]]) -> None:
+def _check_shapes(path: str | Path, stored: Any, shapes: Mapping[str, list[int]]) -> None:
     names = set(stored.keys())
-    if wrong := sorted(names.symmetric_difference(needed)):
+    if wrong := sorted(names.symmetric_difference(shapes)):
         is_extra = wrong[0] in names
         said = f"has a tensor {wrong[0]!r} that the cell has not" if is_extra else f"has no tensor {wrong[0]!r}"
         raise InputError(f"{path} {said}; {files.REMEDY}")
-    for name, shape in needed.items():
-        found = stored.get_slice(name)
-        kind, size = found.get_dtype(), found.get_shape()
+    for name, shape in shapes.items():
+        tensor = stored.get_slice(name)
+        kind, size = tensor.get_dtype(), tensor.get_shape()
         if (kind, size) != (TYPE, shape):
             raise InputError(f"{path}: {name!r} is {kind} {size}, and has to be {TYPE} {shape}; {files.REMEDY}")

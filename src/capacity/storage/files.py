@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, each with where it came from."""
+"""Files that are written whole or not at all, and errors of the system in words that say what to do."""
 
 from __future__ import annotations
 
@@ -13,15 +13,12 @@ from pathlib import Path
 
 from capacity.errors import InputError
 
-
-def write_text(path: Path, text: str) -> None:
-    """A page, whole or not at all."""
-    with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
 CHECKSUM = "sha256"
+"""Key under which a file keeps the checksum of its content."""
+
 REMEDY = "delete it and run the same command again, which makes it anew"
+"""What to do about a damaged file."""
+
 _WHY_NOT_WRITTEN = {
     errno.ENOSPC: "the disk is full; make room and run the same command again",
     errno.EDQUOT: "the quota of the disk is used up; make room and run the same command again",
@@ -35,9 +32,9 @@ _WHY_NOT_WRITTEN = {
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that replaces it when the block ends well and vanishes when it does not.
+    """Yield a temporary path that replaces ``path`` if the block succeeds, and is removed if it raises.
 
-    Raises OSError that says what to do if the disk is full or nothing can be written there.
+    Raises OSError, with a message that says what to do, if the disk is full or nothing can be written there.
     """
     path = Path(path)
     with explained(path), _replacement(path) as temporary:
@@ -46,7 +43,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Put an error of the system while ``path`` is written into words that say what to do."""
+    """Say what to do about an error of the system while the block writes ``path``. Raises OSError."""
     try:
         yield
     except Exception as error:
@@ -57,8 +54,11 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def _system_error(error: BaseException | None) -> int | None:
-    """The number of the system's error behind one, if any. Libraries in C++ or Rust put it in the text of an error of
-    their own, and matplotlib fails anew while it closes a file that it could not write."""
+    """Return the number of the system's error that caused an error, if any.
+
+    Libraries in C++ or Rust put it into the text of an error of their own, and matplotlib raises another error while it
+    closes a file that it could not write.
+    """
     while error is not None:
         if isinstance(error, OSError) and error.errno:
             return error.errno
@@ -86,15 +86,21 @@ def _replacement(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def remove_unfinished(folder: Path) -> None:
-    """Remove what :func:`atomic` left in a folder when its process was killed. Nobody else may be writing there."""
+    """Remove temporary files of :func:`atomic` whose process was killed. No other process may write there."""
     for path in folder.glob(".*.*"):
         if path.is_file():
             path.unlink()
 
 
 def check_writable(folder: Path) -> None:
-    """Raises InputError if files cannot be written in a folder, which need not exist yet."""
+    """Raise InputError if files cannot be written in a folder, which need not exist yet."""
     place = folder
     while not os.path.lexists(place):
         place = place.parent
@@ -107,13 +113,14 @@ def check_writable(folder: Path) -> None:
 
 
 def sha256(path: str | Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_checksum(path: str | Path, stored: str | None, found: str) -> None:
+def check_checksum(path: str | Path, stored: str | None, computed: str) -> None:
+    """Raise InputError naming the file if the checksum that it keeps is missing, or is not that of its content."""
     if not stored:
         raise InputError(f"{path} has no checksum, so it was not written by this workflow; {REMEDY}")
-    if stored != found:
+    if stored != computed:
         raise InputError(f"{path} is damaged: its content does not fit its checksum; {REMEDY}")

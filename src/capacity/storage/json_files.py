@@ -1,4 +1,4 @@
-"""TODO storage.json_files."""
+"""JSON files, some of them sealed: with a checksum of their text as the last key."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from capacity.storage.files import CHECKSUM, REMEDY, atomic, check_checksum
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """JSON with a newline at the end. NaN and infinities are refused: write None instead."""
+    """Write a value as JSON. Raises ValueError for NaN and infinities: write None instead."""
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: str | Path) -> Any:
-    """The value in a JSON file. Raises InputError naming the file if it is not whole."""
+    """Read the value in a JSON file. Raises InputError naming the file if it is not whole."""
     return _read_json(path)[1]
 
 
@@ -32,20 +32,20 @@ def _read_json(path: str | Path) -> tuple[str, Any]:
 
 
 def write_sealed_json(path: str | Path, value: Mapping[str, Any]) -> None:
-    """A mapping as JSON, with a checksum of the text before it as the last key. NaN and infinities are refused."""
+    """Write a mapping as JSON with a checksum as the last key. Raises ValueError for NaN and infinities."""
     text = sealed(json.dumps(value, indent=1, allow_nan=False))
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def sealed(text: str) -> str:
-    """The text of a JSON object with its checksum as the last key."""
+    """Return the text of a JSON object with its checksum as the last key."""
     text = text.removesuffix("}").rstrip()
     return text + _seal(_checksum_of_text(text))
 
 
 def read_sealed_json(path: str | Path) -> dict[str, Any]:
-    """What :func:`write_sealed_json` was given. Raises InputError naming the file if any of it has changed since."""
+    """Read what :func:`write_sealed_json` wrote. Raises InputError naming the file if it has changed since."""
     text, value = _read_json(path)
     stored = value.pop(CHECKSUM, None) if isinstance(value, dict) else None
     check_checksum(path, stored, _checksum_of_text(text.removesuffix(_seal(stored))))

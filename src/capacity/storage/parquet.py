@@ -1,4 +1,4 @@
-"""TODO storage.parquet."""
+"""Parquet files with provenance and a checksum in their metadata, whole or in pieces that fit memory."""
 
 from __future__ import annotations
 
@@ -27,19 +27,27 @@ _KINDS = {
 
 
 def write_parquet(path: str | Path, table: pa.Table, provenance: Provenance) -> None:
-    """A Parquet file with its provenance as JSON under the key ``provenance`` of the file's metadata, and a checksum of
-    everything that a reader gets to see."""
+    """Write a table as Parquet. The metadata of the file hold its provenance and a checksum of all that is read back.
+
+    The provenance is JSON under the key ``provenance``.
+    """
     write_parquet_pieces(path, table.schema, [table], provenance)
 
 
 def write_parquet_pieces(
     path: str | Path, schema: pa.Schema, pieces: Iterable[pa.Table], provenance: Provenance
 ) -> None:
-    """:func:`write_parquet` for a table that is made piece by piece and never held as a whole: each piece, of that
-    schema, becomes a row group. The provenance is taken when all are made, so it may grow with them."""
+    """Write a table that is made piece by piece and never in memory as a whole, as :func:`write_parquet` does.
+
+    Args:
+        path: the file.
+        schema: that of every piece.
+        pieces: each becomes a row group.
+        provenance: read after the last piece is made, so that it may grow with them.
+    """
     checksum = _TableChecksum(schema)
     rest = iter(pieces)
-    first = list(itertools.islice(rest, 1))  # what is wrong with it is said before there is a folder
+    first = list(itertools.islice(rest, 1))  # an error in making it is raised before a folder is made
     with atomic(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         for piece in itertools.chain(first, rest):
             checksum.update(piece)
@@ -50,23 +58,23 @@ def write_parquet_pieces(
 
 
 def read_parquet(path: str | Path) -> pa.Table:
-    """The table in a Parquet file that :func:`write_parquet` wrote.
+    """Read the table in a Parquet file that :func:`write_parquet` wrote.
 
-    Raises InputError naming the file if it is not one, or if anything that is read from it has changed since.
+    Raises InputError naming the file if it is not a whole Parquet file, or if its content has changed since.
     """
     with _opened(path) as (file, about, stored):
         table = file.read().replace_schema_metadata(about)
         table.validate(full=True)
-        found = _checksum_of_table(table)
-    check_checksum(path, stored, found)
+        checksum = table_checksum(table)
+    check_checksum(path, stored, checksum)
     return table
 
 
 def read_parquet_pieces(path: str | Path) -> Iterator[pa.Table]:
-    """The row groups of a Parquet file, one after the other, so that the whole need not fit in memory.
+    """Yield the row groups of a Parquet file, so that the whole table need not fit in memory.
 
-    Raises InputError as :func:`read_parquet` does, but whether anything has changed is known only after the last piece:
-    nothing may be written of them before.
+    Raises InputError as :func:`read_parquet` does. Whether the content has changed is known only after the last piece:
+    until then no result of the pieces may be written.
     """
     with _opened(path) as (file, about, stored):
         checksum = _TableChecksum(file.schema_arrow)
@@ -79,20 +87,20 @@ def read_parquet_pieces(path: str | Path) -> Iterator[pa.Table]:
 
 
 def read_schema(path: str | Path) -> pa.Schema:
-    """The columns of a Parquet file, without its rows. Raises InputError naming the file if it is not one."""
+    """Read the columns of a Parquet file, not its rows. Raises InputError naming the file if it is not one."""
     with _opened(path) as (file, _, _):
         return file.schema_arrow
 
 
 def read_provenance(path: str | Path) -> Provenance:
-    """Where a Parquet file comes from, without its rows; whoever reads these finds out if it has changed since."""
+    """Read the provenance of a Parquet file. Only a reader of its rows sees whether it has changed."""
     with _opened(path) as (_, about, _):
         return dict(json.loads(about[b"provenance"]))
 
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[tuple[pq.ParquetFile, dict[bytes, bytes], str]]:
-    """A Parquet file, its metadata and its checksum. What goes wrong while it is read is an InputError."""
+    """Open a Parquet file; yield it, its metadata and its checksum. Errors of reading it become InputError."""
     try:
         with Path(path).open("rb") as source:
             file = pq.ParquetFile(source)
@@ -107,38 +115,48 @@ def _opened(path: str | Path) -> Iterator[tuple[pq.ParquetFile, dict[bytes, byte
 
 
 def check_columns(path: str | Path, table: pa.Table, columns: Mapping[str, str]) -> None:
-    """Raises InputError naming the file if a column is missing or of another kind: ``an integer``, ``a number``,
-    ``true or false`` or ``text``."""
+    """Check that a table has some columns.
+
+    Args:
+        path: the file of the table, for the error.
+        table: the table.
+        columns: the kind of each column: ``an integer``, ``a number``, ``true or false`` or ``text``.
+
+    Raises InputError naming file and column if a column is missing or of another kind.
+    """
     for name, kind in columns.items():
         if name not in table.schema.names:
             raise InputError(f"{path} has no column {name!r}; {REMEDY}")
-        found = table.schema.field(name).type
-        if not _KINDS[kind](found):
-            raise InputError(f"{path}: the column {name!r} is {found}, and has to be {kind}; {REMEDY}")
+        stored = table.schema.field(name).type
+        if not _KINDS[kind](stored):
+            raise InputError(f"{path}: the column {name!r} is {stored}, and has to be {kind}; {REMEDY}")
 
 
 def provenance_of(table: pa.Table) -> Provenance:
-    """What :func:`write_parquet` was given."""
+    """Return the provenance of a table that :func:`read_parquet` read."""
     return dict(json.loads((table.schema.metadata or {})[b"provenance"]))
 
 
 class _TableChecksum:
-    """Over names, types, metadata and values of a table, however it is cut into pieces: each column is a stream of
-    lengths (-1 for nothing) and one of values, as little-endian bytes that do not depend on the library's layout."""
+    """A checksum of the names, types, metadata and values of a table, the same however it is cut into pieces.
+
+    Each column is a stream of lengths, -1 for a missing value, and a stream of values, both as little-endian bytes that
+    do not depend on how the library lays them out.
+    """
 
     def __init__(self, schema: pa.Schema) -> None:
         self._fields = [(field.name, str(field.type), field.nullable) for field in schema]
         self._columns = [(hashlib.sha256(), hashlib.sha256()) for _ in schema]
 
     def update(self, table: pa.Table) -> None:
-        """Add the rows of a table or a batch of one."""
+        """Add the rows of a piece of the table."""
         for (lengths, values), column in zip(self._columns, table.columns, strict=True):
             for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
                 for digest, part in zip((lengths, values), _as_bytes(chunk), strict=True):
                     digest.update(part)
 
     def hexdigest(self, metadata: Mapping[bytes, bytes] | None) -> str:
-        """The checksum, with the metadata that are known by the end."""
+        """Return the checksum, in hexadecimal, with the metadata of the table."""
         digest = hashlib.sha256(repr((self._fields, sorted((metadata or {}).items()))).encode())
         for lengths, values in self._columns:
             digest.update(lengths.digest() + values.digest())
@@ -146,7 +164,7 @@ class _TableChecksum:
 
 
 def _as_bytes(array: pa.Array) -> tuple[bytes, memoryview | bytes]:
-    """The lengths of the values of an array and the values themselves, those of nothing left out or zero."""
+    """Return the lengths of the values of an array and the values; a missing value is left out or zero."""
     kind = array.type
     if pa.types.is_dictionary(kind):
         array = array.dictionary_decode()
@@ -169,7 +187,8 @@ def _as_bytes(array: pa.Array) -> tuple[bytes, memoryview | bytes]:
     return known.tobytes(), values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
-def _checksum_of_table(table: pa.Table) -> str:
+def table_checksum(table: pa.Table) -> str:
+    """Return the checksum of a table and its metadata, in hexadecimal."""
     checksum = _TableChecksum(table.schema)
     checksum.update(table)
     return checksum.hexdigest(table.schema.metadata)

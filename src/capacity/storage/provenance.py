@@ -1,4 +1,4 @@
-"""TODO storage.provenance."""
+"""Where a file comes from: the code, versions and settings that made it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,18 @@ import capacity
 from capacity.storage.code import source_digest
 
 Provenance = dict[str, Any]
+"""The record of where a file comes from, as JSON values."""
 
 
 def record(stage: str, settings: Mapping[str, Any], **more: Any) -> Provenance:
-    """Where a file comes from: stage, resolved settings, versions, git commit and source digest.
+    """Return where a file comes from: stage, resolved settings, versions, git commit and digest of the code.
 
-    Nothing in it changes between two runs of the same code on the same machine: dates and times are kept elsewhere.
+    It is the same in two runs of the same code on the same machine: dates and times are kept elsewhere.
+
+    Args:
+        stage: name of the command that writes the file.
+        settings: what decides its content, as JSON values.
+        more: further keys.
     """
     return {
         "stage": stage,

@@ -1,7 +1,7 @@
-"""What one update reads: batches of rows, drawn by each seed for itself.
+"""The batches that updates read, drawn for each seed by a generator of its own.
 
-The rows that a seed draws depend neither on the device nor on which seeds share its stack: they come from the seed's
-own generator on the CPU, those of many updates at a time.
+The rows that a seed draws depend neither on the device nor on the other seeds of its stack. They are drawn on the CPU,
+for many updates at a time.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from capacity.corpora.prefixes import Prefixes, prefixes_of
 from capacity.corpora.streams import Rows, Stream
 from capacity.training.randomness import generator
 
-UPDATES_AT_ONCE = 100  # whose rows are drawn together
+UPDATES_AT_ONCE = 100  # number of updates whose rows are drawn together
 
 
 class Batches:
     """Batches of a stack of seeds, one after the other.
 
     Args:
-        stream: that the rows are drawn from.
-        batch: rows of one batch.
+        stream: the training rows.
+        batch: number of rows of one batch.
         seeds: S of them.
-        device: where the batches are wanted.
+        device: where the batches are needed.
     """
 
     def __init__(self, stream: Stream, batch: int, seeds: Sequence[int], device: str) -> None:
@@ -40,14 +40,14 @@ class Batches:
         self._states = [each.get_state() for each in self._generators]  # before the rows in _drawn were drawn
 
     def state(self) -> dict[str, Tensor]:
-        """How far the draws are, by name: what :meth:`restore` takes."""
+        """Return the states of the generators and the number of the next batch, by name, for :meth:`restore`."""
         all_used = self._next == self._drawn.shape[1]
         states = [each.get_state() for each in self._generators] if all_used else self._states
         named = {f"generator.{number}": value for number, value in enumerate(states)}
         return named | {"next": torch.tensor(0 if all_used else self._next)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """The next batch is the one that was next when ``state`` was taken."""
+        """Continue with the batch that was the next one when ``state`` was taken."""
         for number, each in enumerate(self._generators):
             each.set_state(state[f"generator.{number}"])
         self._drawn, self._next = self._drawn[:, :0], 0
@@ -56,7 +56,7 @@ class Batches:
             self._next = int(state["next"])
 
     def rows(self) -> Rows:
-        """The next batch of every seed, row by row: each tensor is (S, N, T)."""
+        """Return the next batch of every seed as rows; each tensor is (S, N, T)."""
         if not self._stream.is_reshuffled:
             return self._rows[self._numbers()]
         drawn = [self._stream.draw(self._batch, each) for each in self._generators]
@@ -64,9 +64,9 @@ class Batches:
         return Rows(*(torch.stack(part).to(self._device) for part in parts))
 
     def prefixes(self) -> tuple[Prefixes, Tensor]:
-        """The next batch of the only seed: its distinct prefixes, and its :func:`target_counts`.
+        """Return the next batch of the only seed as its distinct prefixes and its :func:`target_counts`.
 
-        Rows drawn twice stand there once and count twice: the same gradient for less work.
+        A row that is drawn twice appears once and counts twice, which gives the same gradient for less work.
         """
         if self._stream.is_reshuffled:
             rows = self._stream.draw(self._batch, self._generators[0])
@@ -83,7 +83,7 @@ class Batches:
         return prefixes_of(self._rows.inputs)
 
     def _numbers(self) -> Tensor:
-        """(S, N), the numbers of the rows that each seed draws next."""
+        """Return the numbers of the rows that each seed draws next, (S, N)."""
         if self._next == self._drawn.shape[1]:
             self._draw()
         self._next += 1
@@ -97,13 +97,13 @@ class Batches:
 
 
 def target_counts(prefixes: Prefixes, rows: Rows, times: Tensor, characters: int) -> Tensor:
-    """(V, P), how often each of V characters is the target after each of P prefixes, weighted as the loss counts it.
+    """Return how often each of V characters is a counted target after each of P prefixes, (V, P).
 
     Args:
-        prefixes: of the rows.
-        rows: N of them.
-        times: (N,), how often each row is there.
-        characters: V.
+        prefixes: the P distinct prefixes of the rows.
+        rows: N rows.
+        times: how often each row is in the batch, (N,).
+        characters: V, the size of the vocabulary.
     """
     count = len(prefixes)
     places = rows.targets * count + prefixes.rows

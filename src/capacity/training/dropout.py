@@ -1,4 +1,4 @@
-"""TODO training.dropout."""
+"""Dropout with a generator of its own for each network of a stack."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from capacity.model import transformer
 
 
 def dropout(rate: float, generators: Sequence[torch.Generator]) -> transformer.Dropout | None:
-    """Dropout that draws the mask of slice s from ``generators[s]``; None at rate 0."""
+    """Return the dropout of a stack of networks; None at rate 0.
+
+    Args:
+        rate: probability that a value is set to 0; the others are divided by 1 - rate.
+        generators: S of them. The mask of network s is drawn from ``generators[s]`` alone, so that it does not depend
+            on the other networks.
+    """
     if rate == 0.0:
         return None
 

@@ -1,4 +1,4 @@
-"""TODO training.evaluator."""
+"""What is measured of a stack of networks at each evaluation during training."""
 
 from __future__ import annotations
 
@@ -20,8 +20,16 @@ from capacity.training.losses import prefix_losses
 
 
 class Evaluator:
-    """What is measured at every evaluation: the exact loss over all rows of the stream, every score, and the margins
-    of the held-out expressions (margins of all items are taken once, at the end, by the evaluation stage)."""
+    """Measures the exact loss over all rows of the stream, every score, and the margins of the held-out questions.
+
+    The margins of all other questions are taken once, at the end, by the evaluation stage.
+
+    Args:
+        lines: the lines of the corpus.
+        stream: the training rows.
+        cell: the cell that is trained.
+        device: where the networks are.
+    """
 
     def __init__(self, lines: Sequence[Line], stream: Stream, cell: Cell, device: str) -> None:
         vocabulary = corpus.vocabulary(lines)
@@ -39,21 +47,26 @@ class Evaluator:
             self._held_out.append(Candidates(questions, vocabulary, cell.block, chosen))
 
     def measure(self, parameters: transformer.Parameters, heads: int) -> dict[str, list[float]]:
-        """Each measure by name, with one value per seed; scores are fractions of their denominators."""
+        """Return each measure by name, with one value per seed; scores are fractions of their denominators.
+
+        Args:
+            parameters: those of S networks.
+            heads: attention heads of each block.
+        """
         with torch.no_grad():
-            found = {"stream_loss": self.exact_loss(parameters, heads).tolist()}
+            measures = {"stream_loss": self.exact_loss(parameters, heads).tolist()}
             scores = self._question_set.scores(self._question_set.ask(parameters, heads))
             totals = self._question_set.totals()
-            found |= {name: (count.double() / totals[name]).tolist() for name, count in scores.items()}
+            measures |= {name: (count.double() / totals[name]).tolist() for name, count in scores.items()}
             if self._held_out:
                 tables = [(each, each.log_probabilities(parameters, heads)) for each in self._held_out]
                 margins = torch.cat([each.margins(table)[1] for each, table in tables], 1).double()
-                found["held_out_margin"] = margins.mean(1).tolist()
-                found["held_out_smallest_margin"] = margins.amin(1).tolist()
-            return found
+                measures["held_out_margin"] = margins.mean(1).tolist()
+                measures["held_out_smallest_margin"] = margins.amin(1).tolist()
+            return measures
 
     def exact_loss(self, parameters: transformer.Parameters, heads: int) -> Tensor:
-        """(S,), nats per counted character over every row, not a sample of them."""
+        """Return the losses, (S,), in nats per counted character, over every row and not a sample of them."""
         totals = []
         for prefixes, counts in self._pieces:
             losses = prefix_losses(transformer.forward_prefixes(parameters, prefixes, heads), counts)

@@ -1,4 +1,4 @@
-"""How updates are carried out: choices that change speed and rounding, and nothing else."""
+"""How updates are executed: choices that change speed and rounding, and nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from capacity.errors import InputError
 
 PRECISIONS = ("float32", "bfloat16")
-EAGER_UPDATES = 3  # before a CUDA graph is captured, so that every library has set itself up
+EAGER_UPDATES = 3  # before a CUDA graph is captured, so that every library is initialised
 
 Update = Callable[..., Tensor]
 """Takes the tensors of a batch, changes parameters in place, returns the losses."""
@@ -24,10 +24,10 @@ Update = Callable[..., Tensor]
 
 @dataclass(frozen=True)
 class Execution:
-    """The choices.
+    """The choices of a training job.
 
     Attributes:
-        precision: of matrix products; weights, moments and sums stay in float32.
+        precision: of matrix products, one of :data:`PRECISIONS`; weights, moments and sums stay in float32.
         compile: whether torch.compile fuses the operations of an update.
         graph: whether a CUDA device replays the update as one captured graph; without effect on a CPU.
     """
@@ -37,7 +37,7 @@ class Execution:
     graph: bool = False
 
     def check(self, device: str) -> None:
-        """Raises InputError if this cannot be had on a device."""
+        """Raise InputError if a device or this machine cannot execute updates in this way."""
         compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")  # as torch chooses
         if self.compile and device == "cpu" and shutil.which(compiler) is None:
             raise InputError(f"compile: true needs a C++ compiler ({compiler}), and none is found; set it to false")
@@ -49,16 +49,16 @@ class Execution:
                 )
 
     def record(self, device: str) -> dict[str, Any]:
-        """The choices as they took effect on a device."""
+        """Return the choices as they take effect on a device, for the record of a job."""
         return asdict(self) | {"graph": self.graph and device == "cuda"}
 
 
 class Replay:
-    """An update captured once as a CUDA graph and replayed: no time goes into launching its many small kernels.
+    """An update that is captured once as a CUDA graph and then replayed, which saves many launches of small kernels.
 
     Args:
-        update: reads its tensor arguments and changes parameters in place, without synchronizing.
-        generators: that it draws from on the device.
+        update: the update. It reads its tensor arguments and changes parameters in place, without synchronizing.
+        generators: those on the device that the update draws from.
     """
 
     def __init__(self, update: Update, generators: Sequence[torch.Generator]) -> None:
@@ -71,6 +71,7 @@ class Replay:
         self._result: Tensor | None = None
 
     def __call__(self, *arguments: Tensor) -> Tensor:
+        """Make the update for a batch, and return its losses."""
         if self._done < EAGER_UPDATES:
             self._done += 1
             return self._aside(arguments)

@@ -1,4 +1,4 @@
-"""The history of a training job as a table."""
+"""The history of a training job as a table: one row per seed and evaluation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 
 def history_table(history: Sequence[dict[str, Any]]) -> pa.Table:
-    """History rows as a table: ``seed`` and ``iteration`` are integers, everything else 64-bit floats."""
+    """Return the rows of a history as a table: ``seed`` and ``iteration`` are integers, all else 64-bit floats."""
     types = {"seed": pa.int64(), "iteration": pa.int64()}
     schema = pa.schema([(name, types.get(name, pa.float64())) for name in history[0]])
     return pa.Table.from_pylist(list(history), schema=schema)

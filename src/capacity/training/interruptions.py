@@ -1,4 +1,4 @@
-"""TODO training.interruptions."""
+"""How a training job is stopped: by a signal, or by a later run of the same job that takes its place."""
 
 from __future__ import annotations
 
@@ -15,17 +15,22 @@ from typing import Any, TextIO
 
 from capacity.errors import InputError
 
-SECONDS_TO_STOP = 600.0  # what another process is given to finish its update and save
+SECONDS_TO_STOP = 600.0  # for another process to finish its update and save
 
 Say = Callable[[str], None]
+"""Takes a line for the log."""
 
 
 class InterruptedTrainingError(Exception):
-    """The job was asked to stop, and has saved where it is."""
+    """The job was asked to stop, and has saved a snapshot from which it can resume."""
 
 
 class Signals:
-    """SIGTERM (a time limit, preemption) and SIGINT (Ctrl-C) as a wish to be asked for, while the block lasts."""
+    """Notes SIGTERM (a time limit, preemption) and SIGINT (Ctrl-C) while a block lasts, instead of dying of them.
+
+    Attributes:
+        received: number of the last signal; None if there was none.
+    """
 
     def __init__(self) -> None:
         self.received: int | None = None
@@ -42,7 +47,7 @@ class Signals:
 
     @property
     def exit_code(self) -> int:
-        """128 and the number of the signal, as a shell says it: not zero, so that ``retries`` go on."""
+        """The exit code of a shell for the signal, 128 plus its number, so that Snakemake tries the job again."""
         return 128 + (self.received or 0)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
@@ -51,11 +56,11 @@ class Signals:
 
 @contextmanager
 def only_one(path: Path, say: Say) -> Iterator[bool]:
-    """Hold a lock for as long as the block lasts; gives whether another process had to be stopped for it.
+    """Hold a lock on ``path`` while the block lasts, and yield whether another process had to be stopped for it.
 
-    A Snakemake that is killed leaves its jobs running, and their outputs would be deleted by the next: such a process,
-    if it runs on this machine, is sent SIGTERM, so that it saves and leaves. Raises InputError if it runs elsewhere
-    or does not leave.
+    A Snakemake that is killed leaves its jobs running, and the next Snakemake would delete their outputs. Such a
+    process is sent SIGTERM if it runs on this machine, so that it saves a snapshot and exits. Raises InputError if it
+    runs on another machine, or does not exit within :data:`SECONDS_TO_STOP`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     stopped = False
@@ -65,7 +70,7 @@ def only_one(path: Path, say: Say) -> Iterator[bool]:
             with handle:
                 _stop(path, handle, say)
             stopped = True
-        # The one before may have removed the file between our opening and locking it: then another can lock anew.
+        # The process before may have removed the file after we opened it: then the lock is on a file without a name.
         elif path.exists() and os.fstat(handle.fileno()).st_ino == path.stat().st_ino:
             break
         else:
@@ -81,6 +86,7 @@ def only_one(path: Path, say: Say) -> Iterator[bool]:
 
 
 def _locks(handle: TextIO) -> bool:
+    """Try to lock a file without waiting, and return whether that worked."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -89,18 +95,18 @@ def _locks(handle: TextIO) -> bool:
 
 
 def _stop(path: Path, handle: TextIO, say: Say) -> None:
-    """Ask the process that holds a lock to leave, and wait until it has."""
+    """Ask the process that holds a lock to stop, and wait until the lock is ours."""
     handle.seek(0)
     pid, _, host = handle.read().strip().partition(" ")
     if not pid:
-        time.sleep(0.1)  # it has locked the file and not yet written its name
+        time.sleep(0.1)  # it has locked the file and not yet written its number
         return
     if host != socket.gethostname():
         raise InputError(
             f"{path} is locked: process {pid} on {host} still trains this job; wait until it is done, or stop it there"
         )
     say(f"process {pid} still trains this job for an earlier run: it is asked to save and stop")
-    with suppress(ProcessLookupError):  # it may just have left
+    with suppress(ProcessLookupError):  # it may just have ended
         os.kill(int(pid), signal.SIGTERM)
     end = time.monotonic() + SECONDS_TO_STOP
     while not _locks(handle):

@@ -1,4 +1,4 @@
-"""One training job: from a corpus on disk to weights, history and record, resuming from snapshots."""
+"""A training job: it reads a corpus, trains seeds, resuming from snapshots, and writes weights, history and record."""
 
 from __future__ import annotations
 
@@ -30,20 +30,21 @@ def run_job(
     snapshot_seconds: float = 0,
     snapshot_updates: int = 0,
 ) -> None:
-    """Train the seeds of a cell, from the corpus to the outputs, resuming where an interrupted run of the job stopped.
+    """Train the seeds of a cell and write the outputs, resuming where an interrupted run of the job stopped.
 
     Args:
         cell: the cell.
-        seeds: of the job.
-        corpus_file: Parquet file of the cell's corpus.
+        seeds: those of the job.
+        corpus_file: Parquet file of the corpus of the cell.
         folder: where weights, history, timing and record are written; snapshots are kept there meanwhile.
         device: ``cpu`` or ``cuda``.
-        threads: CPU threads, for the record.
-        execution: precision, compilation and CUDA graphs.
-        snapshot_seconds: between snapshots; 0 is never by time.
-        snapshot_updates: of a stack between snapshots; 0 is never by updates.
+        threads: number of CPU threads, for the record.
+        execution: how updates are executed.
+        snapshot_seconds: between two snapshots of a stack; 0 for none by time.
+        snapshot_updates: between two snapshots of a stack; 0 for none by number of updates.
 
-    Raises InputError if the corpus is damaged or of another cell, and SystemExit if a signal asks the job to stop.
+    Raises InputError if the corpus is damaged or of another cell, or if another machine trains the job, and SystemExit
+    if a signal asks the job to stop.
     """
     record = provenance.record(
         "train",
@@ -83,9 +84,10 @@ def run_job(
 
 
 def fingerprint(record: Mapping[str, Any], corpus_file: Path) -> dict[str, Any]:
-    """What decides the numbers of a run: a snapshot of another is of no use.
+    """Return what decides the numbers of a run, so that it resumes from none of another run's snapshots.
 
-    The record of the run less the commit, whose files outside the stage decide nothing, and the bytes of the corpus.
+    It is the record of the run without the commit, which covers more files than those that decide, and with the
+    SHA-256 of the corpus.
     """
     return {name: value for name, value in record.items() if name != "git_commit"} | {
         "corpus": files.sha256(corpus_file)
@@ -93,7 +95,7 @@ def fingerprint(record: Mapping[str, Any], corpus_file: Path) -> dict[str, Any]:
 
 
 def is_done(folder: Path, record: Mapping[str, Any]) -> bool:
-    """Whether the outputs of a run are all there: the record is written last."""
+    """Return whether all outputs of a run exist: whether its record does, which is written last."""
     path = folder / "run.json"
     return path.exists() and json_files.read_json(path).items() >= record.items()
 
@@ -106,7 +108,7 @@ def write_outputs(
     record: provenance.Provenance,
     snapshots: Snapshots,
 ) -> None:
-    """Weights, history and timing, and last the record, which says that all are there."""
+    """Write weights, history and timing, and then the record, which says that all of them exist."""
     record = record | {"diverged_at": trained.diverged_at}
     weights.save(folder / "weights.safetensors", trained.parameters, cell, seeds)
     parquet.write_parquet(folder / "history.parquet", history_table(trained.history), record)

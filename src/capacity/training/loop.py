@@ -1,9 +1,9 @@
-"""Stage 2: train the seeds of a cell.
+"""The training loop.
 
-AdamW with warm-up and a cosine, gradients clipped per seed, exactly as in the paper (section 3.3), except that all
-seeds of a job are one stack of networks. Each seed has generators of its own, so its result does not depend on which
-seeds share its job. On a CPU the seeds of a job run one after another, which is as fast there, needs the memory of
-one, and makes that independence exact.
+It is that of the paper (section 3.3): AdamW with warm-up, a cosine and clipped gradients. All seeds of a job are one
+stack of networks. Each seed has generators of its own, so its result does not depend on the other seeds of its
+job. On a CPU the seeds are trained one after another: that is as fast there, needs the memory of one network, and makes
+the independence exact.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ Report = Callable[[int, Tensor], None]
 
 @dataclass(frozen=True)
 class Trained:
-    """What training gives, for S seeds.
+    """The result of training S seeds.
 
     Attributes:
-        parameters: the final ones, each with a leading axis of S.
+        parameters: final parameters, each with a leading axis of S.
         history: one row per seed and evaluation.
-        diverged_at: for each seed the updates done when its loss was not finite for the first time, or after which
-            its parameters are not; None for a seed that did not diverge.
+        diverged_at: for each seed, the number of updates done when its loss, or in the end a parameter, was not finite
+            for the first time; None for a seed that did not diverge.
     """
 
     parameters: transformer.Parameters
@@ -57,10 +57,19 @@ class Trained:
 
 
 class Training:
-    """A stack of networks in training: all seeds in each update.
+    """A stack of networks in training, all of which take part in each update.
 
     A single network without dropout on a CPU computes each distinct prefix of a batch once. Everything else computes
     every position of every row: a stack and a GPU need batches of one shape, and dropout makes equal rows unequal.
+
+    Args:
+        cell: the cell.
+        lines: the lines of its corpus.
+        seeds: S of them.
+        device: ``cpu`` or ``cuda``.
+        execution: how updates are executed.
+
+    Raises InputError if the execution is not possible here.
     """
 
     def __init__(
@@ -92,20 +101,20 @@ class Training:
             self._replay = Replay(self._descend, self._generators if self._dropout else [])
 
     def update(self, iteration: int) -> Tensor:
-        """One update of every network; returns their losses before it, (S,), on the device."""
+        """Make one update, counted from 0, of every network, and return the losses before it, (S,), in nats."""
         self._rate.fill_(learning_rate(self._cell, iteration))
         batch = self._batches.prefixes() if self._shares else self._batches.rows().tensors()
         return self._descend(*batch) if self._replay is None else self._replay(*batch)
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that updates change, by name: what :meth:`restore` takes."""
-        found = {f"parameter.{name}": value.detach() for name, value in self.parameters.items()}
-        found |= {f"optimizer.{name}": value for name, value in self._optimizer.state().items()}
-        found |= {f"batches.{name}": value for name, value in self._batches.state().items()}
-        return found | {f"dropout.{number}": each.get_state() for number, each in enumerate(self._generators)}
+        """Return everything that updates change, by name, for :meth:`restore`."""
+        tensors = {f"parameter.{name}": value.detach() for name, value in self.parameters.items()}
+        tensors |= {f"optimizer.{name}": value for name, value in self._optimizer.state().items()}
+        tensors |= {f"batches.{name}": value for name, value in self._batches.state().items()}
+        return tensors | {f"dropout.{number}": each.get_state() for number, each in enumerate(self._generators)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on as the training did that ``state`` was taken from: the same cell, seeds and device."""
+        """Continue the training from which ``state`` was taken: one of the same cell, seeds and device."""
         with torch.no_grad():
             for name, value in self.parameters.items():
                 value.copy_(state[f"parameter.{name}"])
@@ -117,7 +126,7 @@ class Training:
             each.set_state(state[f"dropout.{number}"])
 
     def measure(self) -> dict[str, list[float]]:
-        """Each measure of :class:`Evaluator`, with one value per seed."""
+        """Return each measure of :class:`Evaluator` by name, with one value per seed."""
         return self._evaluator.measure(self.parameters, self._cell.size.heads)
 
     def _descend(self, *batch: Any) -> Tensor:
@@ -152,7 +161,16 @@ def train(
     execution: Execution = PLAIN,
     snapshots: Snapshots | None = None,
 ) -> Trained:
-    """Train the seeds of a cell on a corpus, on ``cpu`` or ``cuda``, saving and going on from snapshots if given.
+    """Train the seeds of a cell.
+
+    Args:
+        cell: the cell.
+        lines: the lines of its corpus.
+        seeds: those to train.
+        device: ``cpu`` or ``cuda``.
+        report: called with the progress of all seeds together.
+        execution: how updates are executed.
+        snapshots: where training saves its state and resumes from; None for neither.
 
     Raises :class:`capacity.training.interruptions.InterruptedTrainingError` if the snapshots are asked to stop.
     """
@@ -182,10 +200,10 @@ def train_stack(
     execution: Execution = PLAIN,
     snapshots: Snapshots | None = None,
 ) -> Trained:
-    """Train one stack of networks, all seeds in each update.
+    """Train one stack of networks, with the arguments of :func:`train`.
 
-    A seed whose loss is not finite has diverged. That update makes all of its parameters NaN, which no later one
-    changes, and on a CPU, where a stack is one seed, none follows.
+    A seed whose loss is not finite has diverged. The update makes all of its parameters NaN, and they stay so. On a
+    CPU, where a stack is one seed, no further update is made.
     """
     training = Training(cell, lines, seeds, device, execution)
     history: list[dict[str, Any]] = []
@@ -231,11 +249,11 @@ def train_stack(
 
 
 def _rows(
-    cell: Cell, seeds: Sequence[int], iteration: int, sums: Tensor, found: Mapping[str, list[float]]
+    cell: Cell, seeds: Sequence[int], iteration: int, sums: Tensor, measures: Mapping[str, list[float]]
 ) -> Iterator[dict[str, Any]]:
-    """What an evaluation adds to the history: a row per seed."""
+    """Return the rows that an evaluation adds to the history, one per seed."""
     since = updates_since_evaluation(cell, iteration)
     means = (sums / since).tolist() if since else [None] * len(seeds)
     for number, seed in enumerate(seeds):
-        known = {"seed": seed, "iteration": iteration, "learning_rate": learning_rate(cell, iteration)}
-        yield known | {"training_loss": means[number]} | {name: values[number] for name, values in found.items()}
+        row = {"seed": seed, "iteration": iteration, "learning_rate": learning_rate(cell, iteration)}
+        yield row | {"training_loss": means[number]} | {name: values[number] for name, values in measures.items()}

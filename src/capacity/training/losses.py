@@ -1,4 +1,4 @@
-"""TODO training.losses."""
+"""The loss of a batch: cross-entropy per counted character, for a batch of rows or of distinct prefixes."""
 
 from __future__ import annotations
 
@@ -12,20 +12,30 @@ from capacity.corpora.streams import Rows
 
 
 def row_losses(logits: Tensor, rows: Rows) -> Tensor:
-    """(S,), mean negative log-likelihoods in nats of the targets of (S, N, T) rows, from logits (S, V, N T)."""
+    """Return the mean negative log-likelihoods of the counted targets of a batch, (S,), in nats.
+
+    Args:
+        logits: of the V characters at every position, (S, V, N T).
+        rows: the batch, (S, N, T).
+    """
     each = functional.cross_entropy(logits, rows.targets.flatten(1), reduction="none")
     weights = rows.counted.flatten(1)
     return (each * weights).sum(1) / weights.sum(1)
 
 
 def prefix_losses(logits: Tensor, counts: Tensor) -> Tensor:
-    """(S,), the same from logits after each prefix, (S, V, P), and how often each target follows it, (V, P)."""
+    """Return the losses of :func:`row_losses`, (S,), in nats, with each distinct prefix of the batch computed once.
+
+    Args:
+        logits: of the V characters after each of P prefixes, (S, V, P).
+        counts: how often each character is the target after each prefix, (V, P).
+    """
     losses: Tensor = _PrefixLosses.apply(logits, counts)  # type: ignore[no-untyped-call]
     return losses
 
 
 class _PrefixLosses(torch.autograd.Function):
-    """The cross-entropy with its gradient written out: the exponentials of the losses serve the gradient too."""
+    """The cross-entropy with its gradient written out, so that both use the same exponentials."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, counts: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""AdamW for a stack of networks, with the gradients of each clipped by themselves (paper, section 3.3)."""
+"""AdamW for a stack of networks, with gradients clipped for each network (paper, section 3.3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ADAM_EPSILON = 1e-8
 
 
 def clip_per_seed(gradients: Sequence[Tensor], largest: float) -> None:
-    """Scale each seed's gradients in place to a norm of at most ``largest``, all its tensors taken together."""
+    """Scale the gradients of each seed in place, so that the norm over all its tensors is at most ``largest``."""
     norms = torch.stack([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients])
     scale = (largest / (torch.linalg.vector_norm(norms, dim=0) + 1e-6)).clamp(max=1.0)  # (S,)
     for gradient in gradients:
@@ -22,10 +22,14 @@ def clip_per_seed(gradients: Sequence[Tensor], largest: float) -> None:
 
 
 class AdamW:
-    """AdamW over a stack, fused; weight decay on matrices, embeddings included, not on the norms (paper, section 3.3).
+    """Fused AdamW over a stack. Weight decay acts on matrices, embeddings included, and not on norms (section 3.3).
 
-    torch's function in place of its class: the state is plain tensors, and a job starts in half the time, because the
-    class loads torch's compiler.
+    It calls the function of torch and not its class: the state is plain tensors, and a job starts in half the time,
+    because the class loads the compiler of torch.
+
+    Args:
+        parameters: those of the stack, each with a leading axis of S.
+        weight_decay: per unit of learning rate.
     """
 
     def __init__(self, parameters: Sequence[Tensor], weight_decay: float) -> None:
@@ -39,7 +43,12 @@ class AdamW:
         self._groups = [(matrices, weight_decay), (norms, 0.0)]
 
     def step(self, gradients: Sequence[Tensor], rate: float | Tensor) -> None:
-        """One step; a learning rate in a tensor is read when a captured step is replayed."""
+        """Make one step.
+
+        Args:
+            gradients: one for each parameter.
+            rate: the learning rate. In a tensor it is read anew whenever a captured step is replayed.
+        """
         with torch.no_grad():
             for numbers, weight_decay in self._groups:
                 adamw(
@@ -61,6 +70,6 @@ class AdamW:
                 )
 
     def state(self) -> dict[str, Tensor]:
-        """Moments and counts of steps by name, as they are: a step changes them in place."""
+        """Return the moments and counts of steps by name, not copied: a step changes them in place."""
         lists = {"first": self._first, "second": self._second, "steps": self._steps}
         return {f"{name}.{number}": value for name, values in lists.items() for number, value in enumerate(values)}

@@ -1,4 +1,4 @@
-"""TODO training.progress."""
+"""How far a training job is, for its log and for the table of jobs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """Plain lines in the job's log and an atomic ``progress.json`` that ``capacity.experiment.status`` reads."""
+    """Reports to the job's log and to ``progress.json``, which :mod:`capacity.experiment.status` reads.
+
+    Args:
+        cell: the cell that is trained.
+        seeds: the seeds of the job.
+        path: the JSON file.
+        log: the log.
+    """
 
     def __init__(self, cell: Cell, seeds: Sequence[int], path: Path, log: TextIO) -> None:
         self._total = cell.iterations * len(seeds)
@@ -29,13 +36,19 @@ class Progress:
         self._last_line = -math.inf
 
     def say(self, line: str) -> None:
-        """A line of its own in the log."""
+        """Write a line to the log."""
         print(line, file=self._log, flush=True)
 
     def __call__(self, done: int, losses: Tensor) -> None:
+        """Report that ``done`` updates of all seeds together are made, if a report is due.
+
+        Args:
+            done: number of updates.
+            losses: the latest ones of the stack in training, (S,), in nats.
+        """
         now = time.monotonic()
         if self._start is None:
-            self._start = now, done  # not 0 if the job goes on from a snapshot
+            self._start = now, done  # not 0 if the job resumes from a snapshot
         if now - self._last_line < SECONDS_BETWEEN_LINES and done < self._total:
             return
         loss = float(losses.mean()) if done else math.nan  # waits for a GPU, so only when a line is due
@@ -54,5 +67,5 @@ class Progress:
         self.say(line)
 
     def remove(self) -> None:
-        """The job is done: nothing is in progress any more."""
+        """Remove the JSON file when the job is done."""
         self._path.unlink(missing_ok=True)

@@ -1,14 +1,14 @@
-"""Snapshots: what an interrupted training job goes on from.
+"""Snapshots, from which an interrupted training job resumes.
 
 A snapshot is a folder beside the outputs of its job, where Snakemake does not delete it with them:
 
 ``tensors.safetensors``   parameters, moments, states of generators
 ``history.parquet``       the evaluations made
-``state.json``            how far it is, and the fingerprint of the run
+``state.json``            number of updates done, and the fingerprint of the run
 ``SHA256SUMS``            checksums of the three, as ``sha256sum`` writes them
 
-It is written under another name and takes its own when it is whole and on the disk. The newest two are kept, and the
-newest that is whole and has the fingerprint of the job is the one to go on from.
+A snapshot is written under another name, and gets its own when all of it is on the disk. The newest two are kept. A job
+resumes from the newest snapshot that is whole and has the fingerprint of the job.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ STATE = ("updates", "seconds", "interruptions")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One stack of networks after some updates, before they are evaluated there.
+    """One stack of networks after some updates, before the evaluation that may follow.
 
     Attributes:
-        updates: done.
-        tensors: by name; what training changes.
-        history: rows of the evaluations made so far.
-        seconds: that the job had trained for by then.
-        interruptions: after which it had gone on by then.
+        updates: number of updates done so far.
+        tensors: everything that training changes, by name.
+        history: rows of the evaluations so far.
+        seconds: time that the job has trained so far, without work that was lost.
+        interruptions: number of times that the job has resumed so far.
     """
 
     updates: int
@@ -57,13 +57,13 @@ class Snapshot:
 
 
 class DamagedSnapshotError(Exception):
-    """A snapshot is not as it was written."""
+    """A snapshot cannot be read, or has changed since it was written."""
 
 
 def write(folder: Path, snapshot: Snapshot, fingerprint: Mapping[str, Any]) -> Path:
-    """Save a snapshot below ``folder``; when this returns it is there in whole and outlasts a power cut.
+    """Save a snapshot below ``folder`` and return its path. It is on the disk, whole, when this returns.
 
-    Raises OSError that says what to do if the disk is full or nothing can be written there.
+    Raises OSError, with a message that says what to do, if the disk is full or nothing can be written there.
     """
     target = folder / f"{snapshot.updates:09d}"
     unfinished = folder / f".{target.name}.unfinished"
@@ -88,7 +88,7 @@ def write(folder: Path, snapshot: Snapshot, fingerprint: Mapping[str, Any]) -> P
 
 
 def read(path: Path) -> tuple[Snapshot, dict[str, Any]]:
-    """A snapshot and its fingerprint. Raises :class:`DamagedSnapshotError` if it is not whole."""
+    """Return a snapshot and its fingerprint. Raises :class:`DamagedSnapshotError` if it is not whole."""
     try:
         lines = (path / CHECKSUMS).read_text("ascii").splitlines()
         sums = {name: checksum for checksum, _, name in (line.partition("  ") for line in lines)}
@@ -109,13 +109,13 @@ class Snapshots:
     """The snapshots of a job, each of its stacks in a folder of its own, and when they are due.
 
     Args:
-        folder: for all of them; it goes when the job is done.
-        fingerprint: what must be the same for a job to go on from a snapshot, as JSON values.
-        seconds: between two of a stack; 0 for never by time.
-        updates: between two of a stack; 0 for never by updates.
-        asked_to_stop: whether the job is to save and leave.
+        folder: for the snapshots of all stacks; it is removed when the job is done.
+        fingerprint: what must be the same for a job to resume from a snapshot, as JSON values.
+        seconds: between two snapshots of a stack; 0 for none by time.
+        updates: between two snapshots of a stack; 0 for none by number of updates.
+        asked_to_stop: returns whether the job has to save a snapshot and stop.
         say: takes lines for the log.
-        clock: seconds that pass.
+        clock: returns a time in seconds.
     """
 
     def __init__(
@@ -142,16 +142,16 @@ class Snapshots:
 
     @property
     def trained_seconds(self) -> float:
-        """How long the job has trained up to here; what it did again after an interruption is not in it."""
+        """Time that the job has trained so far, without work that was lost in an interruption."""
         return self._before + self._clock() - self._start
 
     def newest(self, seeds: Sequence[int]) -> Snapshot | None:
-        """What a stack goes on from: its newest snapshot that is whole and of this run; None if there is none."""
+        """Return the newest snapshot of a stack that is whole and of this run; None if there is none."""
         self._saved_at, self._saved_updates = self._clock(), 0
         folder = self._folder_of(seeds)
         for path in sorted(_whole(folder), reverse=True):
             try:
-                found, fingerprint = read(path)
+                snapshot, fingerprint = read(path)
             except DamagedSnapshotError as error:
                 self._say(f"snapshot passed over: {error}")
                 continue
@@ -160,24 +160,24 @@ class Snapshots:
                 differs = [name for name in names if self._fingerprint.get(name) != fingerprint.get(name)]
                 self._say(f"snapshot passed over: {path} is of another run, with other {', '.join(differs)}")
                 continue
-            self._say(f"seeds {format_seeds(seeds)} go on from update {found.updates}, saved in {path}")
-            self._before = max(self._before, found.seconds)
-            self.interruptions = max(self.interruptions, found.interruptions + 1)
-            self._saved_updates = found.updates
-            return found
+            self._say(f"seeds {format_seeds(seeds)} go on from update {snapshot.updates}, saved in {path}")
+            self._before = max(self._before, snapshot.seconds)
+            self.interruptions = max(self.interruptions, snapshot.interruptions + 1)
+            self._saved_updates = snapshot.updates
+            return snapshot
         shutil.rmtree(folder, ignore_errors=True)
         return None
 
     def offer(self, seeds: Sequence[int], updates: int, last: bool, make: Callable[[int], Snapshot]) -> None:
-        """Save what a stack has come to if that is due.
+        """Save a snapshot of a stack if one is due.
 
-        Raises :class:`InterruptedTrainingError`, once that is saved, if the job is asked to stop.
+        Raises :class:`InterruptedTrainingError`, after saving, if the job is asked to stop.
 
         Args:
-            seeds: of the stack.
-            updates: that it has done.
-            last: whether it has no more to do: that is always saved.
-            make: gives the snapshot after that many updates; what it says of time is set here.
+            seeds: those of the stack.
+            updates: number of updates that the stack has done.
+            last: whether these were all updates of the stack, after which a snapshot is always saved.
+            make: returns the snapshot after a number of updates; its times are set here.
         """
         stop = self._asked_to_stop()
         since = updates - self._saved_updates
@@ -196,7 +196,7 @@ class Snapshots:
             )
 
     def remove(self) -> None:
-        """Nothing is to go on any more."""
+        """Remove all snapshots when the job is done."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _folder_of(self, seeds: Sequence[int]) -> Path:
@@ -204,7 +204,7 @@ class Snapshots:
 
 
 def _whole(folder: Path) -> list[Path]:
-    """The folders that have taken their own names."""
+    """Return the snapshots in a folder that are whole: those whose folder has its final name."""
     return [path for path in folder.glob("[0-9]*") if path.is_dir()] if folder.is_dir() else []
 
 

@@ -68,7 +68,7 @@ def test_a_piece_that_was_exchanged_is_found_out_at_the_end(tmp_path):
 def test_the_checksum_of_a_table_sees_the_last_bit_of_a_number(tmp_path, exponent):
     number = 1.1 * 10.0**exponent
     sums = {
-        parquet._checksum_of_table(pa.table({"x": [value]})) for value in (number, math.nextafter(number, math.inf))
+        parquet.table_checksum(pa.table({"x": [value]})) for value in (number, math.nextafter(number, math.inf))
     }
     assert len(sums) == 2
 
@@ -80,4 +80,4 @@ def test_the_checksum_of_a_table_tells_nothing_from_empty_from_nan(tmp_path):
         ([None, 1.0], pa.float64()), ([math.nan, 1.0], pa.float64()), ([0.0, 1.0], pa.float64()),
         ([-0.0, 1.0], pa.float64()), ([0, 1], pa.int64()), ([None, None], pa.float64()), ([None, None], pa.null()),
     )]  # fmt: skip
-    assert len({parquet._checksum_of_table(table) for table in made}) == len(made)
+    assert len({parquet.table_checksum(table) for table in made}) == len(made)
