@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from capacity.claims import published_cells
-from capacity.claims.operands import OPERANDS
-from capacity.claims.trend import ORDER_BITS
+from capacity.claims.beyond_digits import BEYOND_DIGITS
+from capacity.claims.published_cells import published_cell
+from capacity.claims.size_trends import ORDER_BITS
 from capacity.experiment.cell import Cell, describe_departures, make_cell, parse_cell
 from capacity.paper.protocol import SIZES, TASKS
 from tests.support.handmade_results import evaluation, frames, run
@@ -32,9 +32,9 @@ def as_claimed(variant: str) -> pd.DataFrame:
                 "held_out": 4 if (task, size) == ("arithmetic", "n14") else 0,
                 "facts": 4 if size == "n14" else 50,
             }
-            cell = published_cells.cell(task, size, variant)
+            cell = published_cell(task, size, variant)
             evaluations.append(evaluation(cell, [run(cell, seed, **right) for seed in range(20)]))
-    return frames(evaluations)[0].drop(columns=[ORDER_BITS, OPERANDS], errors="ignore")
+    return frames(evaluations)[0].drop(columns=[ORDER_BITS, BEYOND_DIGITS], errors="ignore")
 
 
 def at(runs: pd.DataFrame, task: str, size: str) -> pd.Series:

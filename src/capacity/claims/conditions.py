@@ -1,4 +1,7 @@
-"""TODO claims.conditions."""
+"""The conditions that a trade-off must meet besides its two trends.
+
+A condition is looked for in every study there is: what counts is what was trained, not under which name.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,20 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from capacity.claims.evidence import INCONCLUSIVE, NOT_REPLICATED, NOT_RUN, REPLICATED, Evidence
-from capacity.claims.groups import Group
-from capacity.claims.trend import (
+from capacity.claims.arms import Arm
+from capacity.claims.evidence import Evidence, Kind
+from capacity.claims.outcomes import Outcome
+from capacity.claims.size_trends import (
     MEMORIZATION,
     ORDER_BITS,
-    SIDES,
     Permutations,
     Trend,
-    _is_opposite,
-    _recipe,
     decide_trend,
     further_runs_of_trend,
-    generalization,
-    memorization,
+    generalization_trend,
+    has_opposite,
+    memorization_trend,
+    recipe_of,
 )
 from capacity.experiment.cell import Cell
 from capacity.experiment.plan import cell_of
@@ -31,16 +34,17 @@ from capacity.statistics.trends import TrendTest
 FEWEST_RATES = 3
 FEWEST_SEEDS = 20
 FEWEST_PAIRS = 10
+SIDES: tuple[trends.Alternative, ...] = ("decreasing", "increasing")
+
+Trained = list[tuple[Cell, pd.DataFrame]]
+"""Cells with their runs."""
 
 
 def further_conditions(
     base: Sequence[Trend], studies: Mapping[str, pd.DataFrame], permutations: Permutations
 ) -> list[Evidence]:
-    """What a trade-off needs besides two trends, one line for each; found by what was trained, whatever its study.
-
-    ``base`` holds the two decisive trends.
-    """
-    cells = _cells(studies)
+    """Return one line of evidence for each condition; ``base`` holds the two decisive trends."""
+    cells = _trained_cells(studies)
     return [
         _both_trends("tuned learning rate", "each size at its best rate on seen items", _tuned(cells), permutations),
         _both_trends(
@@ -49,15 +53,12 @@ def further_conditions(
         _both_trends("reshuffled lines", "lines in a new order for every batch", _reshuffled(cells), permutations),
         _over_pairs(cells, permutations),
         _enough_seeds(base),
-        _within_sizes(base[0].groups, permutations),
+        _within_sizes(base[0].arms, permutations),
     ]
 
 
-Trained = list[tuple[Cell, pd.DataFrame]]
-
-
-def _cells(studies: Mapping[str, pd.DataFrame]) -> Trained:
-    """Every cell of any study with its runs, each run once."""
+def _trained_cells(studies: Mapping[str, pd.DataFrame]) -> Trained:
+    """Return every cell of any study with its runs, each run once."""
     frames = [runs for runs in studies.values() if len(runs)]
     if not frames:
         return []
@@ -70,7 +71,7 @@ def _is_paper_data(cell: Cell) -> bool:
 
 
 def _widest(cells: Trained, key: Callable[[Cell], object]) -> Trained:
-    """Of the sets of cells with one key, that with the most sizes, then the most runs, then the first."""
+    """Return, of the sets of cells with one key, that with the most sizes, then the most runs, then the first."""
     sets: dict[object, Trained] = {}
     for cell, runs in cells:
         sets.setdefault(key(cell), []).append((cell, runs))
@@ -81,29 +82,29 @@ def _widest(cells: Trained, key: Callable[[Cell], object]) -> Trained:
 
 
 def _departures_but(*axes: str) -> Callable[[Cell], object]:
-    """The departures of a cell from the paper, those on some axes left out."""
+    """Return a function that gives the departures of a cell from the paper, apart from those on some axes."""
     return lambda cell: frozenset((name, value) for name, value in cell.departures().items() if name not in axes)
 
 
-def _group(cell: Cell, runs: pd.DataFrame) -> Group:
-    return Group(cell.task, cell.size.name, "base", runs, str(runs["departs"].iloc[0]))
+def _arm(cell: Cell, runs: pd.DataFrame) -> Arm:
+    return Arm(cell.task, cell.size.name, "base", runs, str(runs["departs"].iloc[0]))
 
 
-def _tuned(cells: Trained) -> dict[str, list[Group]]:
-    """For each task the best learning rate of each size that was trained with several."""
-    found: dict[str, list[Group]] = {}
+def _tuned(cells: Trained) -> dict[str, list[Arm]]:
+    """Return for each task the best learning rate of each size that was trained with several."""
+    tuned: dict[str, list[Arm]] = {}
     for task, seen in (("arithmetic", "final_seen"), ("facts", "final_facts_matched_prompts")):
         mine = [(c, r) for c, r in cells if c.task == task and c.stream == "fixed" and _is_paper_data(c)]
         sweep = _widest(_several_rates(mine), _departures_but("learning_rate", "final_learning_rate"))
         for size in sorted({cell.size for cell, _ in sweep}):
             rates = [(cell, runs) for cell, runs in sweep if cell.size == size]
             best = max(rates, key=lambda each: (each[1][seen].mean(), -each[1]["final_stream_loss"].mean()))
-            found.setdefault(task, []).append(_group(*best))
-    return found
+            tuned.setdefault(task, []).append(_arm(*best))
+    return tuned
 
 
 def _several_rates(cells: Trained) -> Trained:
-    """The cells of a sweep: at least three learning rates, all else the same."""
+    """Return the cells of sweeps: at least three learning rates, and all else the same."""
     key = _departures_but("learning_rate", "final_learning_rate")
     rates: dict[object, set[float]] = {}
     for cell, _ in cells:
@@ -111,54 +112,59 @@ def _several_rates(cells: Trained) -> Trained:
     return [(cell, runs) for cell, runs in cells if len(rates[cell.size, key(cell)]) >= FEWEST_RATES]
 
 
-def _matched(cells: Trained) -> dict[str, list[Group]]:
-    """For each task the cells that differ in nothing but the size, where the four sizes of the paper are among them."""
-    found = {}
+def _matched(cells: Trained) -> dict[str, list[Arm]]:
+    """Return for each task the cells that differ only in size, if the four sizes of the paper are among them."""
+    matched = {}
     for task in ("arithmetic", "facts"):
         mine = [(c, r) for c, r in cells if c.task == task and c.stream == "fixed" and _is_paper_data(c)]
-        alike = _widest(mine, _recipe)
+        alike = _widest(mine, recipe_of)
         if {cell.size for cell, _ in alike} >= set(protocol.SIZES.values()):
-            found[task] = [_group(cell, runs) for cell, runs in alike]
-    return found
+            matched[task] = [_arm(cell, runs) for cell, runs in alike]
+    return matched
 
 
-def _reshuffled(cells: Trained) -> dict[str, list[Group]]:
-    """For each task the cells whose lines were shuffled anew for every batch."""
-    found = {}
+def _reshuffled(cells: Trained) -> dict[str, list[Arm]]:
+    """Return for each task the cells whose lines were shuffled anew for every batch."""
+    reshuffled = {}
     for task in ("arithmetic", "facts"):
         mine = [(c, r) for c, r in cells if c.task == task and c.stream == "reshuffled" and _is_paper_data(c)]
-        found[task] = [_group(cell, runs) for cell, runs in _widest(mine, _departures_but())]
-    return found
+        reshuffled[task] = [_arm(cell, runs) for cell, runs in _widest(mine, _departures_but())]
+    return reshuffled
 
 
-def _both_trends(label: str, how: str, groups: Mapping[str, Sequence[Group]], permutations: Permutations) -> Evidence:
-    """A condition under which both trends must be there again."""
-    falls = generalization(groups.get("arithmetic", ()), permutations)
-    rises = memorization(groups.get("facts", ()), MEMORIZATION["facts"][0], permutations)
+def _both_trends(label: str, how: str, arms: Mapping[str, Sequence[Arm]], permutations: Permutations) -> Evidence:
+    """Decide a condition under which both trends must be there again."""
+    falls = generalization_trend(arms.get("arithmetic", ()), permutations)
+    rises = memorization_trend(arms.get("facts", ()), MEMORIZATION["facts"].column, permutations)
     both = (falls, rises)
     outcomes = [decide_trend(trend, trend.p_value) for trend in both]
-    if NOT_RUN in outcomes and NOT_REPLICATED not in outcomes:
-        outcome = NOT_RUN
+    if Outcome.NOT_RUN in outcomes and Outcome.NOT_REPLICATED not in outcomes:
+        outcome = Outcome.NOT_RUN
     else:
-        outcome = next(each for each in (NOT_REPLICATED, INCONCLUSIVE, REPLICATED) if each in outcomes)
-    open_trends = [trend for trend, each in zip(both, outcomes, strict=True) if each == INCONCLUSIVE]
+        worst_first = (Outcome.NOT_REPLICATED, Outcome.INCONCLUSIVE, Outcome.REPLICATED)
+        outcome = next(each for each in worst_first if each in outcomes)
+    open_trends = [trend for trend, each in zip(both, outcomes, strict=True) if each == Outcome.INCONCLUSIVE]
     further = max((further_runs_of_trend(trend, ALPHA) for trend in open_trends), default=None)
-    shown = [f"{name}: {trend.shown or 'not run'}" for name, trend in zip("GM", both, strict=True)]
+    values = [f"{name}: {trend.values or 'not run'}" for name, trend in zip("GM", both, strict=True)]
+    was_run = Outcome.NOT_RUN not in outcomes
     return Evidence(
         label=label,
-        words=f"condition: both trends are there again, {how}",
+        kind=Kind.CONDITION,
+        measure=label.replace(" ", "_"),
+        description=f"condition: both trends are there again, {how}",
         outcome=outcome,
-        n=sum(len(group.runs) for trend in both for group in trend.groups),
-        diverged=sum(group.diverged for trend in both for group in trend.groups),
-        p_value=None if NOT_RUN in outcomes else comparisons.intersection_union(*(trend.p_value for trend in both)),
-        further_runs=further if outcome == INCONCLUSIVE else None,
-        note="; ".join(shown) if any(trend.groups for trend in both) else "",
+        n=sum(trend.n for trend in both),
+        diverged=sum(trend.diverged for trend in both),
+        p_value=comparisons.intersection_union(*(trend.p_value for trend in both)) if was_run else None,
+        further_runs=further if outcome == Outcome.INCONCLUSIVE else None,
+        note="; ".join(values) if any(trend.arms for trend in both) else "",
     )
 
 
 def _over_pairs(cells: Trained, permutations: Permutations) -> Evidence:
-    """Whether G falls with size over other held-out pairs, a pair counted once with the share of its runs."""
-    label, words = "other pairs", f"condition: G falls with size over at least {FEWEST_PAIRS} held-out sets"
+    """Decide whether G falls with size over other held-out pairs; a pair counts once, by the share of its runs."""
+    label, measure = "other pairs", "other_pairs"
+    description = f"condition: G falls with size over at least {FEWEST_PAIRS} held-out sets"
     mine = [(c, r) for c, r in cells if (c.task, c.stream, c.facts) == ("arithmetic", "fixed", protocol.FACTS)]
     others = _widest([(c, r) for c, r in mine if c.held_out != protocol.HELD_OUT], _departures_but("held_out"))
     shares: dict[int, list[float]] = {}
@@ -171,12 +177,15 @@ def _over_pairs(cells: Trained, permutations: Permutations) -> Evidence:
 
     test = tested("decreasing")
     if test is None:
-        return Evidence(label, words, NOT_RUN)
-    outcome = NOT_REPLICATED if _is_opposite(test, lambda: tested("increasing")) else INCONCLUSIVE
+        return Evidence(label, Kind.CONDITION, measure, description, Outcome.NOT_RUN)
+    opposite = has_opposite(test, lambda: tested("increasing"))
+    outcome = Outcome.NOT_REPLICATED if opposite else Outcome.INCONCLUSIVE
     return Evidence(
         label=label,
-        words=words,
-        outcome=REPLICATED if test.p_value < ALPHA else outcome,
+        kind=Kind.CONDITION,
+        measure=measure,
+        description=description,
+        outcome=Outcome.REPLICATED if test.p_value < ALPHA else outcome,
         n=sum(len(runs) for _, runs in others),
         p_value=test.p_value,
         note=f"{min(len(each) for each in values)} or more held-out sets for each of {len(values)} sizes",
@@ -184,46 +193,50 @@ def _over_pairs(cells: Trained, permutations: Permutations) -> Evidence:
 
 
 def _enough_seeds(base: Sequence[Trend]) -> Evidence:
-    """Whether every size of the two trends has its 20 seeds."""
-    label, words = "each size of both", f"condition: at least {FEWEST_SEEDS} seeds at the final iterate"
-    totals = [len(group.runs) for trend in base for group in trend.groups]
+    """Decide whether every size of the two trends has its 20 seeds."""
+    label, measure = "each size of both", "enough_seeds"
+    description = f"condition: at least {FEWEST_SEEDS} seeds at the final iterate"
+    totals = [arm.n for trend in base for arm in trend.arms]
     if not totals or any(trend.test is None for trend in base):
-        return Evidence(label, words, NOT_RUN)
+        return Evidence(label, Kind.CONDITION, measure, description, Outcome.NOT_RUN)
     short = FEWEST_SEEDS - min(totals)
     return Evidence(
         label=label,
-        words=words,
-        outcome=REPLICATED if short <= 0 else INCONCLUSIVE,
+        kind=Kind.CONDITION,
+        measure=measure,
+        description=description,
+        outcome=Outcome.REPLICATED if short <= 0 else Outcome.INCONCLUSIVE,
         n=sum(totals),
         further_runs=short if short > 0 else None,
         note=f"the fewest are {min(totals)}",
     )
 
 
-def _within_sizes(groups: Sequence[Group], permutations: Permutations) -> Evidence:
-    """Whether the seeds of one size that know more of the order of the lines answer fewer held-out expressions."""
-    label, words = (
-        "seeds of one size",
-        "condition: seeds with more bits of order answer fewer held-out (Kendall's tau-b)",
-    )
+def _within_sizes(arms: Sequence[Arm], permutations: Permutations) -> Evidence:
+    """Decide whether, of one size, the seeds that know more of the order answer fewer held-out expressions."""
+    label, measure = "seeds of one size", "within_sizes"
+    description = "condition: seeds with more bits of order answer fewer held-out (Kendall's tau-b)"
     tested = []
-    for group in groups:
-        if ORDER_BITS not in group.runs:
+    for arm in arms:
+        if ORDER_BITS not in arm.runs:
             continue
-        known = group.runs[~group.runs["diverged"].astype(bool)].dropna(subset=["final_held_out", ORDER_BITS])
-        columns = (known["final_held_out"].tolist(), known[ORDER_BITS].tolist())
+        ended = arm.runs[~arm.runs["diverged"].astype(bool)].dropna(subset=["final_held_out", ORDER_BITS])
+        columns = (ended["final_held_out"].tolist(), ended[ORDER_BITS].tolist())
         less, more = (trends.kendall(*columns, side, permutations.rng, permutations.count) for side in SIDES)
         if less is not None and more is not None:
-            tested.append((group.size, less, more.p_value, len(known)))
+            tested.append((arm.size, less, more.p_value, len(ended)))
     if not tested:
-        return Evidence(label, words, NOT_RUN, note="no size whose runs differ in both measures")
+        note = "no size whose runs differ in both measures"
+        return Evidence(label, Kind.CONDITION, measure, description, Outcome.NOT_RUN, note=note)
     less_p = comparisons.holm([less.p_value for _, less, _, _ in tested])
     more_p = comparisons.holm([p_value for _, _, p_value, _ in tested])
-    outcome = REPLICATED if min(less_p) < ALPHA else INCONCLUSIVE
+    outcome = Outcome.REPLICATED if min(less_p) < ALPHA else Outcome.INCONCLUSIVE
     return Evidence(
         label=label,
-        words=words,
-        outcome=NOT_REPLICATED if min(more_p) < ALPHA else outcome,
+        kind=Kind.CONDITION,
+        measure=measure,
+        description=description,
+        outcome=Outcome.NOT_REPLICATED if min(more_p) < ALPHA else outcome,
         n=sum(n for *_, n in tested),
         p_value=min(less_p),
         note=", ".join(f"{size} tau {less.tau:.2f} (n = {n})" for size, less, _, n in tested) + "; p after Holm",

@@ -1,33 +1,42 @@
-"""From runs to verdicts: what counts as evidence, and how it decides.
-
-A claim about a cell is put as a yes-or-no property of a run. It is *replicated* when more than half of all runs have
-the property, as far as the exact 95 % interval of their share can tell: its lower end is above one half. It is *not
-replicated* when the upper end is below one half, and *inconclusive* in between. A diverged run supports no claim.
-"""
+"""Lines of evidence on a claim."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
-import pandas as pd
-
-from capacity.claims.groups import Group
+from capacity.claims.arms import Arm
+from capacity.claims.outcomes import Outcome, decide, further_runs
+from capacity.claims.properties import Property
 from capacity.statistics import intervals
 
-REPLICATED, NOT_REPLICATED, INCONCLUSIVE, NOT_RUN = "replicated", "not replicated", "inconclusive", "not run"
-HALF = 0.5
 
-MOST_FURTHER_RUNS = 200
-"""Beyond this many further runs no number is given; one more stands for "more than" it."""
+class Kind(StrEnum):
+    """What a line of evidence is."""
 
+    SHARE = "share of runs"
+    """How many runs of a cell have a property."""
 
-@dataclass(frozen=True)
-class Property:
-    """A yes-or-no property of a run: in words, and as a function from runs (N rows) to N answers."""
+    SHARE_OF_FITTED = "share of fitted runs"
+    """How many of the runs that fit what they see have a property."""
 
-    words: str
-    holds: Callable[[pd.DataFrame], pd.Series]
+    MEAN = "mean"
+    """The mean of a measure over the runs of a cell."""
+
+    DIFFERENCE = "difference of shares"
+    """The share of runs with a property in one cell minus that in another, with the 90 % interval of its test."""
+
+    TREND = "trend with size"
+    """A test of whether a measure rises or falls with size."""
+
+    SENSITIVITY = "sensitivity of a trend"
+    """The same test with a size left out or other scores."""
+
+    BOTH_TRENDS = "both trends"
+    """Two trends taken together."""
+
+    CONDITION = "condition"
+    """What a claim needs besides its trends."""
 
 
 @dataclass(frozen=True)
@@ -35,21 +44,25 @@ class Evidence:
     """One line of evidence.
 
     Attributes:
-        label: of the runs it is about, such as ``arithmetic n14``.
-        words: what was measured.
-        outcome: what this line alone decides, one of the four words above; empty where it only stands beside.
-        n, diverged: runs, and how many of them diverged.
-        count: runs with the property.
-        estimate, low, high: a share or mean with its 95 % interval.
-        p_value, adjusted_p_value: of a test, and after Holm's correction where the test is of a family.
-        further_runs: how many more runs of each cell it takes to decide, should they go on like those there are;
-            :data:`MOST_FURTHER_RUNS` + 1 stands for more.
+        label: which runs it is about, such as ``arithmetic n14``.
+        kind: what the line is.
+        measure: what is measured: the key of a property, a column of the table of runs, or the name of a condition.
+        description: what is measured, in words.
+        outcome: what this line alone decides; None if it is there for comparison only.
+        n, diverged: the number of runs, and of those that diverged.
+        count: the number of runs with the property.
+        estimate, low, high: a share, mean or difference with its interval.
+        p_value, adjusted_p_value: of a test, and after Holm's correction if the test belongs to a family.
+        further_runs: how many more runs of each cell it takes to decide, if they go on like those there are;
+            :data:`capacity.claims.outcomes.MOST_FURTHER_RUNS` + 1 stands for more.
         note: what else there is to say.
     """
 
     label: str
-    words: str
-    outcome: str = ""
+    kind: Kind
+    measure: str
+    description: str
+    outcome: Outcome | None = None
     n: int = 0
     diverged: int = 0
     count: int | None = None
@@ -61,113 +74,29 @@ class Evidence:
     further_runs: int | None = None
     note: str = ""
 
-
-@dataclass(frozen=True)
-class Finding:
-    """What the evidence says of one claim.
-
-    Attributes:
-        outcome: one of the four words above.
-        reason: what an inconclusive verdict is short of; empty for the others.
-        rule: how the verdict follows from the evidence, in words.
-        evidence: all of it, deciding or not.
-        groups: the runs behind it.
-    """
-
-    outcome: str
-    reason: str
-    rule: str
-    evidence: tuple[Evidence, ...] = field(default=())
-    groups: tuple[Group, ...] = field(default=())
+    def without_decision(self) -> Evidence:
+        """Return the same evidence as a line for comparison, which decides nothing."""
+        return replace(self, outcome=None, further_runs=None)
 
 
-def decide(count: int, total: int) -> str:
-    """Whether more than half of all runs have a property, from ``count`` of ``total`` that do."""
-    if total == 0:
-        return NOT_RUN
-    low, high = intervals.clopper_pearson(count, total)
-    if low > HALF:
-        return REPLICATED
-    return NOT_REPLICATED if high < HALF else INCONCLUSIVE
-
-
-def further_runs(count: int, total: int) -> int:
-    """The fewest further runs after which :func:`decide` decides, if the share of runs with the property goes on.
-
-    0 where it decides already; :data:`MOST_FURTHER_RUNS` + 1 where more than that would be needed. Raises ValueError
-    unless 0 <= count <= total and total > 0.
-    """
-    for more in range(MOST_FURTHER_RUNS + 1):
-        if decide(round(count / total * (total + more)) if more else count, total + more) != INCONCLUSIVE:
-            return more
-    return MOST_FURTHER_RUNS + 1
-
-
-def supports(runs: pd.DataFrame, wanted: Property) -> pd.Series:
-    """For each run whether it has a property; never for one that diverged or whose answer is not known."""
-    return wanted.holds(runs).fillna(False).astype(bool) & ~runs["diverged"].astype(bool)
-
-
-def majority(group: Group, wanted: Property) -> Evidence:
-    """The runs of a cell that have a property, counted and decided upon."""
-    if not len(group.runs):
-        return Evidence(group.label, wanted.words, NOT_RUN)
-    count, total = int(supports(group.runs, wanted).sum()), len(group.runs)
-    outcome = decide(count, total)
-    low, high = intervals.clopper_pearson(count, total)
+def share_evidence(arm: Arm, wanted: Property) -> Evidence:
+    """Count the runs of a cell that have a property, and decide whether they are more than half."""
+    if not arm.n:
+        return Evidence(arm.label, Kind.SHARE, wanted.key, wanted.description, Outcome.NOT_RUN)
+    count = arm.count(wanted)
+    outcome = decide(count, arm.n)
+    low, high = intervals.clopper_pearson(count, arm.n)
     return Evidence(
-        label=group.label,
-        words=wanted.words,
+        label=arm.label,
+        kind=Kind.SHARE,
+        measure=wanted.key,
+        description=wanted.description,
         outcome=outcome,
-        n=total,
-        diverged=group.diverged,
+        n=arm.n,
+        diverged=arm.diverged,
         count=count,
-        estimate=count / total,
+        estimate=count / arm.n,
         low=low,
         high=high,
-        further_runs=further_runs(count, total) if outcome == INCONCLUSIVE else None,
+        further_runs=further_runs(count, arm.n) if outcome == Outcome.INCONCLUSIVE else None,
     )
-
-
-def combine(evidence: Iterable[Evidence]) -> tuple[str, str]:
-    """The outcome of a claim that needs every deciding line, and why it is inconclusive where it is.
-
-    One line that is not replicated refutes the claim, whatever else was not run.
-    """
-    deciding = [line for line in evidence if line.outcome]
-    outcomes = {line.outcome for line in deciding}
-    if NOT_REPLICATED in outcomes:
-        return NOT_REPLICATED, ""
-    if outcomes <= {NOT_RUN}:
-        return NOT_RUN, ""
-    if outcomes == {REPLICATED}:
-        return REPLICATED, ""
-    return INCONCLUSIVE, "; ".join(filter(None, (needed(deciding), missing(deciding))))
-
-
-def needed(evidence: Sequence[Evidence]) -> str:
-    """``needs 4 more runs of joint n28; 12 more runs each of joint n56, joint mlt``; empty where no line asks for any.
-
-    ``more than 200 more runs`` where the number is above :data:`MOST_FURTHER_RUNS`.
-    """
-    largest: dict[str, int] = {}
-    for line in evidence:
-        if line.outcome == INCONCLUSIVE and line.further_runs is not None:
-            largest[line.label] = max(line.further_runs, largest.get(line.label, 0))
-    labels: dict[int, list[str]] = {}
-    for label, number in largest.items():
-        labels.setdefault(number, []).append(label)
-    parts = [f"{_more_runs(number)}{' each' * (len(of) > 1)} of {', '.join(of)}" for number, of in labels.items()]
-    return f"needs {'; '.join(parts)}" if parts else ""
-
-
-def _more_runs(further: int) -> str:
-    if further > MOST_FURTHER_RUNS:
-        return f"more than {MOST_FURTHER_RUNS} more runs"
-    return f"{further} more run" + "s" * (further != 1)
-
-
-def missing(evidence: Sequence[Evidence]) -> str:
-    """``not run: arithmetic mlt``; empty where every cell was run."""
-    labels = list(dict.fromkeys(line.label for line in evidence if line.outcome == NOT_RUN))
-    return f"not run: {', '.join(labels)}" if labels else ""

@@ -1,48 +1,51 @@
-"""TODO claims.grokking."""
+"""C6: whether the long run of MLT fits what it sees and still does not generalize."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pandas as pd
 
 from capacity.claims import published_cells
-from capacity.claims.evidence import Finding, Property, combine, majority
-from capacity.claims.groups import Group
+from capacity.claims.arms import Arm
+from capacity.claims.conclusions import Conclusion, conclude
+from capacity.claims.evidence import share_evidence
+from capacity.claims.properties import Property
 from capacity.experiment.plan import cell_of
 
 GROKKING_STUDY = "grokking"
+
 NOT_GROKKED = Property(
+    "fitted_and_not_generalizing",
     "all seen expressions fitted, and not all held-out ones right, neither at the end nor by the paper's rule",
     lambda runs: runs["fits_arithmetic"] & ~runs["generalizes"] & (runs["paper_best_held_out"] < 1),
 )
 
-
-GROKKING_RULE = (
-    "The runs of the study `grokking` that fit the seen expressions and still do not have all held-out ones right, "
-    "neither at the last of their iterations nor at the evaluation with the best accuracy, are counted and decided "
-    "upon as in C1. A run that does not fit what it sees, or diverged, supports nothing. In the paper's own run the "
-    "sum of learning rate times weight decay is 0.147, where studies that see grokking have about 40: its repetition "
-    "says little about grokking under other settings."
+RULE = (
+    "Of the study `grokking`, the runs are counted that fit the seen expressions and still do not have all held-out "
+    "ones right, neither at the last of their iterations nor at the evaluation with the best accuracy. The count is "
+    "decided as in C1. A run that diverged, or does not fit what it sees, does not support the claim. In the paper's "
+    "own run, learning rate times weight decay adds up to 0.147 over all updates; in studies that see grokking it adds "
+    "up to about 40. So repeating that run says little about grokking under other settings."
 )
 
 
-def grokking(studies: Mapping[str, pd.DataFrame]) -> Finding:
-    """The finding on C6, from the long run of MLT."""
+def assess(studies: Mapping[str, pd.DataFrame]) -> Conclusion:
+    """Return the conclusion on C6, from the cell of the study that is closest to the paper's long run of MLT."""
+    arm = _closest_arm(studies.get(GROKKING_STUDY, pd.DataFrame()))
+    return conclude(RULE, [share_evidence(arm, NOT_GROKKED)], [arm])
+
+
+def _closest_arm(runs: pd.DataFrame) -> Arm:
+    """Return the runs of the MLT cell that differs from the paper's in the fewest settings, the first of equals."""
     paper = published_cells.grokking_cell()
-    group = Group("arithmetic", "mlt", "long run", pd.DataFrame())
-    runs = studies.get(GROKKING_STUDY, pd.DataFrame())
-    distances = {}
+    differing = {}
     for name in runs["cell"].unique() if len(runs) else ():
         cell = cell_of(str(name))
         if (cell.task, cell.size) == (paper.task, paper.size):
-            differs = published_cells.differences(cell, paper)
-            distances[differs.count("(paper:"), str(name)] = differs
-    if distances:
-        nearest = min(distances)
-        mine = runs[runs["cell"] == nearest[1]].reset_index(drop=True)
-        group = replace(group, runs=mine, departs=distances[nearest])
-    line = majority(group, NOT_GROKKED)
-    outcome, reason = combine([line])
-    return Finding(outcome, reason, GROKKING_RULE, (line,), (group,))
+            differing[str(name)] = published_cells.differing_settings(cell, paper)
+    if not differing:
+        return Arm("arithmetic", "mlt", "long run", pd.DataFrame())
+    closest = min(differing, key=lambda name: (len(differing[name]), name))
+    departs = published_cells.describe_differences(differing[closest])
+    return Arm("arithmetic", "mlt", "long run", runs[runs["cell"] == closest].reset_index(drop=True), departs)

@@ -1,80 +1,22 @@
-"""Stage 7: a verdict on each claim of the paper, by a rule that stands beside it.
-
-Verdicts are computed from the runs. A dagger marks one that rests on runs which depart from the paper's protocol.
-"""
+"""A verdict on each claim of the paper, computed from the runs by the rule that is written beside it."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy
 import pandas as pd
 
-from capacity.claims import tradeoff
-from capacity.claims.evidence import Finding
-from capacity.claims.grokking import GROKKING_STUDY, grokking
-from capacity.claims.groups import STUDIES, Group, groups
-from capacity.claims.operands import beyond_digits
-from capacity.claims.single_cells import EXPECTED, single_cells
-from capacity.claims.trend import Permutations
-from capacity.claims.variants import variants
+from capacity.claims import beyond_digits, grokking, single_cells, tradeoff, variants
+from capacity.claims.arms import PUBLISHED_STUDIES, published_arms
+from capacity.claims.size_trends import Permutations
+from capacity.claims.verdicts import Verdict
 from capacity.paper import published
 from capacity.statistics.trends import PERMUTATIONS
 
-
-@dataclass(frozen=True)
-class Verdict:
-    """A claim, what was found, and what that rests on.
-
-    Attributes:
-        claim: of the paper.
-        finding: the outcome, with its rule and evidence.
-        sources: the tables of runs it was computed from.
-        command: what would run the cells that are missing; empty where none are.
-    """
-
-    claim: published.Claim
-    finding: Finding
-    sources: tuple[str, ...]
-    command: str = ""
-
-    @property
-    def departing(self) -> list[Group]:
-        """The groups of runs that do not follow the paper's protocol."""
-        return [group for group in self.finding.groups if len(group.runs) and group.departs]
-
-    @property
-    def text(self) -> str:
-        """The verdict as it is printed: the outcome, a dagger where runs depart, and what it is short of."""
-        dagger = "†" if self.departing else ""
-        return f"{self.finding.outcome}{dagger}" + (f" ({self.finding.reason})" if self.finding.reason else "")
-
-    @property
-    def protocol(self) -> str:
-        """Which protocol the runs followed, in words."""
-        if not any(len(group.runs) for group in self.finding.groups):
-            return ""
-        labels: dict[str, list[str]] = {}
-        for group in self.departing:
-            labels.setdefault(group.departs, []).append(group.label)
-        departures = "; ".join(f"{', '.join(dict.fromkeys(found))}: {how}" for how, found in labels.items())
-        return f"† departs from the paper's: {departures}" if departures else "the paper's"
-
-    @property
-    def runs(self) -> int:
-        """How many runs the verdict rests on."""
-        return sum(len(group.runs) for group in self.finding.groups)
-
-    @property
-    def diverged(self) -> int:
-        """How many of the runs diverged."""
-        return sum(group.diverged for group in self.finding.groups)
-
-
-NEEDS = {"C5": STUDIES, "C6": (GROKKING_STUDY,)}
-"""The studies that a claim is about; all others are about the first, the paper's base cells."""
+NEEDED_STUDIES = {"C5": PUBLISHED_STUDIES, "C6": (grokking.GROKKING_STUDY,)}
+"""The studies that a claim is about; all other claims are about the first, the paper's base cells."""
 
 
 def judge(
@@ -85,39 +27,39 @@ def judge(
     permutations: int = PERMUTATIONS,
     wanted: Sequence[published.Claim] = published.CLAIMS,
 ) -> list[Verdict]:
-    """The verdict on every claim, or on those wanted.
+    """Return the verdict on every claim, or on those wanted.
 
     Args:
         studies: the runs of each study that was run, by name.
-        sources: where they were read from, by study.
-        budget: name of the budget that they were run under, for the commands that would run the rest.
-        rng: for bootstrap resamples and permutations.
-        permutations: of each test of trend.
+        sources: the file that they were read from, by study.
+        budget: the name of the budget that they were run under, for the commands that would run the rest.
+        rng: the generator of bootstrap resamples and permutations.
+        permutations: how many each test of trend makes.
         wanted: the claims to judge.
     """
-    found = groups(studies)
+    arms = published_arms(studies)
     verdicts = []
     for claim in wanted:
-        needs: tuple[str, ...] = NEEDS.get(claim.name, STUDIES[:1])
-        if claim.name in EXPECTED:
-            finding = single_cells(claim.name, found, rng)
+        needs: tuple[str, ...] = NEEDED_STUDIES.get(claim.name, PUBLISHED_STUDIES[:1])
+        if claim.name in single_cells.EXPECTED:
+            conclusion = single_cells.assess(claim.name, arms, rng)
         elif claim.name == "C5":
-            finding = variants(found)
+            conclusion = variants.assess(arms)
         elif claim.name == "C6":
-            finding = grokking(studies)
+            conclusion = grokking.assess(studies)
         elif claim.name == "C7":
-            finding = beyond_digits(found)
+            conclusion = beyond_digits.assess(arms)
         else:
-            finding = tradeoff.assess(found, studies, Permutations(rng, permutations))
+            conclusion = tradeoff.assess(arms, studies, Permutations(rng, permutations))
             needs = (*needs, *(study for study in studies if study not in needs))
         absent = [study for study in needs if study not in studies]
         command = run_command(budget, [*studies, *absent]) if absent else ""
         read = tuple(sources[study] for study in needs if study in sources)
-        verdicts.append(Verdict(claim, finding, read, command))
+        verdicts.append(Verdict(claim, conclusion, read, command))
     return verdicts
 
 
 def run_command(budget: str, run: Sequence[str]) -> str:
-    """The command that makes the verdicts again after running these studies under a budget."""
+    """Return the command that runs these studies under a budget and makes the verdicts again."""
     studies = shlex.quote(f"budgets={{{budget}: {{run: [{', '.join(run)}]}}}}")
     return f"snakemake results/tables/claims.md --config budget={budget} {studies}"

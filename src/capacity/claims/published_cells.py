@@ -1,23 +1,24 @@
-"""TODO claims.published_cells."""
+"""The paper's cells as settings of this package."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 from capacity.experiment.cell import Cell, make_cell
 from capacity.paper import protocol
 from capacity.paper.published import RESULTS, result
 
 
-def cell(task: str, size: str, variant: str) -> Cell:
-    """The settings of a published cell. Raises KeyError as :func:`result` does."""
-    found = result(task, size, variant)
-    shape = protocol.SIZES[found.size]
-    return make_cell(found.task, shape, **(protocol.weight_decay_variant(shape) if variant == "wd" else {}))
+def published_cell(task: str, size: str, variant: str) -> Cell:
+    """Return the settings of a published cell. Raises KeyError as :func:`capacity.paper.published.result` does."""
+    published = result(task, size, variant)
+    shape = protocol.SIZES[published.size]
+    return make_cell(published.task, shape, **(protocol.weight_decay_variant(shape) if variant == "wd" else {}))
 
 
 def grokking_cell() -> Cell:
-    """The settings of the paper's long run of MLT, stopped at 1.5 million iterations."""
+    """Return the settings of the paper's long run of MLT, stopped at 1.5 million iterations."""
     return make_cell(
         "arithmetic",
         protocol.MLT,
@@ -30,17 +31,23 @@ def grokking_cell() -> Cell:
 
 
 def variant_of(trained: Cell) -> str | None:
-    """Which of the paper's variants a cell is of, by its weight decay and dropout; None for neither or another size."""
-    for found in RESULTS:
-        known = cell(found.task, found.size, found.variant)
-        if all(getattr(known, axis) == getattr(trained, axis) for axis in ("task", "size", "weight_decay", "dropout")):
-            return found.variant
+    """Return which of the paper's variants a cell is, by its weight decay and dropout.
+
+    None if it is neither, or of a size that is not the paper's.
+    """
+    for published in RESULTS:
+        cell = published_cell(published.task, published.size, published.variant)
+        if all(getattr(cell, axis) == getattr(trained, axis) for axis in ("task", "size", "weight_decay", "dropout")):
+            return published.variant
     return None
 
 
-def differences(trained: Cell, reference: Cell) -> str:
-    """``iterations 3000 (paper: 30000)`` for each setting in which a cell differs from a published one."""
-    found, paper = asdict(trained), asdict(reference)
-    return ", ".join(
-        f"{name.replace('_', ' ')} {found[name]} (paper: {paper[name]})" for name in paper if found[name] != paper[name]
-    )
+def differing_settings(trained: Cell, reference: Cell) -> dict[str, tuple[Any, Any]]:
+    """Return the settings in which two cells differ: the value of each, by the name of the setting."""
+    ours, theirs = asdict(trained), asdict(reference)
+    return {name: (ours[name], theirs[name]) for name in theirs if ours[name] != theirs[name]}
+
+
+def describe_differences(differing: dict[str, tuple[Any, Any]]) -> str:
+    """Put settings that differ from a published cell into words: ``iterations 3000 (paper: 30000)``, and so on."""
+    return ", ".join(f"{name.replace('_', ' ')} {ours} (paper: {paper})" for name, (ours, paper) in differing.items())

@@ -1,7 +1,7 @@
-"""Stage 6: the paper's numbers beside ours, one row per published cell.
+"""The paper's numbers beside ours, one row per published cell.
 
-Ours stand there twice: by the paper's rule, which picks a checkpoint by an accuracy that includes the held-out
-expressions, and at the final iterate; each for the paper's seed alone and for all seeds with a 95 % interval.
+Ours appear twice: by the paper's rule, which picks a checkpoint by an accuracy that includes the held-out expressions,
+and at the final iterate. Each is given for the paper's seed alone and for all seeds, with a 95 % interval.
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ from typing import Any
 import numpy
 import pandas as pd
 
-from capacity.claims.groups import Group, Groups
+from capacity.claims.arms import Arm, PublishedArms
 from capacity.paper import protocol, published
 from capacity.statistics import intervals
 from capacity.tables import markdown
-
-RNG_SEED = 0
 
 PAPER_RULE = {
     "addition": "paper_best_addition_910",
@@ -25,21 +23,22 @@ PAPER_RULE = {
     "facts": "paper_best_facts_paper_prompts",
     "combined": "paper_best_combined_910",
 }
-"""The published scores, and the columns of a run that repeat them: the paper's rule and its denominators."""
+"""The published scores, and the columns of a run with the same score by the paper's rule and its denominators."""
 
 FINAL = ("seen", "held_out", "facts_paper_prompts", "facts_matched_prompts", "stream_loss")
 """Scores of the final iterate."""
 
 
-def replicate(found: Groups, rng: numpy.random.Generator) -> pd.DataFrame:
-    """One row per published cell.
+def replication_table(arms: PublishedArms, rng: numpy.random.Generator) -> pd.DataFrame:
+    """Return a table with one row per published cell.
 
-    ``paper_*`` are the published scores and loss. ``<endpoint>_<score>_seed_1337`` is our run of the paper's seed;
-    ``_mean`` is over all seeds, with a bootstrap interval ``_low`` to ``_high`` that one seed does not have. ``n``
-    counts every run, diverged ones included, and is 0 where the cell was not run. ``generalizes_count`` of ``n`` runs
-    end with all held-out expressions right, with Clopper and Pearson's interval. What is not known is empty.
+    ``paper_*`` are the published scores and loss. ``<endpoint>_<score>_seed_1337`` is our run of the paper's seed.
+    ``_mean`` is over all seeds, with a bootstrap interval from ``_low`` to ``_high``, which a single seed does not
+    have. ``n`` counts every run, diverged ones included, and is 0 if the cell was not run. ``generalizes_count`` of
+    ``n`` runs end with all held-out expressions right, with the exact interval of their share. What is not known is
+    empty.
     """
-    rows = [_row(group, rng) for group in found.values()]
+    rows = [_row(arm, rng) for arm in arms.values()]
     frame = pd.DataFrame(rows)
     texts = ["task", "size", "variant", "cell", "departs", "seeds"]
     counts = ["n", "diverged", "generalizes_count"]
@@ -47,16 +46,16 @@ def replicate(found: Groups, rng: numpy.random.Generator) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(numbers, "float64") | dict.fromkeys(counts, "Int64"))
 
 
-def _row(group: Group, rng: numpy.random.Generator) -> dict[str, Any]:
-    result = published.result(group.task, group.size, group.variant)
-    row: dict[str, Any] = {"task": group.task, "size": group.size, "variant": group.variant}
+def _row(arm: Arm, rng: numpy.random.Generator) -> dict[str, Any]:
+    result = published.result(arm.task, arm.size, arm.variant)
+    row: dict[str, Any] = {"task": arm.task, "size": arm.size, "variant": arm.variant}
     row |= {f"paper_{score}": getattr(result, score) for score in PAPER_RULE}
-    known = published.FINAL_LOSS if group.variant == "base" else {}
-    row["paper_final_loss"] = known.get((group.task, group.size))
-    runs = group.runs
+    losses = published.FINAL_LOSS if arm.variant == "base" else {}
+    row["paper_final_loss"] = losses.get((arm.task, arm.size))
+    runs = arm.runs
     row["cell"] = runs["cell"].iloc[0] if len(runs) else ""
-    row["departs"] = group.departs
-    row |= {"n": len(runs), "diverged": group.diverged}
+    row["departs"] = arm.departs
+    row |= {"n": arm.n, "diverged": arm.diverged}
     row["seeds"] = " ".join(str(seed) for seed in runs["seed"]) if len(runs) else ""
     for column in (*PAPER_RULE.values(), *(f"final_{score}" for score in FINAL)):
         row |= _measured(runs, column, rng)
@@ -68,27 +67,27 @@ def _row(group: Group, rng: numpy.random.Generator) -> dict[str, Any]:
 
 
 def _measured(runs: pd.DataFrame, column: str, rng: numpy.random.Generator) -> dict[str, float | None]:
-    """A column for the paper's seed, and its mean over all seeds that have a value."""
-    known = runs[["seed", column]].dropna() if len(runs) else pd.DataFrame({"seed": [], column: []})
-    own = known.loc[known["seed"] == protocol.PAPER_SEED, column]
-    low, high = intervals.bootstrap_mean(known[column].tolist(), rng) or (None, None)
+    """Return a column for the paper's seed, and its mean over all seeds that have a value."""
+    measured = runs[["seed", column]].dropna() if len(runs) else pd.DataFrame({"seed": [], column: []})
+    own = measured.loc[measured["seed"] == protocol.PAPER_SEED, column]
+    low, high = intervals.bootstrap_mean(measured[column].tolist(), rng) or (None, None)
     return {
         f"{column}_seed_1337": float(own.iloc[0]) if len(own) else None,
-        f"{column}_mean": float(known[column].mean()) if len(known) else None,
+        f"{column}_mean": float(measured[column].mean()) if len(measured) else None,
         f"{column}_low": low,
         f"{column}_high": high,
     }
 
 
 def to_markdown(table: pd.DataFrame) -> str:
-    """The table as a page: by the paper's rule, then at the final iterate."""
+    """Return the table as a page: by the paper's rule, then at the final iterate."""
     notes = markdown.Notes(table["departs"])
     rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
     lines = [
         "# The paper's numbers and ours",
         "",
         "All are shares of the questions right. *seed 1337* is our run of the paper's only seed. *All seeds* is the "
-        "mean with a 95 % bootstrap interval: none for one seed, and of no width where all seeds agree. n counts "
+        "mean with a 95 % bootstrap interval: one seed has none, and it has no width if all seeds agree. n includes "
         "diverged runs.",
         "",
         "## By the paper's rule",
@@ -107,7 +106,7 @@ def to_markdown(table: pd.DataFrame) -> str:
         "",
         "## At the final iterate",
         "",
-        "Nothing is chosen here. *All held out right* counts runs, with Clopper and Pearson's exact 95 % interval. "
+        "Nothing is chosen here. *All held out right* counts runs, with the exact 95 % interval of their share. "
         "*Loss* is in nats per character. Each entry: seed 1337 / all seeds; the loss: paper / seed 1337 / all seeds.",
         "",
         *markdown.table(
@@ -129,12 +128,9 @@ def _line(row: Mapping[str, Any], notes: markdown.Notes, entries: Sequence[str])
 
 
 def _final(row: Mapping[str, Any]) -> list[str]:
-    counted = row["generalizes_count"]
-    counted_text = "-"
-    if pd.notna(counted):
-        counted_text = f"{counted} of {row['n']} [{row['generalizes_low']:.3f}, {row['generalizes_high']:.3f}]"
+    all_right = markdown.count_with_interval(row["generalizes_count"], row["n"])
     entries = [_pair(row, f"final_{score}") for score in FINAL[:-1]]
-    return [*entries[:2], counted_text, *entries[2:], _triple(row, "paper_final_loss", "final_stream_loss")]
+    return [*entries[:2], all_right, *entries[2:], _triple(row, "paper_final_loss", "final_stream_loss")]
 
 
 def _triple(row: Mapping[str, Any], paper: str, column: str) -> str:

@@ -1,4 +1,4 @@
-"""TODO claims.single_cells."""
+"""The claims about single cells, C1 to C4: whether most runs of each size have a property."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy
 
-from capacity.claims.evidence import Evidence, Finding, Property, combine, majority
-from capacity.claims.groups import Group, Groups
+from capacity.claims.arms import Arm, PublishedArms
+from capacity.claims.conclusions import Conclusion, conclude
+from capacity.claims.evidence import Evidence, Kind, share_evidence
 from capacity.claims.properties import (
     ALL_RECALLED,
     ALL_RECALLED_MATCHED,
@@ -18,25 +19,32 @@ from capacity.claims.properties import (
     NONE_RIGHT,
     NONE_RIGHT_PAPER_RULE,
     SIZES,
+    Property,
 )
 from capacity.statistics import intervals
 
 RULE = (
-    "For each size named, the runs with the property are counted at the final iterate; a diverged run does not have "
-    "it. A size is *replicated* if the lower end of the exact 95 % interval (Clopper-Pearson) of their share is above "
-    "0.5, *not replicated* if the upper end is below 0.5, else *inconclusive*. The claim is replicated if every size "
-    "is, and not replicated if one size is not. Lines without a decision stand beside and decide nothing."
+    "For each size named, the runs that have the property at the final iterate are counted; a diverged run does not "
+    "have it. A size is *replicated* if the lower end of the exact 95 % interval (Clopper-Pearson) of their share is "
+    "above 0.5, *not replicated* if the upper end is below 0.5, and *inconclusive* otherwise. The claim is replicated "
+    "if every size is, and not replicated if one size is not. Lines without a decision are for comparison only."
 )
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a claim says of one size: the property that decides, and another that stands beside it."""
+    """What a claim says about one size.
+
+    Attributes:
+        task, size: of the cell.
+        wanted: the property that decides.
+        compared: another property, counted for comparison.
+    """
 
     task: str
     size: str
     wanted: Property
-    beside: Property | None = None
+    compared: Property | None = None
 
 
 EXPECTED: Mapping[str, tuple[Expectation, ...]] = {
@@ -48,33 +56,34 @@ EXPECTED: Mapping[str, tuple[Expectation, ...]] = {
     ),
     "C4": tuple(Expectation("joint", size, NONE_RIGHT, NONE_RIGHT_PAPER_RULE) for size in SIZES),
 }
-"""The claims about single cells."""
+"""What each of the claims says, by its name."""
 
 
-def single_cells(name: str, found: Groups, rng: numpy.random.Generator) -> Finding:
-    """The finding on one of the claims in :data:`EXPECTED`."""
+def assess(claim: str, arms: PublishedArms, rng: numpy.random.Generator) -> Conclusion:
+    """Return the conclusion on one of the claims in :data:`EXPECTED`."""
     evidence, used = [], []
-    for expected in EXPECTED[name]:
-        group = found[expected.task, expected.size, "base"]
-        used.append(group)
-        evidence += [majority(group, expected.wanted), *_beside(group, expected, rng)]
-    outcome, reason = combine(evidence)
-    return Finding(outcome, reason, RULE, tuple(evidence), tuple(used))
+    for expected in EXPECTED[claim]:
+        arm = arms[expected.task, expected.size, "base"]
+        used.append(arm)
+        evidence += [share_evidence(arm, expected.wanted), *_for_comparison(arm, expected, rng)]
+    return conclude(RULE, evidence, used)
 
 
-def _beside(group: Group, expected: Expectation, rng: numpy.random.Generator) -> list[Evidence]:
-    """What stands beside a decision: another property, the runs that fit alone, and the mean score."""
-    if not len(group.runs):
+def _for_comparison(arm: Arm, expected: Expectation, rng: numpy.random.Generator) -> list[Evidence]:
+    """Return what is shown beside a decision: another property, the runs that fit, and the mean score."""
+    if not arm.n:
         return []
-    lines = [majority(group, expected.beside)] if expected.beside else []
+    lines = [share_evidence(arm, expected.compared)] if expected.compared else []
     if expected.task != "facts":
-        fitted = group.runs["fits_arithmetic"].fillna(False).astype(bool)
-        words = f"{expected.wanted.words}, among the runs that fit the seen expressions"
-        lines.append(majority(replace(group, runs=group.runs[fitted]), replace(expected.wanted, words=words)))
-    score = "final_facts_paper_prompts" if expected.task == "facts" else "final_held_out"
-    values = group.runs[score].dropna().tolist()
+        fitted = replace(arm, runs=arm.runs[arm.runs["fits_arithmetic"].fillna(False).astype(bool)])
+        description = f"{expected.wanted.description}, among the runs that fit the seen expressions"
+        counted = share_evidence(fitted, expected.wanted)
+        lines.append(replace(counted, kind=Kind.SHARE_OF_FITTED, description=description))
+    measure, description = "final_held_out", "held-out share right, mean"
+    if expected.task == "facts":
+        measure, description = "final_facts_paper_prompts", "facts recalled (paper's prompts), mean"
+    values = arm.runs[measure].dropna().tolist()
     low, high = intervals.bootstrap_mean(values, rng) or (None, None)
-    words = "facts recalled (paper's prompts), mean" if expected.task == "facts" else "held-out share right, mean"
     mean = sum(values) / len(values) if values else None
-    lines.append(Evidence(group.label, words, n=len(values), estimate=mean, low=low, high=high))
-    return [replace(line, outcome="", further_runs=None) for line in lines]
+    lines.append(Evidence(arm.label, Kind.MEAN, measure, description, n=len(values), estimate=mean, low=low, high=high))
+    return [line.without_decision() for line in lines]

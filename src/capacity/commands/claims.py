@@ -1,6 +1,6 @@
-"""Stage 7: a verdict on each claim of the paper, by a rule that stands beside it.
+"""Put a verdict on each claim of the paper, by a rule that is written beside it.
 
-Verdicts are computed from the runs. A dagger marks one that rests on runs which depart from the paper's protocol.
+Verdicts are computed from the runs. A dagger marks a verdict that rests on runs which depart from the paper's protocol.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy
 
-from capacity.claims.groups import read_runs
+from capacity.claims import page
+from capacity.claims.arms import read_runs
 from capacity.claims.judge import judge
-from capacity.claims.page import evidence_frame, to_markdown, verdicts_frame
-from capacity.claims.replication import RNG_SEED
+from capacity.claims.verdicts import evidence_table, verdicts_table
+from capacity.statistics.intervals import RESAMPLING_SEED
 from capacity.storage import files, provenance
 from capacity.tables import frames
 
@@ -28,9 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     sources = {path.parent.name: path.as_posix() for path in arguments.runs}
-    rng = numpy.random.default_rng(RNG_SEED)
+    rng = numpy.random.default_rng(RESAMPLING_SEED)
     verdicts = judge(read_runs(arguments.runs), sources, arguments.budget, rng)
     record = provenance.record("claims", {"runs": list(sources.values()), "budget": arguments.budget})
-    frames.write_table(arguments.output, "claims", verdicts_frame(verdicts), record)
-    frames.write_table(arguments.output, "claims_evidence", evidence_frame(verdicts), record)
-    files.write_text(arguments.output / "claims.md", to_markdown(verdicts))
+    frames.write_table(arguments.output, "claims", verdicts_table(verdicts), record)
+    frames.write_table(arguments.output, "claims_evidence", evidence_table(verdicts), record)
+    files.write_text(arguments.output / "claims.md", page.to_markdown(verdicts))

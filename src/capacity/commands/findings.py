@@ -1,21 +1,13 @@
-"""Stage 8: the findings page, its prose filled from the tables of the studies that a budget ran.
-
-The prose is a template, ``findings.md.j2``; every number in it comes from here, and here from a table,
-:mod:`capacity.paper.protocol` or :mod:`capacity.paper.published`. The functions of the sections return what the template reads by
-name; one that it reads and does not find is an error.
-
-The page is dated without a clock, so that the same tables give the same bytes: records of runs hold no date, but they
-hold the commit of the code that trained them, and a run is not older than its commit.
-"""
+"""Write the page of findings: what came out, in prose that is filled from the tables of the studies of a budget."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from capacity.findings.arms import Sources, StudyTables
 from capacity.findings.origins import commit_dates
 from capacity.findings.page import TEMPLATE, render, values
+from capacity.findings.sources import Sources, StudyTables
 from capacity.storage import files, parquet
 from capacity.tables.frames import read_frame
 
@@ -37,7 +29,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _read(arguments: argparse.Namespace) -> Sources:
-    """The tables, by the paths of the command line."""
+    """Read the tables from the paths on the command line."""
     studies, origins = {}, []
     for paths in zip(arguments.runs, arguments.summary, arguments.dynamics, strict=True):
         studies[paths[0].parent.name] = StudyTables(*(read_frame(path) for path in paths))

@@ -1,7 +1,7 @@
-"""Stage 6: the paper's numbers beside ours, one row per published cell.
+"""Set the paper's numbers beside ours, one row per published cell.
 
-Ours stand there twice: by the paper's rule, which picks a checkpoint by an accuracy that includes the held-out
-expressions, and at the final iterate; each for the paper's seed alone and for all seeds with a 95 % interval.
+Ours appear twice: by the paper's rule, which picks a checkpoint by an accuracy that includes the held-out expressions,
+and at the final iterate. Each is given for the paper's seed alone and for all seeds, with a 95 % interval.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy
 
-from capacity.claims.groups import groups, read_runs
-from capacity.claims.replication import RNG_SEED, replicate, to_markdown
+from capacity.claims.arms import published_arms, read_runs
+from capacity.claims.replication import replication_table, to_markdown
+from capacity.statistics.intervals import RESAMPLING_SEED
 from capacity.storage import files, provenance
 from capacity.tables import frames
 
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    table = replicate(groups(read_runs(arguments.runs)), numpy.random.default_rng(RNG_SEED))
+    table = replication_table(published_arms(read_runs(arguments.runs)), numpy.random.default_rng(RESAMPLING_SEED))
     record = provenance.record("replication", {"runs": [path.as_posix() for path in arguments.runs]})
     frames.write_table(arguments.output, "replication", table, record)
     files.write_text(arguments.output / "replication.md", to_markdown(table))

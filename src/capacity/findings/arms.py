@@ -1,126 +1,84 @@
-"""TODO findings.arms."""
+"""The arms of the page: the paper's cells that were run, and the same cells with reshuffled lines."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
-from capacity.claims.evidence import Property, supports
-from capacity.claims.groups import STUDIES, groups
+from capacity.claims.arms import PUBLISHED_STUDIES, Arm, published_arms
+from capacity.claims.properties import Property
 from capacity.experiment.plan import cell_of
+from capacity.findings.sources import StudyTables
 from capacity.tables import markdown
 
 RESHUFFLED = "reshuffled"
-FITTED = Property("seen expressions fitted", lambda runs: runs["fits_arithmetic"])
-
-Values = dict[str, Any]
+"""The variant of an arm whose lines come in a new order in every batch."""
 
 
 @dataclass(frozen=True, eq=False)
-class StudyTables:
-    """The tables of one study: one row per run, one per cell, and one per run with its times."""
-
-    runs: pd.DataFrame
-    summary: pd.DataFrame
-    dynamics: pd.DataFrame
-
-
-@dataclass(frozen=True, eq=False)
-class Sources:
-    """Everything that the page is made from.
+class TabulatedArm(Arm):
+    """An arm with what the tables of its study say about it.
 
     Attributes:
-        budget: that was run.
-        claims, evidence, replication: the tables against the paper.
-        studies: the tables of each study that the budget runs, by name.
-        origins: for each training job the record of its runs, as the tables hold it.
-        versions: of the environment that made the tables.
-        commit: of the code that made the tables; None outside git.
+        study: the study whose tables have the runs.
+        summary: the row of the cell in the summary.
+        dynamics: one row per run with its times.
     """
 
-    budget: str
-    claims: pd.DataFrame
-    evidence: pd.DataFrame
-    replication: pd.DataFrame
-    studies: Mapping[str, StudyTables]
-    origins: Sequence[Mapping[str, Any]]
-    versions: Mapping[str, str]
-    commit: str | None
-
-
-@dataclass(frozen=True, eq=False)
-class Arm:
-    """The runs that stand for one of the paper's cells, or the same cell with its lines in a new order in every batch.
-
-    Attributes:
-        task, size, name: of the cell; ``name`` is a variant of the paper, or "reshuffled".
-        study: whose tables the runs are in.
-        summary: the row of the cell.
-        runs, dynamics: one row per run.
-    """
-
-    task: str
-    size: str
-    name: str
-    study: str
-    summary: Mapping[str, Any]
-    runs: pd.DataFrame
-    dynamics: pd.DataFrame
+    study: str = ""
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    dynamics: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
-    def departs(self) -> str:
-        """How the cell departs from the published one, in words; empty where it does not."""
-        return str(self.summary["departs"])
-
-    @property
-    def label(self) -> str:
-        """The size, with a dagger where the cell departs from the paper's protocol."""
+    def marked_size(self) -> str:
+        """The size, with a dagger if the cell departs from the paper's protocol."""
         return self.size + ("†" if self.departs else "")
 
     @property
-    def n(self) -> int:
-        """How many runs there are, diverged ones included."""
-        return len(self.runs)
+    def run_count(self) -> str:
+        """The number of runs in words, and how many of them diverged."""
+        return markdown.count_runs(self.n, self.diverged)
 
-    @property
-    def shown_runs(self) -> str:
-        """How many runs there are, and how many of them diverged."""
-        return markdown.count_runs(self.n, int(self.runs["diverged"].sum()))
-
-    def count(self, wanted: Property) -> int:
-        """How many runs have a property; a diverged one has none."""
-        return int(supports(self.runs, wanted).sum())
+    def share(self, wanted: Property) -> str:
+        """Say how many of the runs have a property, with the exact interval of the share."""
+        return markdown.count_with_interval(self.count(wanted), self.n)
 
     def mean(self, measure: str, digits: int = 3) -> str:
-        """The mean of a measure over the runs with its 95 % interval, as the summary has it."""
+        """Say the mean of a measure over the runs with its 95 % interval, as the summary has it."""
         mean, low, high = (self.summary[f"{measure}_{part}"] for part in ("mean", "low", "high"))
         return markdown.with_interval(mean, low, high, digits)
 
 
-def arms(studies: Mapping[str, StudyTables]) -> list[Arm]:
-    """The paper's cells that were run, in the paper's order, each followed by its reshuffled twin where that was run.
+def tabulated_arms(studies: Mapping[str, StudyTables]) -> list[TabulatedArm]:
+    """Return the paper's cells that were run, in the paper's order, each followed by its reshuffled twin if it was run.
 
-    A twin differs from its cell in nothing but the stream, so that a cell of another length is not compared.
+    A twin differs from its cell only in the stream: a reshuffled cell of another length is no twin.
     """
-    found = []
-    for group in groups({name: study.runs for name, study in studies.items()}).values():
-        if not len(group.runs):
+    arms = []
+    for arm in published_arms({name: study.runs for name, study in studies.items()}).values():
+        if not arm.n:
             continue
-        own = str(group.runs["cell"].iloc[0])
+        own = str(arm.runs["cell"].iloc[0])
         twin = replace(cell_of(own), stream=RESHUFFLED).name
-        for cell, name, wanted in ((own, group.variant, STUDIES), (twin, RESHUFFLED, tuple(studies))):
-            holders = [study for study in wanted if study in studies and (studies[study].runs["cell"] == cell).any()]
+        for cell, variant, candidates in ((own, arm.variant, PUBLISHED_STUDIES), (twin, RESHUFFLED, tuple(studies))):
+            holders = [name for name in candidates if name in studies and (studies[name].runs["cell"] == cell).any()]
             if holders:
-                found.append(_arm(studies[holders[0]], holders[0], cell, group.task, group.size, name))
-    return found
+                arms.append(_tabulated(studies[holders[0]], holders[0], cell, replace(arm, variant=variant)))
+    return arms
 
 
-def _arm(study: StudyTables, name: str, cell: str, task: str, size: str, arm: str) -> Arm:
+def _tabulated(study: StudyTables, name: str, cell: str, arm: Arm) -> TabulatedArm:
+    """Return an arm with the tables of one cell of a study."""
     runs, summary, dynamics = (
         frame[frame["cell"] == cell].reset_index(drop=True) for frame in (study.runs, study.summary, study.dynamics)
     )
     row = {str(column): value for column, value in summary.iloc[0].items()}
-    return Arm(task, size, arm, name, row, runs, dynamics)
+    return TabulatedArm(arm.task, arm.size, arm.variant, runs, str(row["departs"]), name, row, dynamics)
+
+
+def studies_of(arms: Iterable[TabulatedArm]) -> list[str]:
+    """Return the names of the studies whose tables have the runs of some arms, each once."""
+    return list(dict.fromkeys(arm.study for arm in arms))

@@ -1,4 +1,4 @@
-"""TODO findings.origins."""
+"""The section on provenance: with which code the runs were trained, and which day the page has."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from capacity.findings.arms import Sources, Values
-from capacity.findings.words import _table
+from capacity.findings.prose import Values, table
+from capacity.findings.sources import Sources
 from capacity.tables import runs
 
+MODIFIED = "-modified"
+"""How :func:`capacity.storage.provenance.git_commit` marks a commit whose files were changed."""
 
-def provenance(sources: Sources, dates: Mapping[str, str]) -> Values:
-    """With which code and on what the runs were trained, and of which day the page is."""
+
+def training_origins(sources: Sources, dates: Mapping[str, str]) -> Values:
+    """Tell with which code and on what device the runs were trained, and which day the page has."""
     jobs = {(job["cell"], tuple(job["seeds"])): job for job in sources.origins}
     alike: dict[tuple[Any, ...], int] = {}
     for job in jobs.values():
@@ -27,7 +30,7 @@ def provenance(sources: Sources, dates: Mapping[str, str]) -> Values:
     commits = list(dict.fromkeys(job["git_commit"] for job in jobs.values()))
     dated = [_date(commit, dates) for commit in commits if _date(commit, dates) != "-"]
     return {
-        "table": _table(heading, rows),
+        "table": table(heading, rows),
         "jobs": len(jobs),
         "date": max(dated, default=None),
         "undated": len(commits) - len(dated),
@@ -37,22 +40,18 @@ def provenance(sources: Sources, dates: Mapping[str, str]) -> Values:
     }
 
 
-MODIFIED = "-modified"
-"""How :func:`capacity.storage.provenance.git_commit` marks a commit whose files were changed."""
-
-
 def _date(commit: str | None, dates: Mapping[str, str]) -> str:
     return dates.get((commit or "").removesuffix(MODIFIED), "-")
 
 
 def commit_dates(commits: Iterable[str | None], folder: Path) -> dict[str, str]:
-    """The date of each commit that the repository of a folder has, as ``2026-11-20``; nothing without git."""
-    found = {}
+    """Return the date, such as ``2026-11-20``, of each commit that a folder's repository has; none without git."""
+    dates = {}
     for commit in {(each or "").removesuffix(MODIFIED) for each in commits} - {""}:
         command = ["git", "show", "--no-patch", "--format=%cs", commit]
         try:
-            said = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+            shown = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
         except (OSError, subprocess.CalledProcessError):
             continue
-        found[commit] = said.stdout.strip()
-    return found
+        dates[commit] = shown.stdout.strip()
+    return dates

@@ -7,8 +7,9 @@ import numpy
 import pandas as pd
 import pytest
 
-from capacity.claims import groups, published_cells
-from capacity.claims.replication import replicate, to_markdown
+from capacity.claims.arms import published_arms
+from capacity.claims.published_cells import published_cell
+from capacity.claims.replication import replication_table, to_markdown
 from capacity.experiment.cell import make_cell
 from capacity.paper import published
 from capacity.paper.protocol import SIZES
@@ -18,9 +19,9 @@ from capacity.tables.frames import read_frame, write_frame
 from tests.support.commands import run_command
 from tests.support.handmade_results import asked, endpoint, evaluation, frames, run
 
-N14 = published_cells.cell("arithmetic", "n14", "base")
-N14_WD = published_cells.cell("arithmetic", "n14", "wd")
-RECALL = published_cells.cell("facts", "n14", "base")
+N14 = published_cell("arithmetic", "n14", "base")
+N14_WD = published_cell("arithmetic", "n14", "wd")
+RECALL = published_cell("facts", "n14", "base")
 SHORT = make_cell("arithmetic", SIZES["n28"], iterations=3600)
 
 
@@ -56,7 +57,7 @@ def studies():
 
 @pytest.fixture(scope="module")
 def table(studies):
-    return replicate(groups.groups(studies), rng())
+    return replication_table(published_arms(studies), rng())
 
 
 def row_of(table, task, size, variant="base"):
@@ -123,7 +124,7 @@ def test_a_cell_that_was_not_run_has_no_runs_and_no_numbers_of_ours(table):
 
 @pytest.mark.parametrize("studies", [{}, {"base": pd.DataFrame()}, {"own": runs_of(N14, run(N14, 0))}])
 def test_without_runs_every_row_says_so(studies):
-    table = replicate(groups.groups(studies), rng())
+    table = replication_table(published_arms(studies), rng())
     assert table["n"].tolist() == [0] * 24
     page = to_markdown(table)
     assert page.count("| not run |") == 48
@@ -136,16 +137,16 @@ def test_of_several_cells_the_one_closest_to_the_paper_stands_for_it():
     other = make_cell("arithmetic", SIZES["n14"], weight_decay=0.3)
     cells = [farther, other, shorter]
     base = frames([evaluation(cell, [run(cell, 0)]) for cell in cells])[0]
-    found = groups.groups({"base": base})["arithmetic", "n14", "base"]
+    found = published_arms({"base": base})["arithmetic", "n14", "base"]
     assert found.runs["cell"].tolist() == [shorter.name]
     both = frames([evaluation(cell, [run(cell, 0)]) for cell in (*cells, N14)])[0]
-    found = groups.groups({"base": both})["arithmetic", "n14", "base"]
+    found = published_arms({"base": both})["arithmetic", "n14", "base"]
     assert (found.runs["cell"].tolist(), found.departs) == ([N14.name], "")
 
 
 def test_a_run_that_two_studies_share_counts_once():
     twice = pd.concat([runs_of(N14, run(N14, 0)), runs_of(N14, run(N14, 0))], ignore_index=True)
-    assert len(groups.groups({"base": twice})["arithmetic", "n14", "base"].runs) == 1
+    assert len(published_arms({"base": twice})["arithmetic", "n14", "base"].runs) == 1
 
 
 def test_the_page_sets_the_paper_beside_us(table):
