@@ -81,7 +81,7 @@ def test_a_score_is_there_when_its_task_asks_for_it():
 
 def test_the_cells_are_the_paper_s_two_variants():
     for found in published.RESULTS:
-        cell = published_cells.cell(found.task, found.size, found.variant)
+        cell = published_cells.published_cell(found.task, found.size, found.variant)
         assert cell.departures_from_published() == {}
         assert published_cells.variant_of(cell) == found.variant
         wd = "dropout-0" if found.size == "mlt" else "weight_decay-0.1"
@@ -90,7 +90,7 @@ def test_the_cells_are_the_paper_s_two_variants():
 
 def test_a_cell_that_the_paper_does_not_have_is_refused_by_name():
     with pytest.raises(KeyError, match="arithmetic, n20, base"):
-        published_cells.cell("arithmetic", "n20", "base")
+        published_cells.published_cell("arithmetic", "n20", "base")
 
 
 @pytest.mark.parametrize(
@@ -142,16 +142,19 @@ def test_the_grokking_study_of_the_configuration_is_the_paper_s_long_run():
 
 def test_differences_name_the_setting_and_both_values():
     paper = published_cells.grokking_cell()
-    assert published_cells.differences(paper, paper) == ""
+    assert published_cells.describe_differences(published_cells.differing_settings(paper, paper)) == ""
     shorter = make_cell("arithmetic", MLT, learning_rate=1e-6, iterations=1000, evaluation_interval=250)
-    found = published_cells.differences(shorter, paper)
-    assert "iterations 1000 (paper: 1500000)" in found
-    assert "evaluation interval" not in found
-    assert found.count("(paper:") == 3
+    differing = published_cells.differing_settings(shorter, paper)
+    assert len(differing) == 3
+    assert differing["iterations"] == (1000, 1_500_000)
+    assert "evaluation_interval" not in differing
+    described = published_cells.describe_differences(differing)
+    assert "iterations 1000 (paper: 1500000)" in described
+    assert described.count("(paper:") == 3
 
 
 def test_yaml_and_paper_agree_on_the_weight_decay_study():
     root = REPOSITORY
     config = yaml.safe_load((root / "config.yaml").read_text(encoding="utf-8"))
     cells = grid.studies(config | {"budget": "paper"})["weight-decay"].cells.values()
-    assert set(cells) == {published_cells.cell(row[0], row[1], "wd") for row in ROWS}
+    assert set(cells) == {published_cells.published_cell(row[0], row[1], "wd") for row in ROWS}
