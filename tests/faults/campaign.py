@@ -25,6 +25,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor
@@ -151,7 +152,7 @@ def campaign(kills: int, seed: int, folder: Path) -> dict[str, int]:
         start = time.monotonic()
         watched.write(0, 0)
         undisturbed = folder / f"undisturbed {cell.task}"
-        if os.waitpid(forked(lambda cell=cell, path=undisturbed: job(cell, path, watched)), 0)[1]:
+        if os.waitpid(forked(partial(job, cell, undisturbed, watched)), 0)[1]:
             raise RuntimeError(f"the undisturbed job failed: {(folder / 'log').read_text()}")
         seconds[cell.name] = time.monotonic() - start
         operations[cell.name] = watched.read()[1]
@@ -170,16 +171,16 @@ def campaign(kills: int, seed: int, folder: Path) -> dict[str, int]:
             heeded = False
             watched.write(0, 0)
             if counts["kills"] >= kills:
-                status = os.waitpid(forked(lambda cell=cell, path=target: job(cell, path, watched)), 0)[1]
+                status = os.waitpid(forked(partial(job, cell, target, watched)), 0)[1]
             elif drawn.random() < 0.5:
                 most = round(operations[cell.name] * left) + OPERATIONS_AT_THE_END
                 at = (
                     drawn.randrange(most) if drawn.random() < 0.5 else most - drawn.randrange(2 * OPERATIONS_AT_THE_END)
                 )
-                status = os.waitpid(forked(lambda cell=cell, path=target, at=at: job(cell, path, watched, at)), 0)[1]
+                status = os.waitpid(forked(partial(job, cell, target, watched, at)), 0)[1]
                 counts[WRITING] += os.WIFSIGNALED(status)
             else:
-                pid = forked(lambda cell=cell, path=target: job(cell, path, watched))
+                pid = forked(partial(job, cell, target, watched))
                 chosen = SIGNALS[sent % len(SIGNALS)]
                 time.sleep(drawn.random() * seconds[cell.name] * left)
                 os.kill(pid, chosen)

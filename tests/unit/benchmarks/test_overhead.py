@@ -11,11 +11,10 @@ import sys
 import pytest
 
 from benchmarks import overhead
-from benchmarks.overhead import SHARE, WAYS, Overhead, Run, StepError
+from benchmarks.overhead import SHARE, WAYS, Overhead, Run
+from benchmarks.scale import ROOT, StepError
 from capacity.experiment import configuration
 from capacity.experiment.plan import make_plan
-
-ROOT = overhead.ROOT
 
 
 @pytest.mark.parametrize(("cells", "seeds"), [(1, 1), (3, 20)])

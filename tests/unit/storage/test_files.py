@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,7 @@ def test_an_error_of_the_system_is_put_into_words_wherever_it_comes(tmp_path, mo
     def fail(*_, **__):
         raise OSError(code, os.strerror(code), str(path))
 
-    place = {"mkdir": (Path, "mkdir"), "mkstemp": (files.tempfile, "mkstemp"), "write": (Path, "write_text")}
+    place = {"mkdir": (Path, "mkdir"), "mkstemp": (tempfile, "mkstemp"), "write": (Path, "write_text")}
     place |= {"fsync": (os, "fsync"), "replace": (Path, "replace")}
     with monkeypatch.context() as patch:
         patch.setattr(*place[at], fail)
@@ -171,7 +172,7 @@ def test_a_command_without_permission_ends_with_one_line_and_no_file(tmp_path, m
         raise PermissionError(errno.EACCES, "Permission denied")
 
     path = tmp_path / "corpus.parquet"
-    monkeypatch.setattr(files.tempfile, "mkstemp", fail)
+    monkeypatch.setattr(tempfile, "mkstemp", fail)
     with pytest.raises(SystemExit, match=rf"error: .*{path} cannot be written: there is no permission"):
         run_command("corpus", "task=facts/size=n14/variant=paper", "--output", path)
     assert list(tmp_path.iterdir()) == []

@@ -67,9 +67,7 @@ def test_a_piece_that_was_exchanged_is_found_out_at_the_end(tmp_path):
 @pytest.mark.parametrize("exponent", [-300, -5, 0, 5, 300])
 def test_the_checksum_of_a_table_sees_the_last_bit_of_a_number(tmp_path, exponent):
     number = 1.1 * 10.0**exponent
-    sums = {
-        parquet.table_checksum(pa.table({"x": [value]})) for value in (number, math.nextafter(number, math.inf))
-    }
+    sums = {parquet.table_checksum(pa.table({"x": [value]})) for value in (number, math.nextafter(number, math.inf))}
     assert len(sums) == 2
 
 

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 from capacity.corpora import corpus
-from capacity.training import job, loop
+from capacity.training import history as training_history
+from capacity.training import loop
 from tests.support.short_cells import nothing, short_cell
 
 
 def test_a_history_is_a_table_of_numbers():
     cell = short_cell()
     history = loop.train(cell, corpus.build(cell), [3], "cpu", nothing).history
-    table = job.history_table(history)
+    table = training_history.history_table(history)
     assert table.to_pylist() == history
     types = {str(field.type) for field in table.schema if field.name not in ("seed", "iteration")}
     assert types == {"double"}

@@ -73,7 +73,7 @@ def test_a_process_on_another_machine_is_named_and_left_alone(tmp_path):
 def test_a_process_that_does_not_leave_is_named(tmp_path, monkeypatch):
     path = tmp_path / "training.lock"
     monkeypatch.setattr(interruptions, "SECONDS_TO_STOP", 0.0)
-    monkeypatch.setattr(interruptions.os, "kill", lambda pid, number: None)
+    monkeypatch.setattr(os, "kill", lambda pid, number: None)
     with path.open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         other.write(f"123 {socket.gethostname()}\n")

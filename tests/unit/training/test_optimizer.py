@@ -22,8 +22,8 @@ def test_clipping_a_stack_clips_each_seed_as_torch_clips_one_network(largest):
     expected = []
     for seed in range(4):
         alone = [torch.nn.Parameter(torch.zeros_like(gradient[seed])) for gradient in stack]
-        for value, gradient in zip(alone, stack, strict=True):
-            value.grad = gradient[seed].clone()
+        for parameter, gradient in zip(alone, stack, strict=True):
+            parameter.grad = gradient[seed].clone()
         torch.nn.utils.clip_grad_norm_(alone, largest)
         expected.append([value.grad for value in alone])
     clip_per_seed(stack, largest)
