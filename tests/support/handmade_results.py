@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,8 +13,9 @@ from capacity.corpora import corpus
 from capacity.experiment.cell import Cell
 from capacity.model import transformer
 from capacity.storage import provenance
-from capacity.tables import histories, summary
-from capacity.tables.runs import run_rows, runs_frame
+from capacity.tables.histories import history_table
+from capacity.tables.runs import run_rows, runs_frame, sorted_runs
+from capacity.tables.summary import summary_frame
 from capacity.training.execution import Execution
 
 SEEN, HELD_OUT, FACTS = 196, 4, 50
@@ -127,8 +129,8 @@ def evaluation(cell: Cell, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def frames(evaluations: Iterable[Mapping[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The runs and the summary of some evaluations, every seed wanted."""
     rows = [row for each in evaluations for row in run_rows(each, [one["seed"] for one in each["runs"]])]
-    runs = runs_frame(rows)
-    return runs, summary.summarise(runs)
+    runs = sorted_runs(runs_frame(rows))
+    return runs, summary_frame(runs)
 
 
 def history_rows(cell: Cell, seeds: Iterable[int], iterations: Iterable[int]) -> list[dict[str, Any]]:
@@ -137,7 +139,7 @@ def history_rows(cell: Cell, seeds: Iterable[int], iterations: Iterable[int]) ->
     for seed in seeds:
         for step, iteration in enumerate(iterations):
             share = 1 - 0.5**step
-            row = {"seed": seed, "iteration": iteration, "learning_rate": 0.01, "training_loss": None}
+            row = {"seed": seed, "iteration": iteration, "learning_rate": 0.01, "training_loss": math.nan}
             row |= {"stream_loss": 2.0 * 0.5**step} | dict.fromkeys(asked(cell), share)
             rows.append(row)
     return rows
@@ -149,5 +151,5 @@ def history_frame(cells: Iterable[Cell], seeds: Sequence[int]) -> pd.DataFrame:
     for cell in cells:
         steps = [round(cell.iterations * share / 4) for share in range(5)]
         table = pa.Table.from_pylist(history_rows(cell, seeds, steps))
-        parts.append(histories.history_table(table, cell, seeds).to_pandas())
+        parts.append(history_table(table, cell, seeds).to_pandas())
     return pd.concat(parts, ignore_index=True)

@@ -31,7 +31,6 @@ rule draw_tradeoff:
 # From the tables of one task, so that they train nothing else.
 rule draw_curves:
     input:
-        runs="results/tables/{study}/{task}/runs.parquet",
         history="results/tables/{study}/{task}/history.parquet",
         summary="results/tables/{study}/{task}/summary.parquet",
     output:
@@ -55,8 +54,8 @@ rule draw_curves:
         departures=flow.departures,
         code=flow.digest("draw-curves"),
     shell:
-        "python -m capacity draw-curves {wildcards.task:q} --runs {input.runs:q} --history {input.history:q}"
-        " --summary {input.summary:q} --title {params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+        "python -m capacity draw-curves {wildcards.task:q} --history {input.history:q} --summary {input.summary:q}"
+        " --title {params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
 
 
 # From the tables of the tasks with arithmetic, so that they train no facts alone.

@@ -21,6 +21,7 @@ COMMANDS = {
     "replication": "put the paper's numbers beside ours",
     "claims": "judge the paper's claims",
     "findings": "write the page of findings",
+    "data-dictionary": "write the page that names every column of every table",
     "status": "show what is running, done and waiting",
     "compare": "compare two folders of results",
     "publish": "copy what the documentation shows out of results",

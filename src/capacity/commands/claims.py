@@ -14,6 +14,7 @@ from capacity.claims import page
 from capacity.claims.arms import read_runs
 from capacity.claims.judge import judge
 from capacity.claims.verdicts import evidence_table, verdicts_table
+from capacity.dictionary.verdicts import CLAIMS, EVIDENCE
 from capacity.statistics.intervals import RESAMPLING_SEED
 from capacity.storage import files, provenance
 from capacity.tables import frames
@@ -32,6 +33,6 @@ def run(arguments: argparse.Namespace) -> None:
     rng = numpy.random.default_rng(RESAMPLING_SEED)
     verdicts = judge(read_runs(arguments.runs), sources, arguments.budget, rng)
     record = provenance.record("claims", {"runs": list(sources.values()), "budget": arguments.budget})
-    frames.write_table(arguments.output, "claims", verdicts_table(verdicts), record)
-    frames.write_table(arguments.output, "claims_evidence", evidence_table(verdicts), record)
+    frames.write_table(arguments.output, "claims", verdicts_table(verdicts), record, CLAIMS)
+    frames.write_table(arguments.output, "claims_evidence", evidence_table(verdicts), record, EVIDENCE)
     files.write_text(arguments.output / "claims.md", page.to_markdown(verdicts))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 
 from capacity.corpora.corpus import build, to_table
+from capacity.dictionary.column import describe
+from capacity.dictionary.jobs import CORPUS
 from capacity.experiment.cell import parse_cell
 from capacity.storage import parquet, provenance
 
@@ -25,4 +27,5 @@ def run(arguments: argparse.Namespace) -> None:
         "facts": cell.facts,
         "corpus_seed": cell.corpus_seed,
     }
-    parquet.write_parquet(arguments.output, to_table(build(cell)), provenance.record("corpus", settings))
+    table = describe(to_table(build(cell)), CORPUS)
+    parquet.write_parquet(arguments.output, table, provenance.record("corpus", settings))

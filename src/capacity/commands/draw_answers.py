@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-import matplotlib
-
 from capacity.commands.arguments import add_figure_arguments
-from capacity.figures.answers import draw
-from capacity.figures.style import STYLE, save
-from capacity.tables import expressions, frames, summary
+from capacity.dictionary.studies import EXPRESSIONS, SUMMARY
+from capacity.figures import answers, style
+from capacity.tables import frames
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,8 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    matplotlib.use("agg")
-    answers = frames.read_frames(arguments.expressions, expressions.EXPRESSIONS)
-    cell_table = frames.read_frames(arguments.summary, summary.SUMMARY)
-    with matplotlib.rc_context(STYLE):
-        save(draw(answers, cell_table, arguments.title), arguments.pdf, arguments.png)
+    expressions = frames.read_frames(arguments.expressions, EXPRESSIONS)
+    summary = frames.read_frames(arguments.summary, SUMMARY)
+    with style.styled():
+        style.save(answers.draw(expressions, summary, arguments.title), arguments.pdf, arguments.png)

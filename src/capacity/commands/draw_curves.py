@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-import matplotlib
-
 from capacity.commands.arguments import add_figure_arguments
-from capacity.figures.curves import curves
-from capacity.figures.style import STYLE, save
-from capacity.tables import frames, histories, runs, summary
+from capacity.dictionary.histories import HISTORY
+from capacity.dictionary.studies import SUMMARY
+from capacity.figures import curves, style
+from capacity.tables import frames
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument("task", help="task whose cells are drawn, such as arithmetic")
-    parser.add_argument("--runs", required=True, help="table of runs")
     parser.add_argument("--history", required=True, help="table of histories")
     parser.add_argument("--summary", required=True, help="table with one row per cell")
     add_figure_arguments(parser)
@@ -23,9 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    matplotlib.use("agg")
-    run_table = frames.read_frame(arguments.runs, runs.RUNS)
-    history = frames.read_frame(arguments.history, histories.HISTORY)
-    cell_table = frames.read_frame(arguments.summary, summary.SUMMARY)
-    with matplotlib.rc_context(STYLE):
-        save(curves(arguments.task, run_table, history, cell_table, arguments.title), arguments.pdf, arguments.png)
+    history = frames.read_frame(arguments.history, HISTORY)
+    summary = frames.read_frame(arguments.summary, SUMMARY)
+    with style.styled():
+        style.save(curves.draw(arguments.task, history, summary, arguments.title), arguments.pdf, arguments.png)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-import matplotlib
-
 from capacity.commands.arguments import add_figure_arguments
-from capacity.figures.dynamics import draw
-from capacity.figures.style import STYLE, save
-from capacity.tables import dynamics, frames, histories, summary
+from capacity.dictionary.histories import HISTORY
+from capacity.dictionary.studies import DYNAMICS, SUMMARY
+from capacity.figures import dynamics, style
+from capacity.tables import frames
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,9 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    matplotlib.use("agg")
-    history = frames.read_frames(arguments.history, histories.HISTORY)
-    run_table = frames.read_frames(arguments.runs, dynamics.DYNAMICS)
-    cell_table = frames.read_frames(arguments.summary, summary.SUMMARY)
-    with matplotlib.rc_context(STYLE):
-        save(draw(history, run_table, cell_table, arguments.title), arguments.pdf, arguments.png)
+    history = frames.read_frames(arguments.history, HISTORY)
+    runs = frames.read_frames(arguments.runs, DYNAMICS)
+    summary = frames.read_frames(arguments.summary, SUMMARY)
+    with style.styled():
+        style.save(dynamics.draw(history, runs, summary, arguments.title), arguments.pdf, arguments.png)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-import matplotlib
-
 from capacity.commands.arguments import add_figure_arguments
-from capacity.figures.style import STYLE, save
-from capacity.figures.tradeoff import tradeoff
-from capacity.tables import frames, runs, summary
+from capacity.dictionary.studies import RUNS, SUMMARY
+from capacity.figures import style, tradeoff
+from capacity.tables import frames
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,8 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    matplotlib.use("agg")
-    run_table = frames.read_frame(arguments.runs, runs.RUNS)
-    cell_table = frames.read_frame(arguments.summary, summary.SUMMARY)
-    with matplotlib.rc_context(STYLE):
-        save(tradeoff(run_table, cell_table, arguments.title), arguments.pdf, arguments.png)
+    runs = frames.read_frame(arguments.runs, RUNS)
+    summary = frames.read_frame(arguments.summary, SUMMARY)
+    with style.styled():
+        style.save(tradeoff.draw(runs, summary, arguments.title), arguments.pdf, arguments.png)

@@ -19,9 +19,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from capacity.dictionary.studies import DYNAMICS, SUMMARY
 from capacity.storage import files, parquet, provenance
-from capacity.tables import frames, summary
-from capacity.tables.dynamics import by_cell, by_run, to_markdown, whole_cells
+from capacity.tables import frames
+from capacity.tables.dynamics import cell_times, read_by_cell, run_times, to_markdown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     source = parquet.read_provenance(arguments.history)
-    runs = pd.concat(map(by_run, whole_cells(arguments.history)), ignore_index=True)
-    cells = by_cell(runs, frames.read_frame(arguments.summary, summary.SUMMARY))
+    runs = pd.concat(map(run_times, read_by_cell(arguments.history)), ignore_index=True)
+    cells = cell_times(runs, frames.read_frame(arguments.summary, SUMMARY))
     record = provenance.record("dynamics", source["settings"], runs=source["runs"])
-    frames.write_table(arguments.output, "dynamics", runs, record)
+    frames.write_table(arguments.output, "dynamics", runs, record, DYNAMICS)
     files.write_text(arguments.output / "dynamics.md", to_markdown(arguments.title, cells))

@@ -11,7 +11,7 @@ from typing import Any
 from capacity.commands.arguments import add_table_arguments
 from capacity.experiment.table_plan import read_plan
 from capacity.storage import parquet, provenance
-from capacity.tables.expressions import SCHEMA, pieces
+from capacity.tables.expressions import SCHEMA, expressions_tables
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     plan = read_plan(arguments.plan, arguments.cells)
-    sources: list[dict[str, Any]] = []
-    record = provenance.record("expressions", {"table": plan.table}, runs=sources)
-    made = pieces(plan.jobs, sources)
-    parquet.write_parquet_pieces(arguments.output, SCHEMA, made, record)
+    origins: list[dict[str, Any]] = []
+    record = provenance.record("expressions", {"table": plan.table}, runs=origins)
+    parquet.write_parquet_pieces(arguments.output, SCHEMA, expressions_tables(plan.jobs, origins), record)

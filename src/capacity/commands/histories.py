@@ -8,7 +8,7 @@ from typing import Any
 from capacity.commands.arguments import add_table_arguments
 from capacity.experiment.table_plan import read_plan
 from capacity.storage import parquet, provenance
-from capacity.tables.histories import pieces, schema_of
+from capacity.tables.histories import history_schema, history_tables
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     plan = read_plan(arguments.plan, arguments.cells)
-    schema = schema_of(plan.jobs)
-    sources: list[dict[str, Any]] = []
-    record = provenance.record("histories", {"table": plan.table}, runs=sources)
-    parquet.write_parquet_pieces(arguments.output, schema, pieces(plan.jobs, schema, sources), record)
+    schema = history_schema(plan.jobs)
+    origins: list[dict[str, Any]] = []
+    record = provenance.record("histories", {"table": plan.table}, runs=origins)
+    parquet.write_parquet_pieces(arguments.output, schema, history_tables(plan.jobs, schema, origins), record)

@@ -13,6 +13,7 @@ import numpy
 
 from capacity.claims.arms import published_arms, read_runs
 from capacity.claims.replication import replication_table, to_markdown
+from capacity.dictionary.verdicts import REPLICATION
 from capacity.statistics.intervals import RESAMPLING_SEED
 from capacity.storage import files, provenance
 from capacity.tables import frames
@@ -28,5 +29,5 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     table = replication_table(published_arms(read_runs(arguments.runs)), numpy.random.default_rng(RESAMPLING_SEED))
     record = provenance.record("replication", {"runs": [path.as_posix() for path in arguments.runs]})
-    frames.write_table(arguments.output, "replication", table, record)
+    frames.write_table(arguments.output, "replication", table, record, REPLICATION)
     files.write_text(arguments.output / "replication.md", to_markdown(table))

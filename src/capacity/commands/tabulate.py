@@ -7,17 +7,14 @@ number of runs, the mean and the 95 % interval of every endpoint.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from typing import Any
-
-import pandas as pd
 
 from capacity.commands.arguments import add_table_arguments
+from capacity.dictionary.studies import RUNS, SUMMARY
 from capacity.experiment.table_plan import read_plan
 from capacity.storage import files, provenance
-from capacity.tables.frames import in_pieces, write_frame, write_table
-from capacity.tables.runs import ROWS_AT_ONCE, ordered, read_evaluations, run_rows, source, typed
-from capacity.tables.summary import summarise, to_markdown
+from capacity.tables.frames import write_frame, write_table
+from capacity.tables.runs import tabulate_runs
+from capacity.tables.summary import summary_frame, to_markdown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,17 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    sources: list[dict[str, Any]] = []
     plan = read_plan(arguments.plan, arguments.cells)
-
-    def rows() -> Iterator[dict[str, Any]]:
-        for evaluation, seeds in read_evaluations(plan.jobs):
-            sources.append(source(evaluation["provenance"]["training"]))
-            yield from run_rows(evaluation, seeds)
-
-    runs = ordered(pd.concat([typed(some) for some in in_pieces(rows(), ROWS_AT_ONCE)]))
-    record = provenance.record("tabulate", {"table": plan.table}, runs=sources)
-    summary = summarise(runs)
-    write_frame(arguments.output / "runs.parquet", runs, record)
-    write_table(arguments.output, "summary", summary, record)
+    runs, origins = tabulate_runs(plan.jobs)
+    record = provenance.record("tabulate", {"table": plan.table}, runs=origins)
+    summary = summary_frame(runs)
+    write_frame(arguments.output / "runs.parquet", runs, record, RUNS)
+    write_table(arguments.output, "summary", summary, record, SUMMARY)
     files.write_text(arguments.output / "summary.md", to_markdown(plan.title, summary))

@@ -1,7 +1,7 @@
-"""Stage 5: the tables of right and wrong answers, drawn from a table alone.
+"""Which expressions each size answers, as squares of colour.
 
-For each cell two squares, additions above subtractions: the left operand down, the right operand across, and as a
-colour the share of seeds that answer right at the final iterate. Held-out expressions are outlined.
+Each cell has two squares, additions above subtractions: the left operand runs down, the right operand across, and the
+colour is the share of seeds that answer right at the final iterate. Held-out expressions are outlined.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from capacity.figures.style import FULL_WIDTH, ORANGE, cell_title, expression_ce
 COLUMNS = 4  # the paper's four sizes side by side
 SQUARE = 1.55  # inches
 SIGNS = {"addition": "+", "subtraction": "-"}
-COLOURS = "cividis"  # even in lightness and for colour-blind readers
+COLOURS = "cividis"  # its lightness changes evenly, also for colour-blind readers
 DIGITS = range(10)
 
 
-def draw(items: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
-    """The figure of a study.
+def draw(expressions: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
+    """Draw the answers of a study.
 
     Args:
-        items: one row per cell and expression, as :func:`capacity.tables.expressions.expressions_table` makes them.
+        expressions: one row per cell and expression, from :func:`capacity.tables.expressions.expressions_table`.
         summary: one row per cell.
         title: of the study.
 
@@ -46,8 +46,8 @@ def draw(items: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
             for row, operation in enumerate(SIGNS):
                 axis = axes[2 * number + row, column]
                 axis.set_visible(True)
-                found = items[(items["cell"] == cell["cell"]) & (items["operation"] == operation)]
-                _draw_square(axis, found)
+                of_cell = (expressions["cell"] == cell["cell"]) & (expressions["operation"] == operation)
+                _draw_square(axis, expressions[of_cell])
                 if column == 0:
                     axis.set_ylabel(f"a in a {SIGNS[operation]} b")
             axes[2 * number + 1, column].set_xlabel("b")
@@ -62,15 +62,15 @@ def draw(items: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def _draw_square(axis: Axes, items: pd.DataFrame) -> None:
-    """The 10 x 10 expressions of one operation; one that was not asked is a white cell with a cross."""
-    table = items.pivot(index="left", columns="right", values="share").reindex(index=DIGITS, columns=DIGITS)
+def _draw_square(axis: Axes, expressions: pd.DataFrame) -> None:
+    """Draw the 10 x 10 expressions of one operation; one that was not asked is a white cell with a cross."""
+    table = expressions.pivot(index="left", columns="right", values="share").reindex(index=DIGITS, columns=DIGITS)
     shares = table.to_numpy(dtype=float)
     axis.imshow(shares, cmap=COLOURS, vmin=0.0, vmax=1.0, interpolation="nearest")
     left, right = numpy.isnan(shares).nonzero()
     axis.plot(right, left, "x", color="0.6", markersize=2)
-    for item in items[items["split"] == "held_out"].to_dict("records"):
-        corner = (item["right"] - 0.5, item["left"] - 0.5)
+    for expression in expressions[expressions["split"] == "held_out"].to_dict("records"):
+        corner = (expression["right"] - 0.5, expression["left"] - 0.5)
         axis.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=ORANGE, linewidth=1.2, clip_on=False))
     axis.set_xticks(range(0, 10, 3))
     axis.set_yticks(range(0, 10, 3))

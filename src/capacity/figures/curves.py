@@ -1,7 +1,6 @@
-"""Stage 5: the trade-off and the curves of training, drawn from tables alone.
+"""The curves of training: accuracies and loss over the updates, a panel per cell.
 
-A quantity keeps its colour and mark in every figure. Hollow marks and a dagger say that a cell departs from the paper's
-protocol.
+A dagger says that a cell departs from the paper's protocol.
 """
 
 from __future__ import annotations
@@ -14,26 +13,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
-from capacity.figures.quantities import (
-    FACTS,
-    FLOORS,
-    HELD_OUT,
-    LOSS,
-    SEEN,
-    SEEN_ADDITION,
-    SEEN_SUBTRACTION,
-    Quantity,
-    _handle,
-)
+from capacity.figures.quantities import FACTS, FLOORS, HELD_OUT, LOSS, SEEN, SEEN_ADDITION, SEEN_SUBTRACTION, Quantity
 from capacity.figures.style import FULL_WIDTH, count_seeds, dagger, footnote
 from capacity.tasks.registry import TASKS
 
 
-def curves(task: str, runs: pd.DataFrame, history: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
-    """The paper's grid for one task: accuracies and loss over the updates, a panel per cell.
+def draw(task: str, history: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
+    """Draw the paper's grid for one task: accuracies and loss over the updates, a panel per cell.
 
     Lines are means over seeds; of the held-out share every run is drawn too. Thin level lines are the lowest losses
-    of the cell (:mod:`capacity.evaluation.floors`). Raises ValueError if the study does not train the task.
+    of the cell (:mod:`capacity.evaluation.floors`).
+
+    Args:
+        task: the task whose cells are drawn.
+        history: one row per run and evaluation.
+        summary: one row per cell.
+        title: of the study.
+
+    Raises ValueError if the study does not train the task.
     """
     if not (summary["task"] == task).any():
         raise ValueError(
@@ -46,26 +43,29 @@ def curves(task: str, runs: pd.DataFrame, history: pd.DataFrame, summary: pd.Dat
     axes = figure.subplots(rows, columns, sharey=True, squeeze=False)
     history = history[history["task"] == task]
     seen = (SEEN_ADDITION, SEEN_SUBTRACTION) if TASKS[task].has_operands else (SEEN,)
-    wanted = (*seen, HELD_OUT, FACTS)
-    quantities = [each for each in wanted if each.score in history and history[each.score].notna().any()]
+    quantities = [
+        quantity
+        for quantity in (*seen, HELD_OUT, FACTS)
+        if quantity.column in history and history[quantity.column].notna().any()
+    ]
     history = history.replace([numpy.inf, -numpy.inf], numpy.nan)  # what a diverged run leaves
     largest_loss = float(history["stream_loss"].max())
     for axis in axes.flat[len(cells) :]:
         axis.set_visible(False)
-    floors = [floor for floor in FLOORS if cells[floor.score].notna().any()]
+    floors = [floor for floor in FLOORS if cells[floor.column].notna().any()]
     several = cells.duplicated("size", keep=False).tolist()
     for number, ((_, cell), axis) in enumerate(zip(cells.iterrows(), axes.flat, strict=False)):
         right = _draw_curves(axis, history[history["cell"] == cell["cell"]], quantities, largest_loss, number, columns)
         for floor in floors:
-            if pd.notna(cell[floor.score]):
-                right.axhline(cell[floor.score], color=floor.colour, linestyle=floor.dashes, linewidth=0.6)
+            if pd.notna(cell[floor.column]):
+                right.axhline(cell[floor.column], color=floor.colour, linestyle=floor.dashes, linewidth=0.6)
         label = f"{cell['size']}{dagger(cell)}: {cell['parameters']:,} parameters, {count_seeds(cell['n'])}"
         axis.set_title(label + (f"\n{cell['variant']}" if several[number] else ""))
         if number >= len(cells) - columns:
             axis.set_xlabel("updates")
         if number % columns == 0:
             axis.set_ylabel("share right")
-    handles = [_handle(quantity, marks=False) for quantity in (*quantities, LOSS, *floors)]
+    handles = [quantity.legend_handle(marks=False) for quantity in (*quantities, LOSS, *floors)]
     figure.legend(handles=handles, loc="outside upper center", ncols=columns + 1, frameon=False, title=title)
     footnote(figure, cells)
     return figure
@@ -74,7 +74,16 @@ def curves(task: str, runs: pd.DataFrame, history: pd.DataFrame, summary: pd.Dat
 def _draw_curves(
     axis: Axes, history: pd.DataFrame, quantities: Sequence[Quantity], largest_loss: float, number: int, columns: int
 ) -> Axes:
-    """The curves of one cell; returns the axis of the loss, on the right."""
+    """Draw the curves of one cell, and return the axis of the loss, on the right.
+
+    Args:
+        axis: of the panel.
+        history: of the cell.
+        quantities: the shares to draw.
+        largest_loss: of all panels, which share their scale.
+        number: of the panel, counted from the top left.
+        columns: of the grid of panels.
+    """
     means = history.drop(columns=["cell", "task", "size", "variant"]).groupby("iteration").mean()
     right = axis.twinx()
     right.plot(means.index, means["stream_loss"], color=LOSS.colour, linewidth=1)
@@ -86,10 +95,10 @@ def _draw_curves(
     for quantity in quantities:
         if quantity is HELD_OUT and history["seed"].nunique() > 1:
             for _, run in history.groupby("seed"):
-                axis.plot(run["iteration"], run[quantity.score], color=quantity.colour, linewidth=0.4, alpha=0.5)
+                axis.plot(run["iteration"], run[quantity.column], color=quantity.colour, linewidth=0.4, alpha=0.5)
         axis.plot(
             means.index,
-            means[quantity.score],
+            means[quantity.column],
             color=quantity.colour,
             linestyle=quantity.dashes,
             linewidth=1.3,

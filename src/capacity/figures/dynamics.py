@@ -1,4 +1,4 @@
-"""Stage 5: when runs generalize and lose it again, drawn from tables alone.
+"""When runs generalize, and when they lose it again.
 
 Each cell has three panels over the updates, every run in each: at which evaluations all held-out expressions are right
 (a row per run), the share of them that is right, and their margin. Below, for each task, the share of runs that have
@@ -45,11 +45,11 @@ DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 
 
 def draw(history: pd.DataFrame, runs: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
-    """The figure of a study.
+    """Draw the dynamics of a study.
 
     Args:
         history: one row per run and evaluation.
-        runs: one row per run, as :func:`capacity.tables.dynamics.by_run` makes them.
+        runs: one row per run, as :func:`capacity.tables.dynamics.run_times` makes them.
         summary: one row per cell.
         title: of the study.
 
@@ -89,6 +89,7 @@ def draw(history: pd.DataFrame, runs: pd.DataFrame, summary: pd.DataFrame, title
 
 
 def _draw_cell(axes: Sequence[Axes], cell: pd.Series, history: pd.DataFrame, runs: pd.DataFrame) -> None:
+    """Draw the three panels of a cell; the run that generalizes first is the top row of the first panel."""
     states, share, margin = axes
     history = history.sort_values(["seed", "iteration"])
     order = runs.sort_values(["t_gen", "seed"])["seed"].tolist()
@@ -115,7 +116,7 @@ def _draw_cell(axes: Sequence[Axes], cell: pd.Series, history: pd.DataFrame, run
 
 
 def _draw_states(axis: Axes, history: pd.DataFrame, order: list[int]) -> None:
-    """A row per run, the earliest to generalize on top; each evaluation reaches halfway to its neighbours."""
+    """Draw a row per run, in the given order of seeds; each evaluation reaches halfway to its neighbours."""
     right = (history["held_out"] >= 1.0).astype(int)
     state = right.mask(history["stream_loss"].isna(), DIVERGED)
     table = history.assign(state=state).pivot(index="seed", columns="iteration", values="state").loc[order]
@@ -130,15 +131,15 @@ def _draw_states(axis: Axes, history: pd.DataFrame, order: list[int]) -> None:
 
 
 def _draw_survival(axis: Axes, cells: Cells, runs: pd.DataFrame) -> None:
-    """Kaplan-Meier curves with pointwise 95 % bands; a tick where a curve ends without the event."""
+    """Draw Kaplan-Meier curves with pointwise 95 % bands, and a tick where runs end without having generalized."""
     colours = matplotlib.colormaps["viridis"](numpy.linspace(0.0, 0.85, len(cells)))
     for number, (cell, colour) in enumerate(zip(cells, colours, strict=True)):
-        found = runs[runs["cell"] == cell["cell"]]
-        if found.empty:
+        of_cell = runs[runs["cell"] == cell["cell"]]
+        if of_cell.empty:
             continue
-        curve = survival(found["t_gen"], found["last_iteration"])
+        curve = survival(of_cell["t_gen"], of_cell["last_iteration"])
         name = f"{cell['size']}{dagger(cell)}" + (f" {cell['variant']}" if is_one_of_several(cell, cells) else "")
-        label = f"{name}: {curve.events} of {len(found)} did"
+        label = f"{name}: {curve.events} of {len(of_cell)} did"
         dashes = DASHES[number % len(DASHES)]
         axis.plot(
             curve.times, curve.share, drawstyle="steps-post", color=colour, linestyle=dashes, linewidth=1.3, label=label
@@ -160,7 +161,7 @@ def _draw_survival(axis: Axes, cells: Cells, runs: pd.DataFrame) -> None:
 
 
 def _label(axes: Sequence[Axes], first: bool) -> None:
-    """Labels of the updates under the last panel of a cell only, and words beside the first cell of a row."""
+    """Label the updates under the last panel of a cell only, and the panels beside the first cell of a row only."""
     states, share, margin = axes
     for axis in (states, share):
         axis.tick_params(labelbottom=False)
@@ -176,7 +177,7 @@ def _label(axes: Sequence[Axes], first: bool) -> None:
 
 
 def _margin_limits(history: pd.DataFrame) -> tuple[float, float]:
-    """The same for every panel, with zero inside."""
+    """The ends of the axis of margins, which are the same for every panel and have zero between them."""
     margins = history["held_out_margin"].dropna()
     low, high = min(0.0, float(margins.min())), max(0.0, float(margins.max()))
     spare = 0.05 * (high - low) or 1.0
@@ -184,6 +185,7 @@ def _margin_limits(history: pd.DataFrame) -> tuple[float, float]:
 
 
 def _handles(diverged: bool) -> list[Any]:
+    """The entries of the legend; divergence has one only where there is some."""
     handles: list[Any] = [
         Patch(color=STATES[ALL], label="all held-out expressions right"),
         Patch(color=STATES[NOT_ALL], label="not all right"),

@@ -1,7 +1,8 @@
-"""TODO figures.quantities."""
+"""The quantities that figures draw: each keeps its colour, mark and words in every figure."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.lines import Line2D
@@ -9,11 +10,28 @@ from matplotlib.lines import Line2D
 from capacity.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE
 
 
+@dataclass(frozen=True)
 class Quantity:
-    """What is drawn: a score, the words for it, and its colour and mark."""
+    """A quantity that is drawn.
 
-    def __init__(self, score: str, label: str, colour: str, mark: str, dashes: Any) -> None:
-        self.score, self.label, self.colour, self.mark, self.dashes = score, label, colour, mark, dashes
+    Attributes:
+        column: of the table that it is drawn from, less the name of an endpoint before it.
+        label: the words of the legend.
+        colour: of its lines and marks.
+        mark: of its points, as matplotlib names it; empty where it has none.
+        dashes: the style of its lines, as matplotlib takes it.
+    """
+
+    column: str
+    label: str
+    colour: str
+    mark: str
+    dashes: Any
+
+    def legend_handle(self, marks: bool = True) -> Line2D:
+        """The line, with its mark if ``marks``, that stands for the quantity in a legend."""
+        mark = self.mark if marks else ""
+        return Line2D([], [], color=self.colour, marker=mark, linestyle=self.dashes, markersize=4, label=self.label)
 
 
 HELD_OUT = Quantity("held_out", "held-out expressions right", ORANGE, "o", "-")
@@ -22,15 +40,8 @@ SEEN = Quantity("seen", "seen expressions right", GREY, "D", (0, (1, 1)))
 SEEN_ADDITION = Quantity("seen_addition", "seen additions right", GREEN, "^", (0, (4, 1)))
 SEEN_SUBTRACTION = Quantity("seen_subtraction", "seen subtractions right", PURPLE, "v", (0, (1, 1)))
 LOSS = Quantity("stream_loss", "loss (right axis)", GREY, "", "-")
-# Lines across a panel, on the axis of the loss; here the score is a column of the summary.
 FLOORS = (
     Quantity("loss_floor_order_unknown", "lowest loss, order of lines unknown", GREY, "", (0, (4, 2))),
     Quantity("loss_floor_order_known", "lowest loss, order of lines known", GREY, "", (0, (1, 2))),
 )
-
-
-def _handle(quantity: Quantity, marks: bool = True) -> Line2D:
-    mark = quantity.mark if marks else ""
-    return Line2D(
-        [], [], color=quantity.colour, marker=mark, linestyle=quantity.dashes, markersize=4, label=quantity.label
-    )
+"""Levels on the axis of the loss, which are columns of a summary."""

@@ -1,15 +1,17 @@
-"""What all figures share: style, colours, the note on what departs from the paper, and how they are saved.
+"""What all figures share: the style, titles of cells, the note on departures from the paper, and how figures are saved.
 
-Colours are Okabe and Ito's, which stay apart for colour-blind readers.
+The colours are those of Okabe and Ito, which colour-blind readers can tell apart.
 """
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
@@ -32,11 +34,21 @@ STYLE: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
 }
 
+Cells = list["pd.Series[Any]"]
+"""Some rows of a summary."""
+
 BLUE, ORANGE, GREEN, PURPLE, SKY, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#7F7F7F"
 
 
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw and save figures in the :data:`STYLE` of this package while the block lasts."""
+    with matplotlib.rc_context(STYLE):
+        yield
+
+
 def dagger(cell: pd.Series) -> str:
-    """The mark of a cell that departs from the paper's protocol."""
+    """The mark that a cell's name has if the cell departs from the paper's protocol."""
     return "" if cell["published"] else "†"
 
 
@@ -45,44 +57,46 @@ def count_seeds(count: int) -> str:
     return f"{count} seed" + ("s" if count != 1 else "")
 
 
-Cells = list["pd.Series[Any]"]
-
-
 def expression_cells(figure: str, summary: pd.DataFrame) -> dict[str, Cells]:
-    """The rows of a summary whose task has arithmetic, by task. Raises ValueError for the figure if there are none."""
-    found = {
+    """The rows of a summary whose task has arithmetic, by task.
+
+    Raises ValueError naming the figure if there are none.
+    """
+    cells = {
         task: [cell for _, cell in summary[summary["task"] == task].iterrows()]
         for task in TASKS
         if TASKS[task].has_operands and (summary["task"] == task).any()
     }
-    if not found:
+    if not cells:
         trained = ", ".join(summary["task"].unique()) or "nothing"
         expressions = " or ".join(name for name, task in TASKS.items() if task.has_operands)
         raise ValueError(f"figure {figure!r}: this study has no {expressions} cells; it trains {trained}")
-    return found
+    return cells
 
 
 def in_rows(cells: Mapping[str, Cells], columns: int) -> list[tuple[str, Cells]]:
-    """Cells in rows of at most so many, each of one task."""
+    """Divide the cells of each task into rows of at most ``columns``, each with the name of its task."""
     return [
-        (task, each[first : first + columns]) for task, each in cells.items() for first in range(0, len(each), columns)
+        (task, of_task[first : first + columns])
+        for task, of_task in cells.items()
+        for first in range(0, len(of_task), columns)
     ]
 
 
 def is_one_of_several(cell: pd.Series, cells: Cells) -> bool:
-    """Whether other cells among those have its size, so that only its variant tells it apart."""
+    """Whether several of ``cells`` have the size of a cell, so that only its variant tells it apart."""
     return sum(bool(other["size"] == cell["size"]) for other in cells) > 1
 
 
 def cell_title(cell: pd.Series, cells: Cells) -> str:
-    """What tells a cell from the others of its task; two lines, so that four stand side by side."""
+    """The title of a cell's panel: what tells it from the others of its task, in two short lines."""
     name = f"{cell['task']}, {cell['size']}{dagger(cell)}"
     seeds = count_seeds(cell["n"]) + (f", {cell['diverged']} diverged" if cell["diverged"] else "")
     return f"{name}\n{cell['variant'] if is_one_of_several(cell, cells) else seeds}"
 
 
 def footnote(figure: Figure, cells: pd.DataFrame) -> None:
-    """What departs from the paper's protocol, under the figure."""
+    """Write under a figure how its cells depart from the paper's protocol."""
     departing = cells[~cells["published"]]
     if departing.empty:
         return
@@ -95,7 +109,7 @@ def footnote(figure: Figure, cells: pd.DataFrame) -> None:
 
 
 def _names(names: Sequence[str]) -> str:
-    """``arithmetic n14, n28; facts n14``: names gathered by task."""
+    """Names of cells gathered by task, such as ``arithmetic n14, n28; facts n14``."""
     by_task: dict[str, list[str]] = {}
     for name in names:
         task, size = name.split(" ")
@@ -104,10 +118,10 @@ def _names(names: Sequence[str]) -> str:
 
 
 def settle(figure: Figure) -> None:
-    """Lay a figure out and keep its panels there, at places rounded to a millionth of the page.
+    """Lay out a figure and fix its panels, at positions rounded to a millionth of the page.
 
-    The solver behind the layout adds in the order of memory addresses, so its last digits differ between two runs of
-    one program, and with them, now and then, a pixel.
+    The layout solver adds numbers in the order of memory addresses. So its last digits differ from one run of a program
+    to the next, and now and then a pixel with them; rounding makes the figures equal.
     """
     for _ in range(2):  # the layout with a colour bar takes two passes
         figure.draw_without_rendering()
@@ -119,7 +133,7 @@ def settle(figure: Figure) -> None:
 
 
 def save(figure: Figure, pdf: Path, png: Path) -> None:
-    """The same figure as PDF and PNG, without dates, so that the same data give the same bytes."""
+    """Save a figure as PDF and PNG, without dates, so that the same data give the same bytes."""
     settle(figure)
     with files.atomic(pdf) as temporary:
         figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})

@@ -1,4 +1,7 @@
-"""TODO figures.tradeoff."""
+"""The trade-off: held-out accuracy and recall of facts against the number of parameters.
+
+Hollow marks and a dagger say that a cell departs from the paper's protocol.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
-from capacity.figures.quantities import FACTS, HELD_OUT, SEEN, Quantity, _handle
+from capacity.figures.quantities import FACTS, HELD_OUT, SEEN, Quantity
 from capacity.figures.style import FULL_WIDTH, footnote
 from capacity.paper import protocol
 from capacity.tasks.registry import TASKS
@@ -24,10 +27,16 @@ PANELS = {
 """The tasks of each panel by its title. The paper's share panels, as each has scores that the other has not."""
 
 
-def tradeoff(runs: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
-    """Held-out accuracy and recall of facts against the number of parameters, trained alone and jointly.
+def draw(runs: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
+    """Draw the trade-off of a study, with a panel for tasks trained alone and one for tasks trained jointly.
 
-    Every run is a small mark, every cell a large one with its 95 % interval. A line joins cells of one recipe only.
+    Every run is a small mark, and every cell a large one with the 95 % interval of its mean. A line joins cells of one
+    recipe only.
+
+    Args:
+        runs: one row per run.
+        summary: one row per cell.
+        title: of the study.
     """
     panels = [name for name, tasks in PANELS.items() if summary["task"].isin(tasks).any()]
     figure = Figure(figsize=(FULL_WIDTH if len(panels) > 1 else FULL_WIDTH * 0.6, 3.5))
@@ -44,7 +53,7 @@ def tradeoff(runs: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
         axis.yaxis.set_major_formatter(PercentFormatter(1.0))
         axis.grid(axis="y", color="0.9", linewidth=0.5)
     axes[0].set_ylabel("share right, final iterate")
-    handles: list[Any] = [_handle(quantity) for quantity in drawn]
+    handles: list[Any] = [quantity.legend_handle() for quantity in drawn]
     handles.append(Line2D([], [], color="black", marker="o", markersize=2, linestyle="", label="one run"))
     if not summary["published"].all():
         label = "hollow: not the paper's protocol"
@@ -55,17 +64,20 @@ def tradeoff(runs: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
 
 
 def _draw_quantity(axis: Axes, quantity: Quantity, cells: pd.DataFrame, runs: pd.DataFrame, offset: float) -> bool:
-    """Marks, intervals and lines of one quantity; False if no cell has it. ``offset`` is in decades."""
-    mean, low, high = (f"final_{quantity.score}_{part}" for part in ("mean", "low", "high"))
+    """Draw the marks, intervals and lines of a quantity, and say whether any cell has it.
+
+    ``offset`` moves them to the right, in decades of parameters, so that quantities do not hide one another.
+    """
+    mean, low, high = (f"final_{quantity.column}_{part}" for part in ("mean", "low", "high"))
     cells = cells[cells[mean].notna()].sort_values("parameters")
     for _, recipe in cells.groupby(["task", "variant", "learning_rate", "dropout", "weight_decay"], sort=False):
         line = quantity.dashes if quantity is not SEEN else ":"
         axis.plot(recipe["parameters"] * 10**offset, recipe[mean], color=quantity.colour, linewidth=1, linestyle=line)
     for _, cell in cells.iterrows():
         place = cell["parameters"] * 10**offset
-        single = runs.loc[runs["cell"] == cell["cell"], f"final_{quantity.score}"].dropna()
-        spread = 10 ** numpy.linspace(-0.02, 0.02, len(single)) if len(single) > 1 else numpy.ones(len(single))
-        axis.plot(place * spread, single, ".", color=quantity.colour, markersize=2.5, alpha=0.7, zorder=4)
+        of_runs = runs.loc[runs["cell"] == cell["cell"], f"final_{quantity.column}"].dropna()
+        spread = 10 ** numpy.linspace(-0.02, 0.02, len(of_runs)) if len(of_runs) > 1 else numpy.ones(len(of_runs))
+        axis.plot(place * spread, of_runs, ".", color=quantity.colour, markersize=2.5, alpha=0.7, zorder=4)
         if pd.notna(cell[low]):
             axis.plot([place] * 2, [cell[low], cell[high]], color=quantity.colour, linewidth=1.5, zorder=3)
         face = quantity.colour if cell["published"] else "white"
@@ -84,7 +96,10 @@ def _draw_quantity(axis: Axes, quantity: Quantity, cells: pd.DataFrame, runs: pd
 
 
 def _parameter_axis(axis: Axes, cells: pd.DataFrame) -> None:
-    """A logarithmic axis with the sizes as its labels, each at the mean of its parameter counts over the tasks."""
+    """Make the axis of parameters logarithmic and label it with the sizes.
+
+    A size is at the geometric mean of its numbers of parameters, which differ from task to task.
+    """
     axis.set_xscale("log")
     places = cells.groupby("size", sort=False)["parameters"].apply(lambda counts: numpy.exp(numpy.log(counts).mean()))
     marked = {str(size): "†" if (~group["published"]).any() else "" for size, group in cells.groupby("size")}
@@ -100,7 +115,7 @@ def _parameter_axis(axis: Axes, cells: pd.DataFrame) -> None:
 
 
 def _thin_labels(places: pd.Series) -> pd.Series:
-    """Leave out the labels that would stand on one another: closer than a tenth of the axis."""
+    """Leave out labels closer to the one before than a tenth of the axis, which would overlap."""
     span = numpy.log(places.max() / places.min()) if len(places) > 1 else 0.0
     kept: list[int] = []
     for number, place in enumerate(places):
@@ -110,6 +125,7 @@ def _thin_labels(places: pd.Series) -> pd.Series:
 
 
 def _thousands(count: float) -> str:
+    """A number of parameters in short, such as ``1.6 k``."""
     if count >= 1e6:
         return f"{count / 1e6:.1f} M"
     return f"{count / 1e3:.1f} k" if count >= 1e3 else f"{count:.0f}"

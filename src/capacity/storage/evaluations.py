@@ -17,25 +17,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
+from capacity.dictionary import jobs
+from capacity.dictionary.column import FLAG, INTEGER, NUMBER, TEXT, arrow_schema, required_kinds
+from capacity.dictionary.histories import JOB_HISTORY
 from capacity.errors import InputError
 from capacity.storage import files, json_files, parquet
 from capacity.tasks.registry import PARTS, SCORES
 
-ANSWER_COLUMNS = {
-    "seed": "an integer",
-    "diverged": "true or false",
-    **dict.fromkeys(("question_task", "operation", "split", "prompts", "prompt", "true", "answer"), "text"),
-    "right": "true or false",
-    **dict.fromkeys(("log_probability", "margin"), "a number"),
-}
-OPERAND_COLUMNS = {"seed": "an integer", "prompt": "text", "answer": "text"}
-_TYPES = {"an integer": pa.int64(), "text": pa.string(), "true or false": pa.bool_(), "a number": pa.float64()}
-ANSWERS = pa.schema([pa.field(name, _TYPES[kind], kind == "a number") for name, kind in ANSWER_COLUMNS.items()])
+ANSWER_COLUMNS = required_kinds(jobs.ANSWERS)
+HISTORY_COLUMNS = required_kinds(JOB_HISTORY)
+_TYPES = {INTEGER: pa.int64(), TEXT: pa.string(), FLAG: pa.bool_(), NUMBER: pa.float64()}
+ANSWERS = arrow_schema(jobs.ANSWERS, _TYPES, nullable=(NUMBER,))
 """Columns of ``answers.parquet``, one row per run and question: what was asked and answered, whether it is right, the
 log-probability of the true answer (nats), and its margin over the best wrong one; the last two are missing where they
 are not finite."""
 
-OPERANDS = pa.schema([pa.field(name, _TYPES[kind], False) for name, kind in OPERAND_COLUMNS.items()])
+OPERANDS = arrow_schema(jobs.OPERANDS, _TYPES, nullable=())
 """Columns of ``operands.parquet``, one row per run and prompt of :mod:`capacity.evaluation.operands`."""
 
 CHOICES = {
@@ -49,8 +46,6 @@ CHOICES = {
 OPERAND_PROMPT = "^<?[0-9]{1,2}[+-][0-9]{1,2}=$"
 SCHEMA = Path(__file__).parent / "evaluation.schema.yaml"
 MOST_LOG_PROBABILITY = 0.001  # above 0 by rounding
-
-HISTORY_COLUMNS = {"seed": "an integer", "iteration": "an integer", "stream_loss": "a number"}
 
 
 def read_history(path: str | Path, cell: str, seeds: Sequence[int]) -> pa.Table:

@@ -138,14 +138,16 @@ def provenance_of(table: pa.Table) -> Provenance:
 
 
 class _TableChecksum:
-    """A checksum of the names, types, metadata and values of a table, the same however it is cut into pieces.
+    """A checksum of the names, types, descriptions, metadata and values of a table, however it is cut into pieces.
 
     Each column is a stream of lengths, -1 for a missing value, and a stream of values, both as little-endian bytes that
     do not depend on how the library lays them out.
     """
 
     def __init__(self, schema: pa.Schema) -> None:
-        self._fields = [(field.name, str(field.type), field.nullable) for field in schema]
+        self._fields = [
+            (field.name, str(field.type), field.nullable, *sorted((field.metadata or {}).items())) for field in schema
+        ]
         self._columns = [(hashlib.sha256(), hashlib.sha256()) for _ in schema]
 
     def update(self, table: pa.Table) -> None:

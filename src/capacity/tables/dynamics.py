@@ -1,15 +1,20 @@
 """When runs fit, generalize and lose it again: times read from the histories of a study.
 
-A run is looked at only at its evaluations, so an event is dated by the first evaluation that shows it; it happened
-after the one before. Times are in updates:
+A run is looked at only at its evaluations. So an event is dated by the first evaluation that shows it; it happened
+between that one and the one before. Times are in updates:
 
-``t_fit``       the first evaluation with at least 99 % of the seen expressions right.
-``t_fit_facts`` the first with all facts recalled, on the matched prompts.
-``t_gen``       the first with all held-out expressions right.
-``t_lose``      the first after ``t_gen`` at which not all of them are right, whether or not they all are again later.
+``t_fit``
+    The first evaluation with at least 99 % of the seen expressions right.
+``t_fit_facts``
+    The first evaluation with all facts recalled, on the matched prompts.
+``t_gen``
+    The first evaluation with all held-out expressions right.
+``t_lose``
+    The first evaluation after ``t_gen`` at which not all held-out expressions are right, whether or not they all are
+    again later. A run without a ``t_gen`` has none.
 
-An event that did not come is None: the run is right-censored at its last evaluation. So is a diverged run, which
-counts and is counted: it was watched to the end and did nothing. ``t_lose`` is sought after a ``t_gen`` only.
+An event that did not come is None: the run is right-censored at its last evaluation. A diverged run counts
+like any other: it was watched to the end.
 """
 
 from __future__ import annotations
@@ -22,12 +27,14 @@ import numpy
 import numpy.typing
 import pandas as pd
 
+from capacity.dictionary.cells import NAMES
+from capacity.dictionary.column import names, required_kinds
+from capacity.dictionary.histories import HISTORY
 from capacity.errors import InputError
-from capacity.statistics import intervals
 from capacity.statistics.survival import Survival, kaplan_meier
 from capacity.storage import files, parquet
-from capacity.tables import histories, markdown
-from capacity.tables.runs import NAMES, OUTCOMES
+from capacity.tables import markdown
+from capacity.tables.runs import OUTCOMES
 
 Flags = numpy.typing.NDArray[numpy.bool_]
 Integers = numpy.typing.NDArray[numpy.int64]
@@ -40,46 +47,43 @@ _TYPES = {
     **dict.fromkeys(("diverged", "generalizes_ever", "generalizes_final"), "boolean"),
     "kept_share": "float64",
 }
-IDENTITY = ("cell", "task", "size", "variant", "seed")
-COLUMNS = {*IDENTITY, "iteration", "stream_loss", *(score for score, _ in OUTCOMES.values())}
-DYNAMICS = {
-    **NAMES,
-    **dict.fromkeys(("seed", "evaluations", "last_iteration", *EVENTS, "t_lose"), "an integer"),
-    **dict.fromkeys(("diverged", "generalizes_ever", "generalizes_final"), "true or false"),
-}
+RUN = (*names(NAMES), "seed")
+"""The columns that name a run."""
+
+_READ = {*RUN, "iteration", "stream_loss", *(score for score, _ in OUTCOMES.values())}
 
 
-def whole_cells(path: str | Path) -> Iterator[pd.DataFrame]:
-    """What :func:`by_run` reads of a table of histories, in pieces that hold every row of their cells.
+def read_by_cell(path: str | Path) -> Iterator[pd.DataFrame]:
+    """What :func:`run_times` reads of a table of histories, in frames that each hold every row of their cells.
 
     Raises InputError naming the file if it is damaged, lacks a column, or has the rows of a cell in several places.
     """
-    done: set[str] = set()
+    earlier: set[str] = set()
 
-    def unseen(whole: pd.DataFrame) -> pd.DataFrame:
-        cells = set(whole["cell"].unique())
-        if again := done.intersection(cells):
+    def checked(frame: pd.DataFrame) -> pd.DataFrame:
+        cells = set(frame["cell"].unique())
+        if again := earlier.intersection(cells):
             raise InputError(f"{path} has the rows of {min(again)} in several places; {files.REMEDY}")
-        done.update(cells)
-        return whole
+        earlier.update(cells)
+        return frame
 
-    held: list[pd.DataFrame] = []
+    kept: list[pd.DataFrame] = []  # the cell at the end of a piece, which may go on in the next
     for piece in parquet.read_parquet_pieces(path):
-        parquet.check_columns(path, piece, histories.HISTORY)
-        frame: pd.DataFrame = piece.select([name for name in piece.column_names if name in COLUMNS]).to_pandas()
-        frame = pd.concat([*held, frame], ignore_index=True)
+        parquet.check_columns(path, piece, required_kinds(HISTORY))
+        frame: pd.DataFrame = piece.select([name for name in piece.column_names if name in _READ]).to_pandas()
+        frame = pd.concat([*kept, frame], ignore_index=True)
         if frame.empty:
             continue
         last = frame["cell"] == frame["cell"].iloc[-1]
-        held = [frame[last]]
+        kept = [frame[last]]
         if not last.all():
-            yield unseen(frame[~last])
-    for rest in held:
-        yield unseen(rest)
+            yield checked(frame[~last])
+    for frame in kept:
+        yield checked(frame)
 
 
-def by_run(history: pd.DataFrame) -> pd.DataFrame:
-    """One row per run, in the order of the history.
+def run_times(history: pd.DataFrame) -> pd.DataFrame:
+    """The times of each run, one row per run in the order of the history.
 
     Beside the times of the module: ``evaluations`` and ``last_iteration``; ``diverged``, whether the last loss is not
     finite; ``generalizes_ever``, whether there is a ``t_gen``; ``generalizes_final``, whether all held-out expressions
@@ -87,7 +91,7 @@ def by_run(history: pd.DataFrame) -> pd.DataFrame:
     after ``t_gen`` at which all are right, None where there are none. What a task does not ask for is None.
     """
     if history.empty:
-        return pd.DataFrame(columns=[*IDENTITY, *_TYPES]).astype(_TYPES)
+        return pd.DataFrame(columns=[*RUN, *_TYPES]).astype(_TYPES)
     runs = history.groupby(["cell", "seed"], sort=False).ngroup().to_numpy()
     order = numpy.lexsort((history["iteration"], runs))
     history, runs = history.iloc[order], runs[order]
@@ -99,34 +103,35 @@ def by_run(history: pd.DataFrame) -> pd.DataFrame:
         """The first row of each run, from ``since`` on, at which a flag is set; the end of the run if there is none."""
         rows = numpy.where(flags, numpy.arange(len(runs)), len(runs))
         rows[numpy.arange(len(runs)) < since[runs]] = len(runs)
-        found: Integers = numpy.minimum(numpy.minimum.reduceat(rows, starts), ends)
-        return found
+        earliest: Integers = numpy.minimum(numpy.minimum.reduceat(rows, starts), ends)
+        return earliest
 
     def time(rows: Integers) -> pd.Series:
-        found = pd.Series(numpy.append(iterations, 0)[rows], dtype="Int64")
-        return found.mask(rows == ends)
+        """The updates done at a row of each run; missing where the row is the end of the run."""
+        updates = pd.Series(numpy.append(iterations, 0)[rows], dtype="Int64")
+        return updates.mask(rows == ends)
 
-    found = history.iloc[starts][list(IDENTITY)].reset_index(drop=True)
-    found["evaluations"] = ends - starts
-    found["last_iteration"] = iterations[ends - 1]
+    times = history.iloc[starts][list(RUN)].reset_index(drop=True)
+    times["evaluations"] = ends - starts
+    times["last_iteration"] = iterations[ends - 1]
     diverged = ~numpy.isfinite(history["stream_loss"].to_numpy(dtype=float))[ends - 1]
     for event, outcome in EVENTS.items():
-        found[event] = time(first(_reached(history, outcome)[0]))
+        times[event] = time(first(_reached(history, outcome)[0]))
     right, asked = _reached(history, "generalizes")
     generalized = first(right)
     after = numpy.minimum(generalized + 1, ends)
-    found["t_lose"] = time(first(~right, after)).mask(generalized == ends)
-    found["diverged"] = diverged
+    times["t_lose"] = time(first(~right, after)).mask(generalized == ends)
+    times["diverged"] = diverged
     is_asked = numpy.logical_or.reduceat(asked, starts)
-    found["generalizes_ever"] = pd.Series(generalized < ends, dtype="boolean").mask(~is_asked)
-    found["generalizes_final"] = pd.Series(right[ends - 1] & ~diverged, dtype="boolean").mask(~is_asked)
+    times["generalizes_ever"] = pd.Series(generalized < ends, dtype="boolean").mask(~is_asked)
+    times["generalizes_final"] = pd.Series(right[ends - 1] & ~diverged, dtype="boolean").mask(~is_asked)
     counts = numpy.append(0, numpy.cumsum(right))
-    found["kept_share"] = (counts[ends] - counts[after]) / numpy.where(after < ends, ends - after, numpy.nan)
-    return found[[*IDENTITY, *_TYPES]].astype(_TYPES)
+    times["kept_share"] = (counts[ends] - counts[after]) / numpy.where(after < ends, ends - after, numpy.nan)
+    return times[[*RUN, *_TYPES]].astype(_TYPES)
 
 
-def by_cell(runs: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
-    """One row per cell of a summary, in its order; a cell without runs has ``n`` 0 and nothing else.
+def cell_times(runs: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
+    """The times of each cell, one row per cell of a summary in its order; a cell without runs has ``n`` 0 and no times.
 
     For each time: ``_count`` runs had the event, ``_censored`` did not, and ``_median`` is the Kaplan-Meier median in
     updates, None where fewer than half had it. All three are None where the task has no such event. Those of ``t_lose``
@@ -141,10 +146,10 @@ def by_cell(runs: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
         row |= {"n": len(group), "diverged": int(group["diverged"].sum())}
         for event, outcome in EVENTS.items():
             asked = group if pd.notna(cell[f"{outcome}_count"]) else group[:0]
-            row |= _waited(event, asked[event], asked["last_iteration"])
+            row |= _waiting_columns(event, asked[event], asked["last_iteration"])
         generalized = group[group["t_gen"].notna()]
         since = generalized["t_gen"]
-        row |= _waited("t_lose", generalized["t_lose"] - since, generalized["last_iteration"] - since)
+        row |= _waiting_columns("t_lose", generalized["t_lose"] - since, generalized["last_iteration"] - since)
         for outcome in ("generalizes_ever", "generalizes_final"):
             known = group[outcome].dropna()
             row[f"{outcome}_count"] = int(known.sum()) if len(known) else None
@@ -158,7 +163,7 @@ def by_cell(runs: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def survival(times: pd.Series, last: pd.Series) -> Survival:
-    """The share of runs that do not have an event yet, over the updates.
+    """Estimate the share of runs that do not have an event yet, over the updates.
 
     ``times`` are those of the event, missing where it did not come; ``last`` those until which each run was watched.
     Raises ValueError if there are no runs.
@@ -168,7 +173,7 @@ def survival(times: pd.Series, last: pd.Series) -> Survival:
 
 
 def to_markdown(title: str, cells: pd.DataFrame) -> str:
-    """The table of cells as a page."""
+    """The times of the cells as a page."""
     notes = markdown.Notes(cells["departs"])
     heading = (
         "task",
@@ -193,16 +198,16 @@ def to_markdown(title: str, cells: pd.DataFrame) -> str:
             row["size"],
             f"{row['parameters']:,}",
             markdown.count_runs(row["n"], row["diverged"]),
-            _count(row, "t_fit", row["n"]),
+            markdown.count_with_interval(row["t_fit_count"], row["n"]),
             _median(row, "t_fit"),
-            _count(row, "t_fit_facts", row["n"]),
+            markdown.count_with_interval(row["t_fit_facts_count"], row["n"]),
             _median(row, "t_fit_facts"),
-            _count(row, "generalizes_ever", row["n"]),
+            markdown.count_with_interval(row["generalizes_ever_count"], row["n"]),
             _median(row, "t_gen"),
-            _count(row, "t_lose", row["t_gen_count"]),
+            markdown.count_with_interval(row["t_lose_count"], row["t_gen_count"]),
             _median(row, "t_lose"),
             "-" if pd.isna(row["kept_share_mean"]) else f"{row['kept_share_mean']:.0%}",
-            _count(row, "generalizes_final", row["n"]),
+            markdown.count_with_interval(row["generalizes_final_count"], row["n"]),
             notes.mark(row["departs"]),
         )
         for row in cells.to_dict("records")
@@ -212,14 +217,14 @@ def to_markdown(title: str, cells: pd.DataFrame) -> str:
         "",
         *markdown.table(heading, rows),
         "",
-        "Counts are runs, with Wilson's 95 % interval; diverged runs are counted as runs in which nothing happened. "
-        "Updates are Kaplan-Meier medians: a run in which the event did not come is censored at its last evaluation, "
-        "and the median is not reached where fewer than half of the runs have it. Events are dated by the first "
-        "evaluation that shows them. Fitted: at least 99 % of the seen expressions right, or all facts on the matched "
-        "prompts. Lost again: not all held-out expressions are right at some evaluation after the first at which they "
-        "were; updates kept are those in between, and evaluations kept the share of all later evaluations at which all "
-        "are right, whether or not they were lost in between. Ever is exploratory: among many looks at four "
-        "expressions some are lucky.",
+        "Counts are of runs, with the exact (Clopper-Pearson) 95 % interval of their share; diverged runs count "
+        "too. Updates are Kaplan-Meier medians: a run in which the event did not come is censored at its last "
+        "evaluation, and the median is not reached where fewer than half of the runs have the event. Events are dated "
+        "by the first evaluation that shows them. *Fitted*: at least 99 % of the seen expressions are right, or all "
+        "facts on the matched prompts. *Lost again*: not all held-out expressions are right at some evaluation after "
+        "the first at which they were. *Updates kept* are those in between. *Evaluations kept* is the share of all "
+        "later evaluations at which all are right, whether or not they were lost in between. *Ever* is exploratory: "
+        "among many looks at four expressions some are lucky.",
         "",
         *notes.lines(),
     ]
@@ -233,7 +238,7 @@ def _reached(history: pd.DataFrame, outcome: str) -> tuple[Flags, Flags]:
     return values >= bound, ~numpy.isnan(values)
 
 
-def _waited(event: str, times: pd.Series, last: pd.Series) -> dict[str, Any]:
+def _waiting_columns(event: str, times: pd.Series, last: pd.Series) -> dict[str, Any]:
     """How many runs had an event and how long it took; None without runs that could have it."""
     if times.empty:
         return {f"{event}_count": None, f"{event}_censored": None, f"{event}_median": None}
@@ -241,15 +246,8 @@ def _waited(event: str, times: pd.Series, last: pd.Series) -> dict[str, Any]:
     return {f"{event}_count": curve.events, f"{event}_censored": curve.censored, f"{event}_median": curve.median}
 
 
-def _count(row: Mapping[Any, Any], event: str, total: Any) -> str:
-    count = row[f"{event}_count"]
-    if pd.isna(count):
-        return "-"
-    low, high = intervals.wilson(int(count), int(total))
-    return f"{count} of {total} [{low:.2f}, {high:.2f}]"
-
-
 def _median(row: Mapping[Any, Any], event: str) -> str:
+    """The median time of an event in words, with the number of runs in which it did not come."""
     if pd.isna(row[f"{event}_count"]):
         return "-"
     median = row[f"{event}_median"]

@@ -1,46 +1,54 @@
-"""TODO tables.frames."""
+"""Frames as Parquet and CSV files, with the description of each column."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
 
+from capacity.dictionary.column import Columns, describe, required_kinds
 from capacity.storage import files, parquet, provenance
 
 T = TypeVar("T")
 
 
-def in_pieces(values: Iterable[T], most: int) -> Iterator[list[T]]:
-    """Some values as lists of at most so many."""
-    waiting = iter(values)
-    while some := list(itertools.islice(waiting, most)):
-        yield some
+def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Split values into lists of ``size``, the last of which may be shorter."""
+    remaining = iter(values)
+    while chunk := list(itertools.islice(remaining, size)):
+        yield chunk
 
 
-def write_frame(path: Path, frame: pd.DataFrame, record: provenance.Provenance) -> None:
-    """A frame as Parquet with its provenance."""
-    parquet.write_parquet(path, pa.Table.from_pandas(frame, preserve_index=False), record)
+def write_frame(path: Path, frame: pd.DataFrame, record: provenance.Provenance, columns: Columns = ()) -> None:
+    """Write a frame as Parquet, with its provenance and the description of each of ``columns``."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    parquet.write_parquet(path, describe(table, columns), record)
 
 
-def write_table(folder: Path, name: str, frame: pd.DataFrame, record: provenance.Provenance) -> None:
-    """A frame as ``name.parquet`` with its provenance and as ``name.csv``."""
-    write_frame(folder / f"{name}.parquet", frame, record)
+def write_table(
+    folder: Path, name: str, frame: pd.DataFrame, record: provenance.Provenance, columns: Columns = ()
+) -> None:
+    """Write a frame as ``name.parquet``, as :func:`write_frame` does, and as ``name.csv``."""
+    write_frame(folder / f"{name}.parquet", frame, record, columns)
     with files.atomic(folder / f"{name}.csv") as temporary:
         frame.to_csv(temporary, index=False)
 
 
-def read_frame(path: str | Path, columns: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """The inverse of :func:`write_frame`. Raises InputError naming the file if it is damaged or a column is wrong."""
+def read_frame(path: str | Path, columns: Columns = ()) -> pd.DataFrame:
+    """Read a frame that :func:`write_frame` wrote.
+
+    Raises InputError naming the file if it is damaged, or if one of ``columns`` that is not optional is missing or of
+    another kind.
+    """
     table = parquet.read_parquet(path)
-    parquet.check_columns(path, table, columns or {})
+    parquet.check_columns(path, table, required_kinds(columns))
     return pd.DataFrame(table.to_pandas())
 
 
-def read_frames(paths: Iterable[str | Path], columns: Mapping[str, str]) -> pd.DataFrame:
-    """Frames below one another: those of some tasks of a study as one."""
+def read_frames(paths: Iterable[str | Path], columns: Columns) -> pd.DataFrame:
+    """Read the tables of some tasks of a study as one frame, one below the other."""
     return pd.concat([read_frame(path, columns) for path in paths], ignore_index=True)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from capacity.corpora import corpus
+from capacity.dictionary.column import describe
+from capacity.dictionary.histories import JOB_HISTORY
 from capacity.experiment.cell import Cell
 from capacity.model import devices, weights
 from capacity.storage import files, json_files, parquet, provenance
@@ -111,7 +113,8 @@ def write_outputs(
     """Write weights, history and timing, and then the record, which says that all of them exist."""
     record = record | {"diverged_at": trained.diverged_at}
     weights.save(folder / "weights.safetensors", trained.parameters, cell, seeds)
-    parquet.write_parquet(folder / "history.parquet", history_table(trained.history), record)
+    history = describe(history_table(trained.history), JOB_HISTORY)
+    parquet.write_parquet(folder / "history.parquet", history, record)
     seconds = snapshots.trained_seconds
     timing = {
         "wall_seconds": round(seconds, 2),

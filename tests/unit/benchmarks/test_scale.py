@@ -11,11 +11,12 @@ import pytest
 
 from benchmarks import scale, synthetic
 from benchmarks.scale import GOAL_CELLS, MOST_BYTES, MOST_SECONDS, STEPS, Cost, StepError
+from capacity.dictionary.histories import HISTORY
+from capacity.dictionary.studies import DYNAMICS, EXPRESSIONS, RUNS
 from capacity.experiment.assignment import trained_jobs
 from capacity.experiment.plan import make_plan
 from capacity.experiment.table_plan import FILES
-from capacity.tables import dynamics, expressions, frames, histories
-from capacity.tables.runs import RUNS
+from capacity.tables import frames
 from tests.support.commands import run_command
 
 
@@ -43,9 +44,9 @@ def test_the_stages_take_a_synthetic_study_as_a_true_one(study, monkeypatch):
     runs = frames.read_frame("t/runs.parquet", RUNS)
     assert (runs["cell"].nunique(), len(runs)) == (4, 4 * 20)
     assert runs["final_seen"].nunique() > 20
-    assert len(frames.read_frame("t/history.parquet", histories.HISTORY)) == 4 * 20 * 121
-    assert len(frames.read_frame("t/expressions.parquet", expressions.EXPRESSIONS)) == 4 * 200
-    assert frames.read_frame("t/dynamics.parquet", dynamics.DYNAMICS)["t_fit"].notna().any()
+    assert len(frames.read_frame("t/history.parquet", HISTORY)) == 4 * 20 * 121
+    assert len(frames.read_frame("t/expressions.parquet", EXPRESSIONS)) == 4 * 200
+    assert frames.read_frame("t/dynamics.parquet", DYNAMICS)["t_fit"].notna().any()
 
 
 def test_a_synthetic_study_is_trained_as_far_as_the_plan_can_tell(study):

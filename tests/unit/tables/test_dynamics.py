@@ -6,13 +6,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from capacity.commands.dynamics import main
 from capacity.experiment.cell import make_cell
 from capacity.paper.protocol import SIZES
-from capacity.statistics.intervals import wilson
+from capacity.statistics.intervals import clopper_pearson
 from capacity.storage import parquet, provenance
-from capacity.tables.dynamics import by_cell, by_run, survival, to_markdown, whole_cells
+from capacity.tables.dynamics import cell_times, read_by_cell, run_times, survival, to_markdown
 from capacity.tables.frames import read_frame, write_frame
+from tests.support.commands import run_command
 from tests.support.handmade_results import evaluation, frames, history_frame, run
 
 PAPER = make_cell("arithmetic", SIZES["n14"])
@@ -29,6 +29,7 @@ def history(cell, seed, held_out=None, seen=None, facts=None, loss=None, every=1
         index=range(length),
     )
     frame["iteration"] = [every * number for number in range(length)]
+    frame["learning_rate"], frame["training_loss"] = 0.01, 0.5
     frame["stream_loss"] = loss or [0.5] * length
     frame["seen"] = [value / 100 for value in seen] if seen else [0.0 if held_out else math.nan] * length
     frame["held_out"] = [value / 4 for value in held_out] if held_out else [math.nan] * length
@@ -37,7 +38,7 @@ def history(cell, seed, held_out=None, seen=None, facts=None, loss=None, every=1
 
 
 def row_of(*args, **kwargs):
-    return by_run(history(*args, **kwargs)).iloc[0]
+    return run_times(history(*args, **kwargs)).iloc[0]
 
 
 def test_times_are_those_of_the_first_evaluation_that_shows_the_event():
@@ -84,7 +85,7 @@ def test_all_right_at_the_last_evaluation_leaves_nothing_to_keep():
 
 def test_the_order_of_the_rows_does_not_matter():
     ordered = history(PAPER, 0, held_out=[0, 4, 4, 1])
-    pd.testing.assert_frame_equal(by_run(ordered[::-1]), by_run(ordered))
+    pd.testing.assert_frame_equal(run_times(ordered[::-1]), run_times(ordered))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -97,7 +98,7 @@ def test_a_diverged_run_keeps_what_it_had_and_does_not_generalize(value):
 
 
 def test_what_a_task_does_not_ask_is_none_and_facts_have_a_time_of_their_own():
-    runs = by_run(
+    runs = run_times(
         pd.concat(
             [
                 history(RECALL, 0, facts=[0, 49, 50]),
@@ -115,22 +116,22 @@ def test_what_a_task_does_not_ask_is_none_and_facts_have_a_time_of_their_own():
 
 def test_a_history_of_a_study_without_arithmetic_needs_no_columns_of_it():
     frame = history(RECALL, 0, facts=[0, 50]).drop(columns=["seen", "held_out"])
-    row = by_run(frame).iloc[0]
+    row = run_times(frame).iloc[0]
     assert row["t_fit_facts"] == 10
     assert pd.isna(row["t_gen"])
 
 
 def test_no_runs_give_no_rows():
     empty = history(PAPER, 0, held_out=[0])[:0]
-    found = by_run(empty)
+    found = run_times(empty)
     assert len(found) == 0
-    assert list(found.columns) == list(by_run(history(PAPER, 0, held_out=[0])).columns)
+    assert list(found.columns) == list(run_times(history(PAPER, 0, held_out=[0])).columns)
 
 
 @pytest.fixture(scope="module")
 def four():
     """Four runs of a cell, of which one diverged, and one run of facts: the runs, the summary and the cells."""
-    runs = by_run(
+    runs = run_times(
         pd.concat(
             [
                 history(PAPER, 0, held_out=[0, 4, 4, 4, 4], seen=[0, 99, 99, 99, 99]),
@@ -143,7 +144,7 @@ def four():
     )
     made = [run(PAPER, 0), run(PAPER, 1), run(PAPER, 2), run(PAPER, 3, diverged=True)]
     _, summary = frames([evaluation(PAPER, made), evaluation(RECALL, [run(RECALL, 0)])])
-    return runs, summary, by_cell(runs, summary)
+    return runs, summary, cell_times(runs, summary)
 
 
 def test_cells_have_medians_with_censored_runs_counted(four):
@@ -162,7 +163,7 @@ def test_cells_have_medians_with_censored_runs_counted(four):
 
 def test_a_median_that_is_not_reached_is_none(four):
     runs, summary, _ = four
-    row = by_cell(runs[runs["seed"] != 0], summary).iloc[0]
+    row = cell_times(runs[runs["seed"] != 0], summary).iloc[0]
     assert (row["n"], row["t_gen_count"], row["t_gen_censored"]) == (3, 1, 2)
     assert math.isnan(row["t_gen_median"])
 
@@ -176,11 +177,11 @@ def test_a_cell_of_facts_has_the_time_of_facts_alone(four):
 
 def test_a_cell_without_runs_is_named_with_none(four):
     runs, summary, _ = four
-    cells = by_cell(runs[runs["task"] == "facts"], summary)
+    cells = cell_times(runs[runs["task"] == "facts"], summary)
     assert cells["n"].tolist() == [0, 1]
     assert cells["t_gen_count"].isna().tolist() == [True, True]
     assert "| arithmetic | n14 | 1,582 | 0 | - | - |" in to_markdown("A study", cells)
-    assert by_cell(runs[:0], summary)["n"].tolist() == [0, 0]
+    assert cell_times(runs[:0], summary)["n"].tolist() == [0, 0]
 
 
 def test_the_curve_of_survival_ends_where_the_runs_were_last_seen(four):
@@ -196,33 +197,31 @@ def test_the_page_says_what_was_counted(four):
     page = to_markdown("A study", four[2])
     lines = page.splitlines()
     row = next(line for line in lines if line.startswith("| arithmetic | n14 |"))
-    low, high = wilson(2, 4)
+    low, high = clopper_pearson(2, 4)
     assert lines[0].startswith("# A study")
     assert "4 (1 diverged)" in row
-    assert f"2 of 4 [{low:.2f}, {high:.2f}] | 20 (2 censored)" in row
+    assert f"2 of 4 [{low:.3f}, {high:.3f}] | 20 (2 censored)" in row
     assert "| 1 of 2 [" in row
     assert "20 (1 censored) | 75% |" in row
     assert {line.count("|") for line in lines if line.startswith("|")} == {16}
 
 
 def test_the_page_says_when_a_median_is_not_reached_and_what_departs():
-    runs = by_run(history(SHORT, 0, held_out=[0, 0]))
+    runs = run_times(history(SHORT, 0, held_out=[0, 0]))
     _, summary = frames([evaluation(SHORT, [run(SHORT, 0)])])
-    page = to_markdown("A study", by_cell(runs, summary))
+    page = to_markdown("A study", cell_times(runs, summary))
     assert "not reached (1 censored)" in page
     assert "[1] Departs from the paper's protocol: iterations 3000 (paper: 30000)." in page
 
 
-def test_the_stage_writes_three_files_that_agree(tmp_path, monkeypatch, four):
+def test_the_command_writes_three_files_that_agree(tmp_path, four):
     _, summary, _ = four
     frame = pd.concat([history(PAPER, 0, held_out=[0, 4, 2]), history(RECALL, 0, facts=[0, 50, 50])])
-    record = provenance.record("tables", {"table": "hand"}, runs=[{"cell": PAPER.name, "seeds": [0]}])
+    record = provenance.record("histories", {"table": "hand"}, runs=[{"cell": PAPER.name, "seeds": [0]}])
     write_frame(tmp_path / "history.parquet", frame, record)
     write_frame(tmp_path / "summary.parquet", summary, record)
-    arguments = ["dynamics", "--title", "By hand", "--output", str(tmp_path / "made")]
-    arguments += ["--history", f"{tmp_path}/history.parquet", "--summary", f"{tmp_path}/summary.parquet"]
-    monkeypatch.setattr("sys.argv", arguments)
-    main()
+    tables = ["--history", tmp_path / "history.parquet", "--summary", tmp_path / "summary.parquet"]
+    run_command("dynamics", *tables, "--title", "By hand", "--output", tmp_path / "made")
     written = read_frame(tmp_path / "made/dynamics.parquet")
     assert written["t_lose"].tolist() == [20, pd.NA]
     text = pd.read_csv(tmp_path / "made/dynamics.csv")
@@ -240,8 +239,8 @@ def test_runs_are_the_same_however_the_history_is_cut_into_pieces(tmp_path, rows
     whole = pa.Table.from_pandas(history, preserve_index=False)
     pieces = [whole[first : first + rows] for first in range(0, len(whole), rows)]
     parquet.write_parquet_pieces(tmp_path / "history.parquet", whole.schema, pieces, {})
-    found = pd.concat(map(by_run, whole_cells(tmp_path / "history.parquet")), ignore_index=True)
-    pd.testing.assert_frame_equal(found, by_run(history))
+    found = pd.concat(map(run_times, read_by_cell(tmp_path / "history.parquet")), ignore_index=True)
+    pd.testing.assert_frame_equal(found, run_times(history))
 
 
 def test_a_cell_whose_rows_stand_apart_is_refused(tmp_path):
@@ -250,4 +249,4 @@ def test_a_cell_whose_rows_stand_apart_is_refused(tmp_path):
     pieces = [torn[first : first + 5] for first in range(0, len(torn), 5)]
     parquet.write_parquet_pieces(tmp_path / "history.parquet", torn.schema, pieces, {})
     with pytest.raises(ValueError, match=r"history\.parquet has the rows of task=arithmetic.* in several places"):
-        list(whole_cells(tmp_path / "history.parquet"))
+        list(read_by_cell(tmp_path / "history.parquet"))

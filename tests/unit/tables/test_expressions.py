@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-import json
-
 import pyarrow as pa
 import pytest
 
-from capacity.commands import items
 from capacity.experiment import plan
 from capacity.experiment.cell import make_cell
 from capacity.paper.protocol import SIZES
-from capacity.storage import evaluations, json_files, parquet
+from capacity.storage import evaluations, parquet
 from capacity.tables import expressions, frames
+from tests.support.handmade_jobs import make_table, write_job
 from tests.support.handmade_results import evaluation, run
 
 PAPER = make_cell("arithmetic", SIZES["n14"])
@@ -21,11 +19,11 @@ BOTH = make_cell("joint", SIZES["n14"])
 def answering(cell, seed, diverged=False, **right):
     """A run that was asked the expressions named, such as ``a1_2`` for 1+2, ``s5_7`` for 5-7, and answered some."""
     one = run(cell, seed, diverged=diverged)
-    template = one["items"][0]
-    one["items"] = [
+    template = one["answers"][0]
+    one["answers"] = [
         template
         | {
-            "task": "arithmetic",
+            "question_task": "arithmetic",
             "operation": "addition" if name[0] == "a" else "subtraction",
             "prompt": f"<{name[1]}{'+' if name[0] == 'a' else '-'}{name[3]}=",
             "split": "held_out" if {name[1], name[3]} == {"5", "7"} else "seen",
@@ -41,38 +39,40 @@ def frame_of(*evaluated):
     answers = {}
     for each in evaluated:
         answers.setdefault(each["cell"], []).append(evaluations.split(each)[1])
-    made = [expressions.items_table(plan.cell_of(name), pa.concat_tables(parts)) for name, parts in answers.items()]
+    made = [
+        expressions.expressions_table(plan.cell_of(name), pa.concat_tables(parts)) for name, parts in answers.items()
+    ]
     return pa.concat_tables(made).to_pandas()
 
 
 def test_each_expression_of_a_cell_is_counted_over_its_seeds():
-    found = frame_of(
+    table = frame_of(
         evaluation(PAPER, [answering(PAPER, 0, a1_2=True, s5_7=False), answering(PAPER, 1, a1_2=True, s5_7=True)]),
         evaluation(PAPER, [answering(PAPER, 2, diverged=True, a1_2=False, s5_7=False)]),
         evaluation(BOTH, [answering(BOTH, 0, a1_2=False)]),
     )
-    wanted = ["task", "operation", "left", "right", "split", "count", "n", "diverged"]
-    assert found[wanted].values.tolist() == [
+    columns = ["task", "operation", "left", "right", "split", "count", "n", "diverged"]
+    assert table[columns].values.tolist() == [
         ["arithmetic", "addition", 1, 2, "seen", 2, 3, 1],
         ["arithmetic", "subtraction", 5, 7, "held_out", 1, 3, 1],
         ["joint", "addition", 1, 2, "seen", 0, 1, 0],
     ]
-    assert found["share"].tolist() == [2 / 3, 1 / 3, 0.0]
+    assert table["share"].tolist() == [2 / 3, 1 / 3, 0.0]
 
 
-def test_expressions_stand_in_the_order_in_which_they_were_asked():
+def test_expressions_come_in_the_order_in_which_they_were_asked():
     asked = {
         f"{operation}{left}_{right}": True for operation in "sa" for left in range(9, -1, -1) for right in range(10)
     }
-    found = frame_of(evaluation(PAPER, [answering(PAPER, seed, **asked) for seed in range(3)]))
-    names = found["operation"].str[0] + found["left"].astype(str) + "_" + found["right"].astype(str)
+    table = frame_of(evaluation(PAPER, [answering(PAPER, seed, **asked) for seed in range(3)]))
+    names = table["operation"].str[0] + table["left"].astype(str) + "_" + table["right"].astype(str)
     assert names.tolist() == list(asked)
 
 
 def test_facts_have_no_rows_and_no_rows_make_a_table():
-    found = frame_of(evaluation(RECALL, [run(RECALL, 0)]))
-    assert len(found) == 0
-    assert list(found.columns) == list(frame_of(evaluation(PAPER, [answering(PAPER, 0, a1_2=True)])).columns)
+    empty = frame_of(evaluation(RECALL, [run(RECALL, 0)]))
+    assert len(empty) == 0
+    assert list(empty.columns) == list(frame_of(evaluation(PAPER, [answering(PAPER, 0, a1_2=True)])).columns)
 
 
 def test_a_prompt_that_is_no_expression_is_refused_by_name():
@@ -80,7 +80,7 @@ def test_a_prompt_that_is_no_expression_is_refused_by_name():
         expressions.operands_of("Capital of X is ")
 
 
-def test_the_stage_writes_the_items_of_wanted_runs_with_their_origin(tmp_path, monkeypatch):
+def test_the_command_writes_the_expressions_of_the_runs_of_the_study_with_their_origin(tmp_path, monkeypatch):
     config = {
         "budget": "hand",
         "sizes": {"n14": {"layers": 1, "heads": 1, "width": 14, "mlp_factor": 1}},
@@ -89,18 +89,11 @@ def test_the_stage_writes_the_items_of_wanted_runs_with_their_origin(tmp_path, m
         },
         "budgets": {"hand": {"seeds_per_job": 20, "cells": []}},
     }
-    for made in (
-        evaluation(PAPER, [answering(PAPER, 0, a1_2=True), answering(PAPER, 1, a1_2=False)]),
-        evaluation(RECALL, [run(RECALL, 0)]),
-    ):
-        seeds = "0-1" if made["cell"] == PAPER.name else "0"
-        folder = tmp_path / f"results/cells/{made['cell']}/seeds={seeds}"
-        evaluations.write(folder, made)
-        json_files.write_json(folder / "run.json", made["provenance"]["training"])
+    write_job(tmp_path, evaluation(PAPER, [answering(PAPER, 0, a1_2=True), answering(PAPER, 1, a1_2=False)]))
+    write_job(tmp_path, evaluation(RECALL, [run(RECALL, 0)]))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["items", "hand", "--config", json.dumps(config), "--output", "items.parquet"])
-    items.main()
-    found = frames.read_frame(tmp_path / "items.parquet")
-    assert found[["cell", "n", "share"]].values.tolist() == [[PAPER.name, 1, 1.0]]
-    record = parquet.provenance_of(parquet.read_parquet(tmp_path / "items.parquet"))
+    make_table("expressions", "expressions.parquet", config)
+    table = frames.read_frame(tmp_path / "expressions.parquet")
+    assert table[["cell", "n", "share"]].values.tolist() == [[PAPER.name, 1, 1.0]]
+    record = parquet.provenance_of(parquet.read_parquet(tmp_path / "expressions.parquet"))
     assert [source["cell"] for source in record["runs"]] == [PAPER.name, RECALL.name]

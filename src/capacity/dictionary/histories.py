@@ -1,0 +1,43 @@
+"""Columns of the history of training: of a job, and of a study."""
+
+from __future__ import annotations
+
+from capacity.dictionary import cells
+from capacity.dictionary.column import INTEGER, NUMBER, Column, Columns
+from capacity.dictionary.jobs import SEED
+from capacity.dictionary.measures import LOSS_UNIT, SCORES, score
+
+JOB_HISTORY: Columns = (
+    SEED,
+    Column("iteration", INTEGER, "Number of updates done before the evaluation.", "updates"),
+    Column("learning_rate", NUMBER, "Learning rate of the update that follows."),
+    Column(
+        "training_loss",
+        NUMBER,
+        "Mean loss of the training batches since the evaluation before; empty at the first evaluation.",
+        LOSS_UNIT,
+    ),
+    Column(
+        "stream_loss", NUMBER, "Loss over all rows of the training stream; not finite once a run diverged.", LOSS_UNIT
+    ),
+    *(score(name, "at this evaluation", optional=True) for name in SCORES),
+    Column(
+        "held_out_margin",
+        NUMBER,
+        "Mean over the held-out expressions of how far the log-probability of the right answer lies above that of the "
+        "best wrong one.",
+        "nats",
+        optional=True,
+    ),
+    Column(
+        "held_out_smallest_margin",
+        NUMBER,
+        "Smallest of the margins whose mean is held_out_margin.",
+        "nats",
+        optional=True,
+    ),
+)
+"""One row per run and evaluation. A task without a score has no column for it."""
+
+HISTORY: Columns = (*cells.NAMES, *JOB_HISTORY)
+"""The histories of all jobs of a study; a score is empty in the rows of a task that has none."""
