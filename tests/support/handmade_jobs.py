@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from capacity.experiment.cell import make_cell
+from capacity.experiment.plan import make_plan
 from capacity.experiment.seeds import format_seeds
+from capacity.experiment.table_plan import FOLDER, write_plan
 from capacity.paper.protocol import SIZES
 from capacity.storage import evaluations, json_files, parquet
 from tests.support.commands import run_command
@@ -57,7 +58,8 @@ def write_jobs(root: Path) -> None:
 
 def make_table(command: str, output: str, config: Mapping[str, Any] = CONFIG) -> None:
     """Run a command that makes tables of the study ``hand`` from the jobs below the current folder."""
-    run_command(command, "hand", "--config", json.dumps(config), "--output", output)
+    write_plan(Path("plan.json"), make_plan(config, Path(FOLDER)).table("hand"))
+    run_command(command, "--plan", "plan.json", "--output", output)
 
 
 def origins(record: Mapping[str, Any]) -> Sequence[tuple[str, list[int]]]:
