@@ -10,10 +10,10 @@ import pandas as pd
 
 from capacity.claims import published_cells
 from capacity.claims.properties import Property
+from capacity.dictionary.studies import RUNS
 from capacity.experiment.plan import cell_of
 from capacity.paper import published
 from capacity.tables import frames
-from capacity.tables.runs import RUNS
 
 PUBLISHED_STUDIES = ("base", "weight-decay")
 """The studies whose cells stand for those of the paper."""

@@ -48,7 +48,9 @@ def required_kinds(columns: Iterable[Column]) -> dict[str, str]:
     return {column.name: column.kind for column in columns if not column.optional}
 
 
-def arrow_schema(columns: Iterable[Column], types: Mapping[str, pa.DataType], nullable: Container[str] = KINDS) -> pa.Schema:
+def arrow_schema(
+    columns: Iterable[Column], types: Mapping[str, pa.DataType], nullable: Container[str] = KINDS
+) -> pa.Schema:
     """An Arrow schema of columns with their descriptions.
 
     Args:

@@ -8,7 +8,7 @@ from capacity.experiment.cell import make_cell
 from capacity.findings.sources import StudyTables
 from capacity.paper.protocol import SIZES
 from capacity.tables.runs import MEASURES
-from capacity.tables.summary import summarise
+from capacity.tables.summary import summary_frame
 from tests.support.handmade_findings import (
     PROMPTS,
     RUN,
@@ -77,7 +77,7 @@ def test_a_diverged_seed_is_named_counted_and_shows_nothing():
     lost = (runs["seed"] == 1337) & runs["size"].isin(["n14", "n28"])
     gone = [name for name in MEASURES if name in runs]
     runs = put(runs, lost, diverged=True, generalizes=False, fits_arithmetic=False, **dict.fromkeys(gone, numpy.nan))
-    summary = summarise(runs)
+    summary = summary_frame(runs)
     found = sections(page_of(sources_of({"base": StudyTables(runs, summary, eventless(runs))})))
     assert "3 diverged (arithmetic n14 seed 1337, arithmetic n28 seed 1337, facts n14 seed 1337)" in found[RUN]
     shown = "1 of 2 [0.013, 0.987]"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from capacity.tables.summary import summarise
+from capacity.tables.summary import summary_frame
 from tests.support.handmade_findings import (
     PROMPTS,
     at,
@@ -16,7 +16,7 @@ def test_the_two_prompts_are_compared_run_by_run(base):
     runs = base.studies["base"].runs
     runs = put(runs, at(runs, "facts", "n28"), final_facts_paper_prompts=0.96)
     runs = put(runs, at(runs, "joint", "n14", 0), final_facts_matched_prompts=0.08)  # of 5 facts by the other prompts
-    changed = with_base(base, runs=runs, summary=summarise(runs))
+    changed = with_base(base, runs=runs, summary=summary_frame(runs))
     text = sections(page_of(changed))[PROMPTS]
     assert "The paper asks 2 of the 50 facts by another prompt" in text
     assert "`Capital of USA is ` for `Capital of the USA is `" in text

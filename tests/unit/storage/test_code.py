@@ -105,7 +105,9 @@ def test_a_job_of_training_runs_nothing_else_than_its_digest_the_plumbing_and_wh
     )
     others = set(json.loads(done.stdout)) - set(code.stage_modules("train")) - set(code.PLUMBING)
     saves_results = {"capacity.commands", "capacity.commands.train", "capacity.training.job", "capacity.model.weights"}
-    assert others == saves_results | {"capacity.experiment.seeds"}
+    describes_columns = {"capacity.dictionary"}
+    describes_columns |= {f"capacity.dictionary.{name}" for name in ("cells", "column", "histories", "jobs", "measures")}
+    assert others == saves_results | describes_columns | {"capacity.experiment.seeds"}
 
 
 def test_an_edit_of_the_optimizer_trains_everything_anew_and_remakes_no_table_by_itself(copied_package):
