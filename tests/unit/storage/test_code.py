@@ -106,7 +106,8 @@ def test_a_job_of_training_runs_nothing_else_than_its_digest_the_plumbing_and_wh
     others = set(json.loads(done.stdout)) - set(code.stage_modules("train")) - set(code.PLUMBING)
     saves_results = {"capacity.commands", "capacity.commands.train", "capacity.training.job", "capacity.model.weights"}
     describes_columns = {"capacity.dictionary"}
-    describes_columns |= {f"capacity.dictionary.{name}" for name in ("cells", "column", "histories", "jobs", "measures")}
+    modules = ("cells", "column", "histories", "jobs", "measures")
+    describes_columns |= {f"capacity.dictionary.{name}" for name in modules}
     assert others == saves_results | describes_columns | {"capacity.experiment.seeds"}
 
 
