@@ -162,6 +162,6 @@ def test_with_apptainer_in_another_folder_the_clone_has_to_be_bound(contained, b
 
 def test_an_image_that_is_not_there_is_said_to_be_missing_and_how_to_build_it(contained):
     said = contained.snakemake("--dry-run", TARGET, "--sdm", "apptainer", succeeds=False)
-    assert "container: the image envs/too-big-to-think.sif is not there" in said
+    assert "container: there is no image envs/too-big-to-think.sif, seen from " in said
     assert "docs/environments.md" in said
     assert "Traceback" not in said

@@ -154,13 +154,22 @@ def dotted(node):
 
 
 SHELLS = {"os.system", "os.popen", "os.execvp", "pty.spawn", "subprocess.getoutput", "subprocess.getstatusoutput"}
-YAML = {"yaml.unsafe_load", "yaml.full_load", "yaml.load_all", "yaml.unsafe_load_all", "yaml.full_load_all"}
+YAML = {
+    "yaml.Loader",
+    "yaml.FullLoader",
+    "yaml.UnsafeLoader",
+    "yaml.unsafe_load",
+    "yaml.full_load",
+    "yaml.load_all",
+    "yaml.unsafe_load_all",
+    "yaml.full_load_all",
+}
 
 
 def what_is_unsafe(tree):
     """What a module imports or calls that unpickles, evaluates, or hands a text to a shell."""
     imported = set(imports_of(tree))
-    yield from (name for name in imported if name.split(".")[0] in PICKLERS or name in LOADERS | SHELLS)
+    yield from (name for name in imported if name.split(".")[0] in PICKLERS or name in LOADERS | SHELLS | YAML)
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
         name = dotted(call.func)
         if name in LOADERS | EVALUATORS | SHELLS | YAML or name.split(".")[0] in PICKLERS:
@@ -169,7 +178,7 @@ def what_is_unsafe(tree):
         if any(ast.unparse(options[option]) != "False" for option in ("shell", "allow_pickle") if option in options):
             yield f"{name} with shell or allow_pickle"
         loader = ast.unparse(call.args[1]) if name == "yaml.load" and len(call.args) > 1 else "none"
-        if name == "yaml.load" and loader != "_Loader":
+        if name == "yaml.load" and loader != "Loader":  # of capacity.experiment.schema
             yield f"yaml.load with {loader}"
 
 
@@ -209,6 +218,7 @@ def test_nothing_is_unpickled_evaluated_or_given_to_a_shell(repository):
         "from os import system",
         "import subprocess\nsubprocess.run('ls', shell=True)",
         "import yaml\nyaml.load(x, yaml.Loader)",
+        "from yaml import Loader, load\nload(x, Loader)",
         "import yaml\nyaml.unsafe_load(x)",
         "import numpy\nnumpy.load('x')",
         "read('x', allow_pickle=True)",

@@ -172,7 +172,7 @@ def test_rules_without_code_beside_them_are_as_good_as_fetched_ones(make_clone, 
 
 
 def test_the_rules_name_the_version_of_the_package(repository):
-    rules = (repository / "workflow/rules/common.smk").read_text(encoding="utf-8")
+    rules = (repository / "workflow/rules/package.smk").read_text(encoding="utf-8")
     assert f'\nVERSION = "{VERSION}"\n' in rules
 
 
