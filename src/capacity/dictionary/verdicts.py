@@ -105,14 +105,25 @@ CLAIMS: Columns = (
 EVIDENCE: Columns = (
     _CLAIM,
     Column("label", TEXT, "Cells whose runs the line is about, such as arithmetic n14."),
-    Column("words", TEXT, "What was measured, in words."),
+    Column(
+        "kind",
+        TEXT,
+        "What the line is: share of runs, share of fitted runs, mean, difference of shares, trend with size, "
+        "sensitivity of a trend, both trends, or condition.",
+    ),
+    Column(
+        "measure",
+        TEXT,
+        "Key of what was measured: a property of runs, a column of the table of runs, or the name of a condition.",
+    ),
+    Column("description", TEXT, "What was measured, in words."),
     Column("outcome", TEXT, f"What this line alone decides: {_OUTCOME}; empty where it decides nothing."),
     RUN_COUNT,
     DIVERGED_COUNT,
     Column("count", INTEGER, "Number of runs with the property; empty where none are counted.", "runs"),
-    Column("estimate", NUMBER, "Share or mean that was estimated; its unit is that of the measure in words."),
-    Column("low", NUMBER, "Lower end of the 95 % interval of the estimate."),
-    Column("high", NUMBER, "Upper end of the 95 % interval of the estimate."),
+    Column("estimate", NUMBER, "Share, mean or difference of shares that was estimated; the description says of what."),
+    Column("low", NUMBER, "Lower end of the 95 % interval of the estimate; of a difference, of its 90 % interval."),
+    Column("high", NUMBER, "Upper end of the 95 % interval of the estimate; of a difference, of its 90 % interval."),
     Column("p_value", NUMBER, "P-value of a test; empty where there is none.", "probability"),
     Column("adjusted_p_value", NUMBER, "P-value after Holm's correction over the tests of a family.", "probability"),
     Column(

@@ -43,14 +43,6 @@ def clopper_pearson(count: int, total: int) -> Interval:
     return Interval(float(low), float(high))
 
 
-@functools.lru_cache(maxsize=10_000)
-def wilson(count: int, total: int) -> Interval:
-    """Return Wilson's score interval (Wilson 1927). Raises ValueError as :func:`clopper_pearson` does."""
-    check_proportion(count, total)
-    low, high = proportion_confint(count, total, alpha=1 - CONFIDENCE, method="wilson")
-    return Interval(float(low), float(high))
-
-
 def bootstrap_mean(values: Sequence[float], rng: numpy.random.Generator) -> Interval | None:
     """Return the percentile bootstrap interval of a mean over seeds, or None for fewer than two values.
 

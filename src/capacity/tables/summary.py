@@ -9,11 +9,9 @@ import numpy
 import pandas as pd
 
 from capacity.statistics import arrays
-from capacity.statistics.intervals import bootstrap_means, clopper_pearson
+from capacity.statistics.intervals import RESAMPLING_SEED, bootstrap_means, clopper_pearson
 from capacity.tables import markdown
 from capacity.tables.runs import MEASURES, OUTCOMES
-
-BOOTSTRAP_SEED = 0
 
 
 def summary_frame(runs: pd.DataFrame) -> pd.DataFrame:
@@ -60,7 +58,7 @@ def _mean_columns(values: arrays.Floats) -> dict[str, float | None]:
         row[f"{measure}_low"], row[f"{measure}_high"] = None, None
     for known_of_runs in numpy.unique(known, axis=0):
         alike = (known == known_of_runs).all(axis=1)
-        intervals = bootstrap_means(values[alike][:, known_of_runs], BOOTSTRAP_SEED)
+        intervals = bootstrap_means(values[alike][:, known_of_runs], RESAMPLING_SEED)
         for number, interval in zip(numpy.flatnonzero(alike), intervals, strict=True):
             row[f"{MEASURES[number]}_low"], row[f"{MEASURES[number]}_high"] = interval or (None, None)
     return row

@@ -14,29 +14,12 @@ from capacity.statistics.intervals import (
     bootstrap_mean,
     bootstrap_means,
     clopper_pearson,
-    wilson,
 )
 
 Z = 1.959963984540054
 
 
-def closed_form(count: int, total: int) -> tuple[float, float]:
-    """Wilson's interval, as in his paper of 1927: the two roots of a quadratic."""
-    share = count / total
-    centre = share + Z**2 / (2 * total)
-    half = Z * math.sqrt(share * (1 - share) / total + Z**2 / (4 * total**2))
-    return (centre - half) / (1 + Z**2 / total), (centre + half) / (1 + Z**2 / total)
-
-
 # Newcombe, Statistics in Medicine 17 (1998), table I.
-@pytest.mark.parametrize(
-    ("count", "total", "low", "high"),
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
-)
-def test_wilson_is_the_published_interval(count, total, low, high):
-    assert wilson(count, total) == pytest.approx((low, high), abs=5e-5)
-
-
 @pytest.mark.parametrize(
     ("count", "total", "low", "high"),
     [(81, 263, 0.2527, 0.3676), (15, 148, 0.0578, 0.1617), (0, 20, 0.0, 0.1684), (1, 29, 0.0009, 0.1776)],
@@ -54,30 +37,23 @@ def test_clopper_pearson_of_all_has_a_closed_form(total, low):
     assert found.high == 1.0
 
 
-@pytest.mark.parametrize(("count", "total"), [(0, 1), (1, 4), (3, 5), (9, 10), (20, 20), (196, 200)])
-def test_wilson_is_its_closed_form(count, total):
-    assert wilson(count, total) == pytest.approx(closed_form(count, total), abs=1e-9)
-
-
-@pytest.mark.parametrize("interval", [wilson, clopper_pearson])
-def test_failures_mirror_successes(interval):
+def test_failures_mirror_successes():
     for total in (1, 4, 20):
         for count in range(total + 1):
-            found, mirrored = interval(count, total), interval(total - count, total)
+            found, mirrored = clopper_pearson(count, total), clopper_pearson(total - count, total)
             assert found.low == pytest.approx(1 - mirrored.high, abs=1e-9)
             assert 0 <= found.low <= count / total <= found.high <= 1
 
 
-@pytest.mark.parametrize("interval", [wilson, clopper_pearson])
 @pytest.mark.parametrize(("count", "total"), [(-1, 5), (6, 5), (0, 0), (1, 0), (0, -1)])
-def test_a_count_that_is_no_proportion_is_refused(interval, count, total):
+def test_a_count_that_is_no_proportion_is_refused(count, total):
     with pytest.raises(ValueError, match=f"{count} of {total}"):
-        interval(count, total)
+        clopper_pearson(count, total)
 
 
-def coverages(interval, total):
-    """The exact chance that an interval holds the true share, for shares from 0.01 to 0.99."""
-    limits = numpy.array([interval(count, total) for count in range(total + 1)])
+def coverages(total):
+    """The exact chance that the interval holds the true share, for shares from 0.01 to 0.99."""
+    limits = numpy.array([clopper_pearson(count, total) for count in range(total + 1)])
     shares = numpy.linspace(0.01, 0.99, 99)[:, None]
     covered = (limits[:, 0] <= shares) & (shares <= limits[:, 1])
     return (covered * stats.binom.pmf(numpy.arange(total + 1), total, shares)).sum(axis=1)
@@ -85,17 +61,9 @@ def coverages(interval, total):
 
 @pytest.mark.parametrize("total", [4, 5, 10, 20])
 def test_clopper_pearson_covers_every_share_at_least_as_often_as_it_says(total):
-    found = coverages(clopper_pearson, total)
+    found = coverages(total)
     assert found.min() >= 0.95
     assert found.min() < 0.98  # and is no wider than it need be
-
-
-@pytest.mark.parametrize("total", [10, 20, 50])
-def test_wilson_covers_as_often_as_it_says_on_average(total):
-    """Agresti & Coull 1998: close to 95 % on average over the shares, though below it for some."""
-    found = coverages(wilson, total)
-    assert found.mean() == pytest.approx(0.95, abs=0.01)
-    assert 0.83 < found.min() < 0.95
 
 
 @pytest.mark.parametrize("values", [[], [0.25]])
