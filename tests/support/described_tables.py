@@ -1,0 +1,49 @@
+"""Parquet files beside the data dictionary that describes them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from capacity.dictionary.column import names, required_kinds
+from capacity.dictionary.page import TABLES, Table
+from capacity.storage import parquet
+
+
+def check_table(path: Path, table: Table) -> set[str]:
+    """Check that a file has the columns of its table, with their kinds, meanings and units, and return their names."""
+    rows = parquet.read_parquet(path)
+    columns = {column.name: column for column in table.columns}
+    assert [name for name in names(table.columns) if name in rows.schema.names] == rows.schema.names, path
+    parquet.check_columns(path, rows, required_kinds(table.columns))
+    parquet.check_columns(path, rows, {name: columns[name].kind for name in rows.schema.names})
+    for field in rows.schema:
+        described = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+        assert {name: described.get(name) for name in columns[field.name].metadata} == columns[field.name].metadata, (
+            path
+        )
+    return set(rows.schema.names)
+
+
+def described_paths(root: Path) -> list[Path]:
+    """Check every Parquet file below a folder that the data dictionary describes, and return their paths, sorted.
+
+    Every table of the dictionary must have a file, and every column of the dictionary must be in one.
+    """
+    paths: list[Path] = []
+    for table in TABLES:
+        pattern = re.sub(r"\{\w+\}", "*", table.path)
+        of_table = sorted(root.glob(pattern))
+        if "{study}" in table.path:
+            of_table += sorted(root.glob(pattern.replace("tables/*", "tables/*/*")))
+        seen = [check_table(path, table) for path in of_table]
+        assert set(names(table.columns)) == set().union(*seen), table.name
+        paths += of_table
+    return sorted(paths)
+
+
+def schema_of(path: Path) -> dict[str, dict[bytes, bytes]]:
+    """The metadata of each field of a Parquet file, as any reader of Parquet sees them."""
+    return {field.name: field.metadata or {} for field in pq.read_schema(path)}
