@@ -1,0 +1,146 @@
+"""Studies made by hand, as the figures take them, and their figures."""
+
+from __future__ import annotations
+
+import math
+
+import numpy
+import pandas as pd
+import pyarrow as pa
+
+from capacity.corpora import corpus
+from capacity.experiment.cell import make_cell
+from capacity.figures import answers, curves, dynamics, style, tradeoff
+from capacity.paper.protocol import SIZES, TASKS, Size
+from capacity.storage import evaluations
+from capacity.tables.dynamics import run_times
+from capacity.tables.expressions import expressions_table
+from tests.support.handmade_results import evaluation, frames, history_frame, run
+
+SEEDS = (0, 1, 1337)
+LAPTOP = {"mlt": {"iterations": 400, "batch": 64, "learning_rate": 0.001, "evaluation_interval": 40}}
+
+# Of the four held-out expressions, how many are right at each evaluation: kept, lost, never had, and diverged.
+RIGHT = {0: [0, 4, 4, 4, 4], 1: [0, 2, 4, 1, 0], 2: [0, 1, 0, 1, 0], 3: [0, 0, 1, 0, 0]}
+DIVERGED = 3
+STUDIES = {
+    "base": [make_cell(task, size) for task in ("arithmetic", "facts", "joint") for size in SIZES.values()],
+    "short": [make_cell(task, size, iterations=3000) for task in ("arithmetic", "joint") for size in SIZES.values()],
+    "ladder": [make_cell("arithmetic", Size(1, 1, width, 1)) for width in (8, 10, 12, 14, 16, 20)],
+    "decay": [make_cell("arithmetic", SIZES["n14"], weight_decay=decay) for decay in (0.0, 0.1)],
+    "two": [make_cell(task, SIZES["n14"]) for task in ("arithmetic", "joint")],
+    "one": [make_cell("joint", SIZES["n28"])],
+}
+
+
+class TrainedStudy:
+    """The tables of some cells, every seed with answers of its own, and the figures that show scores."""
+
+    def __init__(self, cells, seeds=SEEDS):
+        self.cells = cells
+        jobs = []
+        for number, cell in enumerate(cells):
+            correct = [{"held_out": (number + seed) % 5, "facts": 50 - number - seed % 7} for seed in seeds]
+            jobs.append(
+                evaluation(cell, [run(cell, seed, **counts) for seed, counts in zip(seeds, correct, strict=True)])
+            )
+        self.runs, self.summary = frames(jobs)
+        self.history = history_frame(cells, seeds)
+
+    def draw(self, name, title="A study"):
+        """The trade-off, or the curves of the task named."""
+        with style.styled():
+            if name == "tradeoff":
+                return tradeoff.draw(self.runs, self.summary, title)
+            return curves.draw(name, self.history, self.summary, title)
+
+    def save(self, name, folder):
+        """Draw a figure and save it in a new folder."""
+        folder.mkdir()
+        with style.styled():
+            style.save(self.draw(name), folder / "figure.pdf", folder / "figure.png")
+        return folder
+
+
+class GeneralizingStudy:
+    """The tables of some cells, and the figures of their expressions.
+
+    Every expression of the corpus is asked, and seed s answers those with a + b over s.
+    """
+
+    def __init__(self, cells, seeds=tuple(RIGHT)):
+        self.cells = cells
+        histories, evaluated = [], []
+        for cell in cells:
+            histories += [self._history(cell, seed) for seed in seeds]
+            evaluated.append(evaluation(cell, [self._run(cell, seed) for seed in seeds]))
+        self.history = pd.concat(histories, ignore_index=True)
+        self.runs = run_times(self.history)
+        _, self.summary = frames(evaluated)
+        tables = [
+            expressions_table(cell, evaluations.split(each)[1]) for cell, each in zip(cells, evaluated, strict=True)
+        ]
+        self.expressions = pa.concat_tables(tables).to_pandas()
+
+    @staticmethod
+    def _history(cell, seed):
+        right = numpy.array(RIGHT[seed]) / 4
+        steps = [round(cell.iterations * number / 4) for number in range(5)]
+        frame = pd.DataFrame({"iteration": steps, "stream_loss": 0.5, "held_out": right})
+        frame["held_out_margin"] = right * 4 - 2
+        if seed == DIVERGED:
+            frame.loc[2:, "stream_loss"] = math.nan
+            frame.loc[2:, "held_out_margin"] = -math.inf
+        if cell.task == "facts":
+            frame[["held_out", "held_out_margin"]] = math.nan
+        return frame.assign(cell=cell.name, task=cell.task, size=cell.size.name, variant=cell.variant, seed=seed)
+
+    @staticmethod
+    def _run(cell, seed):
+        one = run(cell, seed, diverged=seed == DIVERGED)
+        asked = [line for line in corpus.build(cell) if line.task == "arithmetic"]
+        if asked:
+            one["answers"] = [
+                one["answers"][0]
+                | {"operation": line.operation, "split": line.split, "prompt": line.prompt}
+                | {"right": sum(line.operands) > seed}
+                for line in asked
+            ]
+        return one
+
+    def draw(self, name, title="A study"):
+        """The figure named, ``dynamics`` or ``answers``."""
+        with style.styled():
+            if name == "answers":
+                return answers.draw(self.expressions, self.summary, title)
+            return dynamics.draw(self.history, self.runs, self.summary, title)
+
+
+def base_cells(short=None):
+    """The paper's twelve; the small sizes shortened to ``short`` updates and MLT as the laptop budget has it."""
+    cells = []
+    for task in TASKS:
+        for name, size in SIZES.items():
+            chosen = LAPTOP.get(name, {"iterations": short}) if short else {}
+            cells.append(make_cell(task, size, **chosen))
+    return cells
+
+
+def four_cells():
+    """One cell of the paper's, one with fewer updates, one of another size, and one of facts."""
+    return [
+        make_cell("arithmetic", SIZES["n14"]),
+        make_cell("arithmetic", SIZES["n28"], iterations=3000),
+        make_cell("arithmetic", Size(1, 1, 20, 1)),
+        make_cell("facts", SIZES["n14"]),
+    ]
+
+
+def visible_axes(figure):
+    """The axes of a figure that are drawn."""
+    return [axis for axis in figure.get_axes() if axis.get_visible()]
+
+
+def note_of(figure):
+    """The note under a figure, on one line."""
+    return " ".join(figure.get_supxlabel().split())
