@@ -41,9 +41,8 @@ class TrainedStudy:
         jobs = []
         for number, cell in enumerate(cells):
             correct = [{"held_out": (number + seed) % 5, "facts": 50 - number - seed % 7} for seed in seeds]
-            jobs.append(
-                evaluation(cell, [run(cell, seed, **counts) for seed, counts in zip(seeds, correct, strict=True)])
-            )
+            runs = [run(cell, seed, **counts) for seed, counts in zip(seeds, correct, strict=True)]
+            jobs.append(evaluation(cell, runs))
         self.runs, self.summary = frames(jobs)
         self.history = history_frame(cells, seeds)
 
@@ -86,7 +85,8 @@ class GeneralizingStudy:
     def _history(cell, seed):
         right = numpy.array(RIGHT[seed]) / 4
         steps = [round(cell.iterations * number / 4) for number in range(5)]
-        frame = pd.DataFrame({"iteration": steps, "stream_loss": 0.5, "held_out": right})
+        frame = pd.DataFrame({"iteration": steps, "learning_rate": 0.01, "training_loss": 0.5, "stream_loss": 0.5})
+        frame["held_out"] = right
         frame["held_out_margin"] = right * 4 - 2
         if seed == DIVERGED:
             frame.loc[2:, "stream_loss"] = math.nan

@@ -8,8 +8,8 @@ from capacity.figures import quantities
 
 
 def test_a_quantity_is_a_score_the_loss_or_a_floor():
-    shares = (quantities.HELD_OUT, quantities.FACTS, quantities.SEEN)
-    shares += (quantities.SEEN_ADDITION, quantities.SEEN_SUBTRACTION)
+    shares = [quantities.HELD_OUT, quantities.FACTS, quantities.SEEN]
+    shares += [quantities.SEEN_ADDITION, quantities.SEEN_SUBTRACTION]
     assert {quantity.column for quantity in shares} <= set(measures.SCORES)
     assert {quantity.column for quantity in quantities.FLOORS} <= set(names(cells.FLOORS))
 
