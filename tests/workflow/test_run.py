@@ -13,13 +13,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import jsonschema
 import pyarrow.parquet as pq
 import pytest
 from safetensors import safe_open
 
+from capacity.dictionary.queries import QUERIES
 from capacity.storage import evaluations
 from tests.support.commands import run_command
+from tests.support.described_tables import described_paths
 
 TASKS = ("arithmetic", "facts", "joint")
 VARIANT = "variant=batch-8_evaluation_interval-3_iterations-6"
@@ -124,6 +127,18 @@ def test_every_promised_file_is_there(trained):
     wanted += [f"results/figures/{figure}.{kind}" for figure in figures for kind in ("pdf", "png")]
     missing = [path for path in wanted if not (trained.folder / path).is_file()]
     assert missing == []
+
+
+def test_the_data_dictionary_describes_every_column_of_every_table_and_no_other(trained):
+    assert described_paths(trained.folder) == sorted(trained.folder.glob("results/**/*.parquet"))
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_the_queries_of_the_data_dictionary_have_answers(trained, monkeypatch, query):
+    monkeypatch.chdir(trained.folder)
+    rows = duckdb.sql(query.sql.format(study="base")).fetchall()
+    assert len(rows) > 1
+    assert all(value is not None for row in rows for value in row[:3])
 
 
 def test_nothing_else_is_left_among_the_results(trained):
