@@ -55,8 +55,7 @@ def _endpoint(endpoint: str, when: str) -> tuple[Columns, Columns]:
 
 
 _ENDPOINTS = [_endpoint(endpoint, when) for endpoint, when in ENDPOINTS.items()]
-ITERATIONS: Columns = tuple(column for iterations, _ in _ENDPOINTS for column in iterations)
-ENDPOINT_MEASURES: Columns = tuple(column for _, measures in _ENDPOINTS for column in measures)
+ENDPOINT_MEASURES: Columns = tuple(column for _, (loss, *scores) in _ENDPOINTS for column in (*scores, loss))
 ENDPOINT_COLUMNS: Columns = tuple(column for iterations, measures in _ENDPOINTS for column in (*iterations, *measures))
 """The iterations and measures of all endpoints, in the order of the table of runs."""
 
