@@ -55,8 +55,8 @@ def compare(first: Path, second: Path, renamed: Mapping[str, str], ignored: Sequ
     Args:
         first: the folder of the earlier run.
         second: the folder of the later run.
-        renamed: new names by old ones, of files (``items.parquet``) and of columns (``task``) of the first run. A
-            column is renamed only where the second run has the new name.
+        renamed: new names by old ones: of files, by name or by path from the folder, and of columns. A column is renamed
+            only where the second run has the new name.
         ignored: columns and keys that may differ.
 
     Raises InputError if one of the folders does not exist or has no results.
@@ -91,6 +91,8 @@ def _results(folder: Path) -> Iterator[Path]:
 
 
 def _renamed_path(path: Path, renamed: Mapping[str, str]) -> Path:
+    if (whole := renamed.get(path.as_posix())) is not None:
+        return Path(whole)
     return path.with_name(renamed.get(path.name, path.name))
 
 

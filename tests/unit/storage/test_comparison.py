@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy
 import pyarrow as pa
@@ -17,7 +18,7 @@ from tests.support.commands import run_command
 
 
 @pytest.fixture
-def folders(tmp_path):
+def folders(tmp_path: Path) -> tuple[Path, Path]:
     """Two folders of the same results, of other origin."""
     for name, commit in (("first", "abc"), ("second", "def")):
         cell = tmp_path / name / "cells/task=facts"
@@ -77,6 +78,17 @@ def test_renamed_files_and_columns_are_compared_with_their_new_names(folders):
     old.rename(old.with_name("losses.parquet"))
     assert compare(*folders, {"losses.parquet": "history.parquet", "stream_loss": "loss"}).differences == ()
     assert len(compare(*folders, {"stream_loss": "loss"}).differences) == 2
+
+
+def test_a_file_that_moved_is_compared_with_its_new_path(folders):
+    moved = folders[1] / "base/figure.png"
+    moved.parent.mkdir()
+    (folders[1] / "figure.png").rename(moved)
+    assert compare(*folders, {"figure.png": "base/figure.png"}).differences == ()
+    moved.write_bytes(b"another")
+    assert compare(*folders, {"figure.png": "base/figure.png"}).differences == (
+        Difference("base/figure.png", ("content",)),
+    )
 
 
 def test_a_folder_without_results_is_refused(folders, tmp_path):
