@@ -21,7 +21,7 @@ settings.load_profile("reproducible")
 LONGEST = (
     "tests/cluster/test_profiles.py",
     "tests/workflow/test_run.py",
-    "tests/unit/training/test_loop.py",
+    "tests/unit/training/test_loop_against_plain_training.py",
     "tests/workflow/test_module.py",
     "tests/unit/training/test_loop_execution.py",
     "tests/workflow/test_fetched_rules.py",

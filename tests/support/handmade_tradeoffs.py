@@ -57,10 +57,16 @@ def with_order_bits(runs):
     return runs.assign(order_bits=bits.where(runs["task"] == "arithmetic"))
 
 
+def changing_all(**settings):
+    """A change of every cell to the same settings, as :func:`retrained` takes it."""
+    return lambda _: settings
+
+
 def over_pairs(base, pairs):
     """Each pair held out once, with two seeds."""
     runs = first_seeds(only(base, "arithmetic"), 2)
-    return pd.concat([retrained(runs, lambda _, p=pair: {"held_out": (p,)}) for pair in pairs], ignore_index=True)
+    parts = [retrained(runs, changing_all(held_out=(pair,))) for pair in pairs]
+    return pd.concat(parts, ignore_index=True)
 
 
 def at_rates(base, rates=(3e-4, 1e-3, 3e-2)):
@@ -68,7 +74,7 @@ def at_rates(base, rates=(3e-4, 1e-3, 3e-2)):
     runs = only(base, "arithmetic", "facts")
     parts = []
     for rate in rates:
-        part = retrained(runs, lambda _, r=rate: {"learning_rate": r, "batch": 100})
+        part = retrained(runs, changing_all(learning_rate=rate, batch=100))
         if rate != 1e-3:
             little = dict.fromkeys(("final_seen", "final_facts_matched_prompts", "final_facts_paper_prompts"), 0.1)
             part = part.assign(**little, generalizes=False)

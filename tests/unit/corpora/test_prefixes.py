@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given
@@ -165,7 +167,7 @@ def test_logits_after_prefixes_are_those_at_every_position_with_their_gradients(
     upstream = torch.randn(every.shape, generator=torch.Generator().manual_seed(8), dtype=torch.float64)
     found, expected = (differentiate(parameters, logits, upstream) for logits in (shared, every))
     for name, one, other in zip(parameters, found, expected, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10, msg=partial("{}: {}".format, name))
     inputs = len(prefixes.tokens)
     assert from_table == (inputs**2 <= rows.shape[0] * rows.shape[1] ** 2)
     assert called == {

@@ -34,8 +34,8 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_origins_and_times_may_differ(folders):
-    assert compare(*folders, {}).differences == ()
-    assert compare(*folders, {}).same == 5
+    assert compare(folders[0], folders[1], {}).differences == ()
+    assert compare(folders[0], folders[1], {}).same == 5
 
 
 @pytest.mark.parametrize(
@@ -58,14 +58,14 @@ def test_origins_and_times_may_differ(folders):
 )
 def test_what_differs_is_named(folders, name, change, parts):
     change(folders[1] / name)
-    assert compare(*folders, {}).differences == (Difference(name, parts),)
-    assert compare(*folders, {}, ignored=parts).differences == ()
+    assert compare(folders[0], folders[1], {}).differences == (Difference(name, parts),)
+    assert compare(folders[0], folders[1], {}, ignored=parts).differences == ()
 
 
 def test_a_file_that_one_folder_lacks_is_a_difference(folders):
     (folders[0] / "summary.csv").unlink()
     (folders[1] / "figure.png").unlink()
-    assert compare(*folders, {}).differences == (
+    assert compare(folders[0], folders[1], {}).differences == (
         Difference("figure.png", ("only in the first folder",)),
         Difference("summary.csv", ("only in the second folder",)),
     )
@@ -76,17 +76,19 @@ def test_renamed_files_and_columns_are_compared_with_their_new_names(folders):
     table = pq.read_table(old, partitioning=None).rename_columns(["seed", "stream_loss"])
     pq.write_table(table, old)
     old.rename(old.with_name("losses.parquet"))
-    assert compare(*folders, {"losses.parquet": "history.parquet", "stream_loss": "loss"}).differences == ()
-    assert len(compare(*folders, {"stream_loss": "loss"}).differences) == 2
+    assert (
+        compare(folders[0], folders[1], {"losses.parquet": "history.parquet", "stream_loss": "loss"}).differences == ()
+    )
+    assert len(compare(folders[0], folders[1], {"stream_loss": "loss"}).differences) == 2
 
 
 def test_a_file_that_moved_is_compared_with_its_new_path(folders):
     moved = folders[1] / "base/figure.png"
     moved.parent.mkdir()
     (folders[1] / "figure.png").rename(moved)
-    assert compare(*folders, {"figure.png": "base/figure.png"}).differences == ()
+    assert compare(folders[0], folders[1], {"figure.png": "base/figure.png"}).differences == ()
     moved.write_bytes(b"another")
-    assert compare(*folders, {"figure.png": "base/figure.png"}).differences == (
+    assert compare(folders[0], folders[1], {"figure.png": "base/figure.png"}).differences == (
         Difference("base/figure.png", ("content",)),
     )
 
