@@ -56,8 +56,7 @@ def compare(first: Path, second: Path, renamed: Mapping[str, str], ignored: Sequ
         first: the folder of the earlier run.
         second: the folder of the later run.
         renamed: new names by old ones: of files (by name, or by path from the folder) and of columns. A column is
-            renamed
-            only where the second run has the new name.
+            renamed only where the second run has the new name.
         ignored: columns and keys that may differ.
 
     Raises InputError if one of the folders does not exist or has no results.
