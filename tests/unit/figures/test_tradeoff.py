@@ -46,13 +46,13 @@ def four():
 
 def marks(axis):
     """The large marks: for each, the quantity, the parameters, the share and whether it is filled."""
-    found = []
+    large = []
     for line in axis.lines:
         quantity = QUANTITIES.get(line.get_marker())
         if quantity is not None and len(line.get_xdata()) == 1:
             filled = to_hex(line.get_markerfacecolor()) == to_hex(line.get_color())
-            found.append((quantity, float(line.get_xdata()[0]), float(line.get_ydata()[0]), filled))
-    return found
+            large.append((quantity, float(line.get_xdata()[0]), float(line.get_ydata()[0]), filled))
+    return large
 
 
 def joined(axis):
@@ -77,9 +77,9 @@ def test_the_tradeoff_has_a_large_mark_for_every_cell_and_score(paper):
     alone, joint = paper.draw("tradeoff").axes
     parameters = dict(zip(paper.summary["cell"], paper.summary["parameters"], strict=True))
     for axis, tasks, expected in ((alone, ("arithmetic", "facts"), 3 * 4), (joint, ("joint",), 3 * 4)):
-        found = marks(axis)
-        assert len(found) == expected
-        for quantity, place, share, _ in found:
+        large = marks(axis)
+        assert len(large) == expected
+        for quantity, place, share, _ in large:
             column = f"final_{quantity.column}_mean"
             rows = paper.summary[paper.summary["task"].isin(tasks) & paper.summary[column].notna()]
             nearest = rows.iloc[(numpy.log(rows["parameters"]) - math.log(place)).abs().argmin()]

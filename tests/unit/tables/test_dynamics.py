@@ -123,9 +123,9 @@ def test_a_history_of_a_study_without_arithmetic_needs_no_columns_of_it():
 
 def test_no_runs_give_no_rows():
     empty = history(PAPER, 0, held_out=[0])[:0]
-    found = run_times(empty)
-    assert len(found) == 0
-    assert list(found.columns) == list(run_times(history(PAPER, 0, held_out=[0])).columns)
+    times = run_times(empty)
+    assert len(times) == 0
+    assert list(times.columns) == list(run_times(history(PAPER, 0, held_out=[0])).columns)
 
 
 @pytest.fixture(scope="module")
@@ -186,8 +186,8 @@ def test_a_cell_without_runs_is_named_with_none(four):
 
 def test_the_curve_of_survival_ends_where_the_runs_were_last_seen(four):
     runs = four[0]
-    found = runs[runs["task"] == "arithmetic"]
-    curve = survival(found["t_gen"], found["last_iteration"])
+    arithmetic = runs[runs["task"] == "arithmetic"]
+    curve = survival(arithmetic["t_gen"], arithmetic["last_iteration"])
     assert curve.times == (0, 10, 20, 40)
     assert curve.share == pytest.approx((1, 0.75, 0.5, 0.5))
     assert (curve.events, curve.censored) == (2, 2)
@@ -239,11 +239,11 @@ def test_runs_are_the_same_however_the_history_is_cut_into_pieces(tmp_path, rows
     whole = pa.Table.from_pandas(history, preserve_index=False)
     pieces = [whole[first : first + rows] for first in range(0, len(whole), rows)]
     parquet.write_parquet_pieces(tmp_path / "history.parquet", whole.schema, pieces, {})
-    found = pd.concat(map(run_times, read_by_cell(tmp_path / "history.parquet")), ignore_index=True)
-    pd.testing.assert_frame_equal(found, run_times(history))
+    times = pd.concat(map(run_times, read_by_cell(tmp_path / "history.parquet")), ignore_index=True)
+    pd.testing.assert_frame_equal(times, run_times(history))
 
 
-def test_a_cell_whose_rows_stand_apart_is_refused(tmp_path):
+def test_a_cell_whose_rows_are_apart_is_refused(tmp_path):
     history = history_frame([make_cell("arithmetic", SIZES[name]) for name in ("n14", "n28")], (0,))
     torn = pa.Table.from_pandas(pd.concat([history, history], ignore_index=True), preserve_index=False)
     pieces = [torn[first : first + 5] for first in range(0, len(torn), 5)]

@@ -133,13 +133,13 @@ def test_bits_come_from_their_own_prompts():
 
 
 def test_answers_beyond_digits_are_columns_of_runs_and_means_of_cells():
-    found = evaluation(PAPER, [run(PAPER, 0), run(PAPER, 1), run(PAPER, 2, diverged=True)])
+    evaluated = evaluation(PAPER, [run(PAPER, 0), run(PAPER, 1), run(PAPER, 2, diverged=True)])
     groups = operands.groups(operands.expressions())
-    for number, one in enumerate(found["runs"]):
+    for number, one in enumerate(evaluated["runs"]):
         scores = {name: score(min(number, 1) * len(numbers) // 2, len(numbers)) for name, numbers in groups.items()}
         one["operands"] = {"paper_prompts": scores, "trained_offset": scores, "answers": {"<12+5=": "17>"}}
-    found["operand_baselines"] = operands.baselines(corpus.build(PAPER))
-    runs, summary = frames([found, evaluation(RECALL, [run(RECALL, 0)])])
+    evaluated["operand_baselines"] = operands.baselines(corpus.build(PAPER))
+    runs, summary = frames([evaluated, evaluation(RECALL, [run(RECALL, 0)])])
     arithmetic, facts = (runs[runs["task"] == task] for task in ("arithmetic", "facts"))
     assert arithmetic["final_operands_0_19_beyond_digits"].tolist() == [0.0, 0.5, 0.5]
     assert arithmetic["operands_0_19_beyond_digits_constant"].tolist() == [21 / 600] * 3

@@ -106,8 +106,8 @@ def test_the_summary_has_one_row_per_cell_in_order_of_task_and_parameters():
 def test_bits_are_averaged_over_the_runs_that_did_not_diverge():
     runs = [run(BOTH, seed) for seed in (0, 1)] + [run(BOTH, 2, loss=None, diverged=True)]
     runs[1]["bits"] = bits(BOTH, order=-50.0, explained=300.0, memorized=50.0)
-    found, summary = frames([evaluation(BOTH, runs)])
-    assert found[list(BITS)].iloc[2].isna().all()
+    frame, summary = frames([evaluation(BOTH, runs)])
+    assert frame[list(BITS)].iloc[2].isna().all()
     row = summary.iloc[0]
     assert (row["n"], row["diverged"]) == (3, 1)
     assert row["order_bits_mean"] == 25
@@ -172,10 +172,10 @@ def test_a_cell_whose_runs_all_diverged_has_no_bits_and_a_page():
 
 def test_a_stream_without_an_order_has_no_floor_and_no_bits_of_it():
     cell = make_cell("arithmetic", SIZES["n14"], stream="aligned")
-    found = evaluation(cell, [run(cell, 0)])
-    found["loss_floors"]["order_known"] = None
-    found["runs"][0]["bits"]["order"] = None
-    runs, summary = frames([found, evaluation(PAPER, [run(PAPER, 0)])])
+    evaluated = evaluation(cell, [run(cell, 0)])
+    evaluated["loss_floors"]["order_known"] = None
+    evaluated["runs"][0]["bits"]["order"] = None
+    runs, summary = frames([evaluated, evaluation(PAPER, [run(PAPER, 0)])])
     aligned = runs[runs["cell"] == cell.name]
     assert aligned[["order_bits", "order_bits_at_most", "loss_floor_order_known"]].isna().all(axis=None)
     assert "| 0.500 | 0.7500 | - | - | - |" in to_markdown("A study", summary)
