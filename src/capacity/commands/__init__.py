@@ -1,4 +1,4 @@
-"""Subcommands of ``python -m capacity``: one file per command, and one command per rule of the workflow.
+"""Subcommands of ``python -m capacity``: one file per command. Each rule that makes results runs one of them.
 
 A command declares its arguments, reads files, calls the library and writes files. Nothing else in the package knows
 about argv. A command may import everything below it; the modules are imported only when their command runs, so that

@@ -11,7 +11,7 @@ from capacity.experiment.grid import Study
 from capacity.storage import json_files, parquet
 
 TABLES = ("summary.md", "summary.csv", "dynamics.md")
-AGAINST_THE_PAPER = ("tables/claims.md", "tables/replication.md", "findings.md")
+PAGES_ON_ALL_STUDIES = ("tables/claims.md", "tables/replication.md", "findings.md")
 
 
 def provenance(study: Study, root: Path) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def publish(study: Study, root: Path, target: Path) -> list[Path]:
     sources = [root / Path(path).with_suffix(".png") for path in plan.figure_paths(study)]
     sources += [root / "results/tables" / study.name / name for name in TABLES]
     if study.name == plan.MAIN_STUDY:
-        sources += [root / "results" / name for name in AGAINST_THE_PAPER]
+        sources += [root / "results" / name for name in PAGES_ON_ALL_STUDIES]
     written = [Path(shutil.copyfile(source, target / source.name)) for source in sources]
     json_files.write_json(target / "provenance.json", provenance(study, root))
     return [*written, target / "provenance.json"]

@@ -65,10 +65,10 @@ COMMANDS = {
     ),
     "draw-curves": (
         [
-            *("arithmetic", "--runs", f"{TABLES}/runs.parquet", "--history", f"{TABLES}/history.parquet"),
+            *("arithmetic", "--history", f"{TABLES}/history.parquet"),
             *("--summary", f"{TABLES}/summary.parquet", *TITLE, *DRAWN),
         ],
-        [f"{TABLES}/{name}.parquet" for name in ("runs", "history", "summary")],
+        [f"{TABLES}/{name}.parquet" for name in ("history", "summary")],
     ),
     "draw-dynamics": (
         [
