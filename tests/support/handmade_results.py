@@ -10,8 +10,9 @@ import pandas as pd
 import pyarrow as pa
 
 from capacity.corpora import corpus
-from capacity.experiment.cell import Cell
+from capacity.experiment.cell import Cell, make_cell
 from capacity.model import transformer
+from capacity.paper.protocol import SIZES
 from capacity.storage import provenance
 from capacity.tables.histories import history_table
 from capacity.tables.runs import run_rows, runs_frame, sorted_runs
@@ -153,3 +154,14 @@ def history_frame(cells: Iterable[Cell], seeds: Sequence[int]) -> pd.DataFrame:
         table = pa.Table.from_pylist(history_rows(cell, seeds, steps))
         parts.append(history_table(table, cell, seeds).to_pandas())
     return pd.concat(parts, ignore_index=True)
+
+
+PAPER = make_cell("arithmetic", SIZES["n14"])
+# Seen expressions right of 196, held-out ones of 4, and the loss; the run of seed 2 diverged.
+FOUR_RUNS = [
+    run(PAPER, 0, loss=0.25, seen=196, held_out=4),
+    run(PAPER, 1, loss=0.75, seen=195, held_out=2),
+    run(PAPER, 2, loss=None, diverged=True, seen=0, held_out=0),
+    run(PAPER, 1337, loss=0.5, seen=98, held_out=4),
+]
+"""Four runs of :data:`PAPER`, by seed 0, 1, 2 and 1337."""

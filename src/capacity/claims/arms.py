@@ -11,7 +11,7 @@ import pandas as pd
 from capacity.claims import published_cells
 from capacity.claims.properties import Property
 from capacity.dictionary.studies import RUNS
-from capacity.experiment.plan import cell_of
+from capacity.experiment.cell import parse_cell
 from capacity.paper import published
 from capacity.tables import frames
 
@@ -81,7 +81,7 @@ def published_arms(studies: Mapping[str, pd.DataFrame]) -> PublishedArms:
         if study not in studies or studies[study].empty:
             continue
         for name, runs in studies[study].drop_duplicates(["cell", "seed"]).groupby("cell"):
-            cell = cell_of(str(name))
+            cell = parse_cell(str(name))
             variant = published_cells.variant_of(cell)
             if variant is None:
                 continue

@@ -24,8 +24,7 @@ from capacity.claims.size_trends import (
     memorization_trend,
     recipe_of,
 )
-from capacity.experiment.cell import Cell
-from capacity.experiment.plan import cell_of
+from capacity.experiment.cell import Cell, parse_cell
 from capacity.paper import protocol
 from capacity.statistics import comparisons, trends
 from capacity.statistics.comparisons import ALPHA
@@ -63,7 +62,7 @@ def _trained_cells(studies: Mapping[str, pd.DataFrame]) -> Trained:
     if not frames:
         return []
     runs = pd.concat(frames, ignore_index=True).drop_duplicates(["cell", "seed"])
-    return [(cell_of(str(name)), group.reset_index(drop=True)) for name, group in runs.groupby("cell")]
+    return [(parse_cell(str(name)), group.reset_index(drop=True)) for name, group in runs.groupby("cell")]
 
 
 def _is_paper_data(cell: Cell) -> bool:

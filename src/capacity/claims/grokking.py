@@ -11,7 +11,7 @@ from capacity.claims.arms import Arm
 from capacity.claims.conclusions import Conclusion, conclude
 from capacity.claims.evidence import share_evidence
 from capacity.claims.properties import Property
-from capacity.experiment.plan import cell_of
+from capacity.experiment.cell import parse_cell
 
 GROKKING_STUDY = "grokking"
 
@@ -41,7 +41,7 @@ def _closest_arm(runs: pd.DataFrame) -> Arm:
     paper = published_cells.grokking_cell()
     differing = {}
     for name in runs["cell"].unique() if len(runs) else ():
-        cell = cell_of(str(name))
+        cell = parse_cell(str(name))
         if (cell.task, cell.size) == (paper.task, paper.size):
             differing[str(name)] = published_cells.differing_settings(cell, paper)
     if not differing:

@@ -13,8 +13,7 @@ from scipy import stats
 
 from capacity.claims.arms import Arm
 from capacity.claims.outcomes import MOST_FURTHER_RUNS, Outcome
-from capacity.experiment.cell import Cell
-from capacity.experiment.plan import cell_of
+from capacity.experiment.cell import Cell, parse_cell
 from capacity.paper import protocol
 from capacity.statistics import comparisons, trends
 from capacity.statistics.comparisons import ALPHA
@@ -191,7 +190,7 @@ def recipe_of(cell: Cell) -> Cell:
 
 
 def _share_recipe(first: Arm, second: Arm) -> bool:
-    one, other = (cell_of(str(arm.runs["cell"].iloc[0])) for arm in (first, second))
+    one, other = (parse_cell(str(arm.runs["cell"].iloc[0])) for arm in (first, second))
     same_departures = one.departures_from_published() == other.departures_from_published()
     return same_departures or recipe_of(one) == recipe_of(other)
 

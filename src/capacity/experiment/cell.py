@@ -148,8 +148,9 @@ def corpus_cell(corpus: str) -> Cell:
     return cell
 
 
+@functools.cache
 def parse_cell(name: str) -> Cell:
-    """Return the cell of a canonical name. Raises ValueError if it is not the canonical name of a cell."""
+    """Return the cell of a canonical name, parsed once. Raises ValueError if it is not the canonical name of a cell."""
     match = re.fullmatch(r"task=([a-z]+)/size=([a-z0-9]+)/variant=([a-z0-9_.+-]+)", name)
     if match is None:
         raise InputError(f"cell {name!r} is not of the form task=.../size=.../variant=...")

@@ -11,7 +11,7 @@ from typing import Any
 from capacity.errors import InputError
 from capacity.experiment import grid
 from capacity.experiment.assignment import assign_jobs, trained_jobs
-from capacity.experiment.cell import Cell, describe_departures, parse_cell
+from capacity.experiment.cell import Cell, describe_departures
 from capacity.experiment.grid import Study
 from capacity.experiment.seeds import runs_name
 from capacity.experiment.table_plan import FOLDER, Job, TablePlan
@@ -80,12 +80,6 @@ class Plan:
     def cells(self) -> dict[str, Cell]:
         """Every cell of any study, by its name."""
         return {name: cell for study in self.studies.values() for name, cell in study.cells.items()}
-
-
-@functools.cache
-def cell_of(name: str) -> Cell:
-    """Return the cell of a canonical name, parsed once: :func:`capacity.experiment.cell.parse_cell`."""
-    return parse_cell(name)
 
 
 def make_plan(config: Mapping[str, Any], cells: Path | None, studies: dict[str, Study] | None = None) -> Plan:

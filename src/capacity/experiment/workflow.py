@@ -13,10 +13,10 @@ from typing import Any
 
 from capacity.errors import InputError
 from capacity.experiment import configuration, resources
-from capacity.experiment.cell import Cell, corpus_cell
+from capacity.experiment.cell import Cell, corpus_cell, parse_cell
 from capacity.experiment.configuration import validate
 from capacity.experiment.grid import Config
-from capacity.experiment.plan import MAIN_STUDY, cell_of, figure_paths, make_plan
+from capacity.experiment.plan import MAIN_STUDY, figure_paths, make_plan
 from capacity.experiment.schema import check_named_cell
 from capacity.experiment.seeds import parse_seeds
 from capacity.storage import code, json_files
@@ -217,6 +217,6 @@ def _table(wildcards: Wildcards) -> str:
 
 @functools.cache
 def _named_cell(name: str) -> Cell:
-    cell = cell_of(name)
+    cell = parse_cell(name)
     check_named_cell(cell)
     return cell

@@ -10,7 +10,7 @@ import pandas as pd
 
 from capacity.claims.arms import PUBLISHED_STUDIES, Arm, published_arms
 from capacity.claims.properties import Property
-from capacity.experiment.plan import cell_of
+from capacity.experiment.cell import parse_cell
 from capacity.findings.sources import StudyTables
 from capacity.tables import markdown
 
@@ -62,7 +62,7 @@ def tabulated_arms(studies: Mapping[str, StudyTables]) -> list[TabulatedArm]:
         if not arm.n:
             continue
         own = str(arm.runs["cell"].iloc[0])
-        twin = replace(cell_of(own), stream=RESHUFFLED).name
+        twin = replace(parse_cell(own), stream=RESHUFFLED).name
         for cell, variant, candidates in ((own, arm.variant, PUBLISHED_STUDIES), (twin, RESHUFFLED, tuple(studies))):
             holders = [name for name in candidates if name in studies and (studies[name].runs["cell"] == cell).any()]
             if holders:

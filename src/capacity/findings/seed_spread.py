@@ -8,7 +8,7 @@ import pandas as pd
 
 from capacity.claims.properties import ALL_RIGHT, SEEN_FITTED, Property
 from capacity.claims.single_cells import EXPECTED
-from capacity.experiment.plan import cell_of
+from capacity.experiment.cell import parse_cell
 from capacity.findings.arms import TabulatedArm, studies_of
 from capacity.findings.prose import Values, table
 from capacity.paper import protocol
@@ -70,7 +70,7 @@ def seed_spread(arms: Sequence[TabulatedArm], notes: markdown.Notes) -> Values:
 
 def _asked(arm: TabulatedArm) -> int:
     """Count the held-out expressions of an arithmetic cell."""
-    cell = cell_of(str(arm.summary["cell"]))
+    cell = parse_cell(str(arm.summary["cell"]))
     return sum(line.split == "held_out" for line in arithmetic_lines(cell.held_out))
 
 

@@ -15,8 +15,7 @@ import pyarrow.compute as pc
 
 from capacity.dictionary import column as columns_of
 from capacity.dictionary.studies import EXPRESSIONS
-from capacity.experiment import plan
-from capacity.experiment.cell import Cell
+from capacity.experiment.cell import Cell, parse_cell
 from capacity.experiment.table_plan import Job
 from capacity.storage import evaluations, parquet
 from capacity.tables import frames, runs
@@ -74,7 +73,7 @@ def expressions_tables(jobs: Sequence[Job], origins: list[dict[str, Any]]) -> It
     """
 
     def rows(name: str, jobs_of_cell: Iterable[Job]) -> pa.Table:
-        cell = plan.cell_of(name)
+        cell = parse_cell(name)
         parts = []
         for job in jobs_of_cell:
             answers = evaluations.read_answers(job.file("answers"), cell.name, job.seeds)

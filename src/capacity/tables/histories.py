@@ -12,8 +12,7 @@ from capacity.dictionary.cells import NAMES
 from capacity.dictionary.column import describe_schema, names
 from capacity.dictionary.histories import HISTORY
 from capacity.errors import InputError
-from capacity.experiment import plan
-from capacity.experiment.cell import Cell
+from capacity.experiment.cell import Cell, parse_cell
 from capacity.experiment.table_plan import Job
 from capacity.storage import evaluations, files, parquet
 from capacity.tables import frames, runs
@@ -54,7 +53,7 @@ def history_tables(jobs: Sequence[Job], schema: pa.Schema, origins: list[dict[st
     """
 
     def rows(job: Job) -> pa.Table:
-        cell = plan.cell_of(job.cell)
+        cell = parse_cell(job.cell)
         history = evaluations.read_history(job.file("history"), cell.name, job.seeds)
         origins.append(runs.origin(parquet.provenance_of(history)))
         return history_table(history, cell, job.seeds)

@@ -13,7 +13,7 @@ from capacity.dictionary import measures
 from capacity.dictionary.column import names
 from capacity.errors import InputError
 from capacity.evaluation import bits, operands
-from capacity.experiment.plan import cell_of
+from capacity.experiment.cell import parse_cell
 from capacity.experiment.table_plan import Job
 from capacity.storage import evaluations, files, json_files
 from capacity.tables.cells import cell_columns
@@ -43,7 +43,7 @@ def run_rows(evaluation: Mapping[str, Any], seeds: Container[int]) -> list[dict[
 
     A score or outcome that the task does not ask for is None. A diverged run counts as a failure of every outcome.
     """
-    cell = cell_of(evaluation["cell"])
+    cell = parse_cell(evaluation["cell"])
     known, unknown = (evaluation["loss_floors"][name] for name in ("order_known", "order_unknown"))
     characters = evaluation["stream_characters"]
     most = None if known is None else bits.order_bits(known, unknown, characters, cell.stream)

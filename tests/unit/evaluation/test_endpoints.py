@@ -7,33 +7,9 @@ from capacity.evaluation.job import evaluate_job
 from capacity.training.history import history_table
 from tests.support.random_evaluations import (
     CELL,
-    LINES,
     SEEDS,
-    TOTALS,
     make_history,
-    random_evaluation,
-    random_networks,
 )
-
-
-@pytest.fixture(scope="module")
-def lines():
-    return LINES
-
-
-@pytest.fixture(scope="module")
-def totals():
-    return TOTALS
-
-
-@pytest.fixture(scope="module")
-def stack():
-    return random_networks()
-
-
-@pytest.fixture(scope="module")
-def evaluated():
-    return random_evaluation()
 
 
 def test_the_final_endpoint_is_the_last_evaluation(evaluated):

@@ -18,35 +18,10 @@ from capacity.training.history import history_table
 from capacity.training.randomness import initialisation_generator
 from tests.support.random_evaluations import (
     CELL,
-    LINES,
     SEEDS,
-    TOTALS,
     evaluation_record,
     make_history,
-    random_evaluation,
-    random_networks,
 )
-
-
-@pytest.fixture(scope="module")
-def lines():
-    return LINES
-
-
-@pytest.fixture(scope="module")
-def totals():
-    return TOTALS
-
-
-@pytest.fixture(scope="module")
-def stack():
-    return random_networks()
-
-
-@pytest.fixture(scope="module")
-def evaluated():
-    return random_evaluation()
-
 
 NAMES = [
     *("seen", "seen_addition", "seen_subtraction", "held_out", "held_out_addition", "held_out_subtraction"),

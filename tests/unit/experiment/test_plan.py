@@ -8,9 +8,9 @@ import pytest
 
 from capacity.experiment import configuration, grid
 from capacity.experiment.assignment import RECORD
-from capacity.experiment.cell import Cell, corpus_cell, make_cell
+from capacity.experiment.cell import Cell, corpus_cell, make_cell, parse_cell
 from capacity.experiment.grid import Study
-from capacity.experiment.plan import Plan, cell_of, figure_paths, make_plan
+from capacity.experiment.plan import Plan, figure_paths, make_plan
 from capacity.experiment.seeds import format_seeds, parse_seeds
 from capacity.experiment.table_plan import Job
 from capacity.paper.protocol import MLT, SIZES
@@ -248,8 +248,8 @@ def test_tasks_with_arithmetic_are_named_and_a_study_without_is_refused():
 
 
 def test_cells_are_parsed_once():
-    assert cell_of(FACTS) == make_cell("facts", SIZES["n14"])
-    assert cell_of(FACTS) is cell_of(FACTS)
+    assert parse_cell(FACTS) == make_cell("facts", SIZES["n14"])
+    assert parse_cell(FACTS) is parse_cell(FACTS)
 
 
 def test_planning_makes_and_checks_each_cell_once_and_writes_a_text_once_for_all_that_read_it(tmp_path, monkeypatch):

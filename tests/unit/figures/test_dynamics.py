@@ -5,59 +5,11 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
 
-from capacity.experiment.cell import make_cell
 from capacity.figures import dynamics, style
 from capacity.figures.dynamics import ALL, NOT_ALL
-from capacity.paper.protocol import SIZES
 from capacity.tables.frames import write_frame
 from tests.support.commands import run_command
-from tests.support.drawn_pages import drawn_texts, outside, overlaps
-from tests.support.handmade_figures import DIVERGED, RIGHT, STUDIES, GeneralizingStudy, visible_axes
-
-
-@pytest.fixture(scope="module")
-def studies():
-    return {name: GeneralizingStudy(cells) for name, cells in STUDIES.items()}
-
-
-@pytest.fixture(scope="module")
-def one(studies):
-    return studies["one"]
-
-
-@pytest.mark.parametrize("study", STUDIES)
-def test_no_text_overlaps_another_or_leaves_the_page(studies, study, monkeypatch):
-    figure = studies[study].draw("dynamics", "The paper's 12 base cells")
-    texts = drawn_texts(figure, monkeypatch)
-    assert len(texts) > 10
-    assert overlaps(texts) == []
-    assert outside(figure, texts) == []
-
-
-def test_there_are_panels_for_each_cell_with_arithmetic_and_none_for_facts(studies):
-    titles = [axis.get_title() for axis in visible_axes(studies["base"].draw("dynamics"))]
-    cells = [title.split("\n")[0] for title in titles if "\n" in title]
-    assert cells == [f"{task}, {size}" for task in ("arithmetic", "joint") for size in SIZES]
-    assert all("4 seeds, 1 diverged" in title for title in titles if "\n" in title)
-
-
-def test_cells_of_one_size_are_told_apart_and_departing_ones_marked(studies):
-    titles = [axis.get_title() for axis in visible_axes(studies["decay"].draw("dynamics")) if "\n" in axis.get_title()]
-    assert titles == ["arithmetic, n14\npaper", "arithmetic, n14\nweight_decay-0.1"]
-    figure = studies["short"].draw("dynamics")
-    assert "arithmetic, n14†\n4 seeds, 1 diverged" in [axis.get_title() for axis in visible_axes(figure)]
-    note = " ".join(figure.get_supxlabel().split())
-    assert "arithmetic n14, n28, n56, mlt; joint n14, n28, n56, mlt: iterations 3000 (paper: 30000)." in note
-
-
-def test_a_study_without_arithmetic_is_refused():
-    with pytest.raises(ValueError, match=r"'dynamics'.*no arithmetic or joint cells; it trains facts"):
-        GeneralizingStudy([make_cell("facts", SIZES["n14"])]).draw("dynamics")
-
-
-@pytest.mark.parametrize("seeds", [(0,), (2,), (DIVERGED,)])
-def test_one_run_is_enough_whatever_became_of_it(seeds):
-    FigureCanvasAgg(GeneralizingStudy(STUDIES["one"], seeds).draw("dynamics")).draw()
+from tests.support.handmade_figures import RIGHT, GeneralizingStudy, visible_axes
 
 
 def test_every_evaluation_of_every_run_has_its_state(one):

@@ -4,14 +4,17 @@ import matplotlib
 import numpy
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from pypdf import PdfReader
 
+from capacity.experiment.cell import make_cell
 from capacity.figures import style
-from tests.support.handmade_figures import STUDIES, GeneralizingStudy
+from capacity.paper.protocol import SIZES
+from tests.support.drawn_pages import drawn_texts, outside, overlaps
+from tests.support.handmade_figures import DIVERGED, STUDIES, GeneralizingStudy, visible_axes
 
-
-@pytest.fixture(scope="module")
-def one():
-    return GeneralizingStudy(STUDIES["one"])
+both = pytest.mark.parametrize("figure_name", ["answers", "dynamics"])
+"""The figures of every cell with arithmetic."""
 
 
 def test_the_style_lasts_as_long_as_the_block():
@@ -45,3 +48,65 @@ def test_a_settled_figure_stays_where_it_was_laid_out_at_rounded_places(one, nam
     for old, new in zip(before, after, strict=True):
         assert new == pytest.approx(old, abs=1e-5)
         assert numpy.array_equal(new, new.round(6))
+
+
+@both
+@pytest.mark.parametrize("study", STUDIES)
+def test_no_text_overlaps_another_or_leaves_the_page(studies, study, figure_name, monkeypatch):
+    figure = studies[study].draw(figure_name, "The paper's 12 base cells")
+    texts = drawn_texts(figure, monkeypatch)
+    assert len(texts) > 10
+    assert overlaps(texts) == []
+    assert outside(figure, texts) == []
+
+
+@both
+def test_there_are_panels_for_each_cell_with_arithmetic_and_none_for_facts(studies, figure_name):
+    titles = [axis.get_title() for axis in visible_axes(studies["base"].draw(figure_name))]
+    cells = [title.split("\n")[0] for title in titles if "\n" in title]
+    assert cells == [f"{task}, {size}" for task in ("arithmetic", "joint") for size in SIZES]
+    assert all("4 seeds, 1 diverged" in title for title in titles if "\n" in title)
+
+
+@both
+def test_cells_of_one_size_are_told_apart_and_departing_ones_marked(studies, figure_name):
+    titles = [axis.get_title() for axis in visible_axes(studies["decay"].draw(figure_name)) if "\n" in axis.get_title()]
+    assert titles == ["arithmetic, n14\npaper", "arithmetic, n14\nweight_decay-0.1"]
+    figure = studies["short"].draw(figure_name)
+    assert "arithmetic, n14†\n4 seeds, 1 diverged" in [axis.get_title() for axis in visible_axes(figure)]
+    note = " ".join(figure.get_supxlabel().split())
+    assert "arithmetic n14, n28, n56, mlt; joint n14, n28, n56, mlt: iterations 3000 (paper: 30000)." in note
+
+
+@both
+def test_a_study_without_arithmetic_is_refused(figure_name):
+    with pytest.raises(ValueError, match=rf"'{figure_name}'.*no arithmetic or joint cells; it trains facts"):
+        GeneralizingStudy([make_cell("facts", SIZES["n14"])]).draw(figure_name)
+
+
+@both
+@pytest.mark.parametrize("seeds", [(0,), (2,), (DIVERGED,)])
+def test_one_run_is_enough_whatever_became_of_it(seeds, figure_name):
+    FigureCanvasAgg(GeneralizingStudy(STUDIES["one"], seeds).draw(figure_name)).draw()
+
+
+@pytest.mark.parametrize("name", ["tradeoff", "arithmetic"])
+def test_the_same_tables_give_the_same_bytes(four, name, tmp_path):
+    first, second = (four.save(name, tmp_path / folder) for folder in ("first", "second"))
+    for kind in ("pdf", "png"):
+        assert (first / f"figure.{kind}").read_bytes() == (second / f"figure.{kind}").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["tradeoff", "facts"])
+def test_the_pdf_holds_its_fonts_and_its_text(laptop, name, tmp_path):
+    reader = PdfReader(laptop.save(name, tmp_path / "once") / "figure.pdf")
+    (page,) = reader.pages
+    fonts = [font.get_object() for font in page["/Resources"]["/Font"].get_object().values()]
+    assert fonts
+    for font in fonts:
+        described = font["/DescendantFonts"][0].get_object() if "/DescendantFonts" in font else font
+        assert "/FontFile2" in described["/FontDescriptor"].get_object()
+    text = page.extract_text()
+    assert "A study" in text
+    assert "Not the paper" in text
+    assert "/CreationDate" not in (reader.metadata or {})

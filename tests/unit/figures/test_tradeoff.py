@@ -7,41 +7,17 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
-from pypdf import PdfReader
 
 from capacity.experiment.cell import make_cell
 from capacity.figures import quantities, style
-from capacity.paper.protocol import SIZES, TASKS, Size
+from capacity.paper.protocol import SIZES, TASKS
 from capacity.tables.frames import write_frame
 from tests.support.commands import run_command
 from tests.support.drawn_pages import drawn_texts, outside, overlaps
-from tests.support.handmade_figures import SEEDS, TrainedStudy, base_cells, four_cells, note_of
+from tests.support.handmade_figures import SEEDS, TrainedStudy, note_of
 from tests.support.handmade_results import evaluation, frames, run
 
-WIDTHS = (4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 36, 48, 56)
 QUANTITIES = {quantity.mark: quantity for quantity in (quantities.HELD_OUT, quantities.FACTS, quantities.SEEN)}
-
-
-@pytest.fixture(scope="module")
-def paper():
-    return TrainedStudy(base_cells())
-
-
-@pytest.fixture(scope="module")
-def laptop():
-    return TrainedStudy(base_cells(short=3000))
-
-
-@pytest.fixture(scope="module")
-def ladder():
-    sizes = [Size(1, 1, width, 1) for width in WIDTHS]
-    cells = [make_cell(task, size, iterations=3000) for task in ("arithmetic", "joint") for size in sizes]
-    return TrainedStudy(cells, (0, 1))
-
-
-@pytest.fixture(scope="module")
-def four():
-    return TrainedStudy(four_cells())
 
 
 def marks(axis):
@@ -197,26 +173,6 @@ def test_cells_without_any_score_do_not_stop_the_figures(four):
     figure = study.draw("tradeoff")
     FigureCanvasAgg(figure).draw()
     assert len(marks(figure.axes[0])) == 2 + 2 + 1
-
-
-def test_the_same_tables_give_the_same_bytes(four, tmp_path):
-    first, second = (four.save("tradeoff", tmp_path / folder) for folder in ("first", "second"))
-    for kind in ("pdf", "png"):
-        assert (first / f"figure.{kind}").read_bytes() == (second / f"figure.{kind}").read_bytes()
-
-
-def test_the_pdf_holds_its_fonts_and_its_text(laptop, tmp_path):
-    reader = PdfReader(laptop.save("tradeoff", tmp_path / "once") / "figure.pdf")
-    (page,) = reader.pages
-    fonts = [font.get_object() for font in page["/Resources"]["/Font"].get_object().values()]
-    assert fonts
-    for font in fonts:
-        described = font["/DescendantFonts"][0].get_object() if "/DescendantFonts" in font else font
-        assert "/FontFile2" in described["/FontDescriptor"].get_object()
-    text = page.extract_text()
-    assert "A study" in text
-    assert "Not the paper" in text
-    assert "/CreationDate" not in (reader.metadata or {})
 
 
 def test_the_png_is_as_wide_as_a_page_at_200_dots_per_inch(laptop, tmp_path):

@@ -10,32 +10,6 @@ import pytest
 from capacity.errors import InputError
 from capacity.storage import evaluations
 from capacity.storage.evaluations import check, check_answers, write
-from tests.support.random_evaluations import (
-    LINES,
-    TOTALS,
-    random_evaluation,
-    random_networks,
-)
-
-
-@pytest.fixture(scope="module")
-def lines():
-    return LINES
-
-
-@pytest.fixture(scope="module")
-def totals():
-    return TOTALS
-
-
-@pytest.fixture(scope="module")
-def stack():
-    return random_networks()
-
-
-@pytest.fixture(scope="module")
-def evaluated():
-    return random_evaluation()
 
 
 def test_the_result_fits_the_schema(evaluated):

@@ -3,8 +3,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from capacity.experiment import plan
-from capacity.experiment.cell import make_cell
+from capacity.experiment.cell import make_cell, parse_cell
 from capacity.paper.protocol import SIZES
 from capacity.storage import evaluations, parquet
 from capacity.tables import expressions, frames
@@ -39,9 +38,7 @@ def frame_of(*evaluated):
     answers = {}
     for each in evaluated:
         answers.setdefault(each["cell"], []).append(evaluations.split(each)[1])
-    made = [
-        expressions.expressions_table(plan.cell_of(name), pa.concat_tables(parts)) for name, parts in answers.items()
-    ]
+    made = [expressions.expressions_table(parse_cell(name), pa.concat_tables(parts)) for name, parts in answers.items()]
     return pa.concat_tables(made).to_pandas()
 
 

@@ -16,27 +16,10 @@ from capacity.tables import runs as runs_module
 from capacity.tables.frames import read_frame
 from capacity.tables.runs import run_rows
 from tests.support.handmade_jobs import JOBS, make_table, origins, write_jobs
-from tests.support.handmade_results import bits, endpoint, evaluation, frames, run, score
+from tests.support.handmade_results import FOUR_RUNS, PAPER, bits, endpoint, evaluation, frames, run, score
 
-PAPER = make_cell("arithmetic", SIZES["n14"])
 RECALL = make_cell("facts", SIZES["n14"])
 BOTH = make_cell("joint", SIZES["n14"])
-
-# Seen expressions right of 196, held-out ones of 4, and the loss; the run of seed 2 diverged.
-FOUR_RUNS = [
-    run(PAPER, 0, loss=0.25, seen=196, held_out=4),
-    run(PAPER, 1, loss=0.75, seen=195, held_out=2),
-    run(PAPER, 2, loss=None, diverged=True, seen=0, held_out=0),
-    run(PAPER, 1337, loss=0.5, seen=98, held_out=4),
-]
-
-
-@pytest.fixture(scope="module")
-def four():
-    """The runs and the one summary row of four runs of a cell."""
-    runs, summary = frames([evaluation(PAPER, FOUR_RUNS)])
-    assert len(summary) == 1
-    return runs, summary.iloc[0]
 
 
 def test_every_run_has_a_row(four):
