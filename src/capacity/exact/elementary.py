@@ -10,13 +10,14 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import overload
+from typing import TypeVar, overload
 
 import numpy
 from numpy.typing import NDArray
 
 Array = NDArray[numpy.float64]
 Arrays = NDArray[numpy.float64] | NDArray[numpy.float32]
+Number = TypeVar("Number", float, Array)
 
 # The logarithm of 2 as a sum: of the first part, which ends in zeros, multiples by exponents are exact.
 LOG_2_HIGH = float.fromhex("0x1.62e42feep-1")
@@ -65,25 +66,27 @@ def exp(x: float | Arrays) -> float | Array:
     rest = (value - twos * LOG_2_HIGH) - twos * LOG_2_LOW
     power = 1.0 + (rest + rest * _series(EXPONENTIAL_SERIES, rest))
     with numpy.errstate(over="ignore", under="ignore"):
-        return _result(numpy.ldexp(power, _integers(twos)), x)
+        return _result(numpy.ldexp(power, numpy.where(numpy.isnan(twos), 0.0, twos).astype(numpy.int32)), x)
 
 
 @overload
-def cospi(x: float) -> float: ...
+def sincospi(x: float) -> tuple[float, float]: ...
 @overload
-def cospi(x: Arrays) -> Array: ...
-def cospi(x: float | Arrays) -> float | Array:
-    """Return the cosine of pi times x, exact where it is 0, 1 or -1; NaN where x is not finite."""
-    return _result(_sine_of_quarters(x, 1), x)
-
-
-@overload
-def sinpi(x: float) -> float: ...
-@overload
-def sinpi(x: Arrays) -> Array: ...
-def sinpi(x: float | Arrays) -> float | Array:
-    """Return the sine of pi times x, exact where it is 0, 1 or -1; NaN where x is not finite."""
-    return _result(_sine_of_quarters(x, 0), x)
+def sincospi(x: Arrays) -> tuple[Array, Array]: ...
+def sincospi(x: float | Arrays) -> tuple[float, float] | tuple[Array, Array]:
+    """Return the sine and the cosine of pi times x, exact where they are 0, 1 or -1; NaN where x is not finite."""
+    if not isinstance(x, numpy.ndarray):
+        return _sincospi_of_number(float(x))
+    is_finite = numpy.isfinite(x)
+    value = numpy.where(is_finite, x, 0.0).astype(numpy.float64)
+    value = value - 2.0 * numpy.rint(0.5 * value)  # between -1 and 1, without whole turns
+    quarters = numpy.rint(2.0 * value)
+    sine, cosine = _sine_and_cosine(numpy.pi * (value - 0.5 * quarters))
+    turned = quarters.astype(numpy.int32)
+    directions = (sine, cosine, -sine, -cosine)
+    ahead = (numpy.choose((turned + places) % 4, directions) for places in (0, 1))
+    sine, cosine = (numpy.where(is_finite, each, numpy.nan) for each in ahead)
+    return sine, cosine
 
 
 def log_sum_exp(table: Arrays, axis: int = -1) -> Array:
@@ -116,33 +119,30 @@ def _parts_of_log(x: float | Arrays) -> tuple[Array, Array, Array]:
     return (exponent - is_low).astype(numpy.float64), log_mantissa, numpy.where(is_ordinary, 0.0, of_special)
 
 
-def _sine_of_quarters(x: float | Arrays, ahead: int) -> Array:
-    """Return the sine of pi x + ``ahead`` quarters of a turn."""
-    value = numpy.asarray(x, dtype=numpy.float64)
-    is_finite = numpy.isfinite(value)
-    value = numpy.where(is_finite, value, 0.0)
-    value = value - 2.0 * numpy.rint(0.5 * value)  # between -1 and 1, without whole turns
-    quarters = numpy.rint(2.0 * value)
-    angle = numpy.pi * (value - 0.5 * quarters)  # between -pi/4 and pi/4
+def _sincospi_of_number(x: float) -> tuple[float, float]:
+    """:func:`sincospi` of one number, to the same bits: an array of one takes ten times as long."""
+    if not math.isfinite(x):
+        return math.nan, math.nan
+    value = math.remainder(x, 2.0)
+    quarters = round(2.0 * value)
+    sine, cosine = _sine_and_cosine(math.pi * (value - 0.5 * quarters))
+    directions = (sine, cosine, -sine, -cosine)
+    return directions[quarters % 4], directions[(quarters + 1) % 4]
+
+
+def _sine_and_cosine(angle: Number) -> tuple[Number, Number]:
+    """Return both of an angle between -pi/4 and pi/4."""
     square = angle * angle
     sine = angle + angle * _series(SINE_SERIES, square)
-    cosine = 1.0 - (0.5 * square - square * _series(COSINE_SERIES, square))
-    turned = _integers(quarters) + ahead
-    result = numpy.where(turned % 2 == 0, sine, cosine)
-    return numpy.where(is_finite, numpy.where(turned % 4 >= 2, -result, result), numpy.nan)
+    return sine, 1.0 - (0.5 * square - square * _series(COSINE_SERIES, square))
 
 
-def _series(coefficients: Sequence[float], x: Array) -> Array:
+def _series(coefficients: Sequence[float], x: Number) -> Number:
     """Return c1 x + c2 x^2 + ..., from the last term to the first."""
     total = coefficients[-1] * x
     for coefficient in reversed(coefficients[:-1]):
         total = (coefficient + total) * x
     return total
-
-
-def _integers(x: Array) -> NDArray[numpy.int32]:
-    """Return whole numbers as integers, and 0 for NaN."""
-    return numpy.where(numpy.isnan(x), 0.0, x).astype(numpy.int32)
 
 
 def _result(value: Array, like: float | Arrays) -> float | Array:

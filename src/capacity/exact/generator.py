@@ -126,4 +126,5 @@ class Generator:
 def _box_muller(radii: NDArray[numpy.float64], turns: NDArray[numpy.float64]) -> NDArray[numpy.float64]:
     """Turn uniform numbers, (..., n) in (0, 1] and (..., n) in [0, 1), into independent normal ones, (..., 2, n)."""
     radius = numpy.sqrt(-2.0 * elementary.log(radii))
-    return numpy.stack([radius * elementary.cospi(2.0 * turns), radius * elementary.sinpi(2.0 * turns)], axis=-2)
+    sine, cosine = elementary.sincospi(2.0 * turns)
+    return numpy.stack([radius * cosine, radius * sine], axis=-2)
