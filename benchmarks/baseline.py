@@ -152,10 +152,10 @@ class Baseline:
         text = "".join(line.text for line in corpus.stream_lines(lines))
         self._text = torch.tensor(self._vocabulary.encode(text))
         self._prompts = {task: [line.paper_prompt for line in lines if line.task == task] for task in PARTS}
-        start = transformer.initialise(self._cell.size, len(self._vocabulary), self._cell.block, [_generator()])
+        start = transformer.initialise(self._cell.size, len(self._vocabulary), self._cell.block, [0])
         parameters = {name: value[0] for name, value in start.items()}
         self._trainer = Trainer(self._cell, parameters, setting.device, setting.precision or "float32")
-        self._draws = _generator()
+        self._draws = torch.Generator().manual_seed(0)
         self._choice = random.Random(0)
         self._iteration = 0
 
@@ -210,7 +210,3 @@ class Baseline:
             probabilities = functional.softmax(logits.float() / TEMPERATURE, dim=-1)
             text = torch.cat([text, torch.multinomial(probabilities, 1)], dim=1)
         return self._vocabulary.decode(text[0].tolist())
-
-
-def _generator() -> torch.Generator:
-    return torch.Generator().manual_seed(0)

@@ -28,7 +28,6 @@ from capacity.model import transformer
 from capacity.storage import evaluations, json_files, parquet, provenance
 from capacity.training.execution import Execution
 from capacity.training.history import history_table
-from capacity.training.randomness import initialisation_generator
 
 VARIANTS = 50  # of each task: runs whose texts are written out once; every cell has twenty of them
 
@@ -53,9 +52,7 @@ class Template:
         lines = corpus.build(cell)
         vocabulary = corpus.vocabulary(lines)
         self._totals = QuestionSet(lines, vocabulary, cell.block).totals()
-        stack = transformer.initialise(
-            cell.size, len(vocabulary), cell.block, [initialisation_generator(s) for s in SEEDS]
-        )
+        stack = transformer.initialise(cell.size, len(vocabulary), cell.block, SEEDS)
         history = self._history(cell, rng)
         found = evaluate_job(cell, lines, SEEDS, stack, history, [None] * len(SEEDS))
         whole, self._answers, _ = evaluations.split(found)

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from capacity.corpora import corpus
 from capacity.experiment.cell import Cell, make_cell
-from capacity.model import transformer
+from capacity.model import initialization
 from capacity.paper.protocol import SIZES
 from capacity.storage import provenance
 from capacity.tables.histories import history_table
@@ -109,7 +109,7 @@ def run(cell: Cell, seed: int, loss: float | None = 0.5, diverged: bool = False,
 
 def evaluation(cell: Cell, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The evaluation of a job, with its provenance."""
-    total, without_positions = transformer.count_parameters(
+    total, without_positions = initialization.count_parameters(
         cell.size, len(corpus.vocabulary(corpus.build(cell))), cell.block
     )
     seeds = [one["seed"] for one in runs]

@@ -14,7 +14,7 @@ from capacity.model import transformer
 from capacity.paper.protocol import MLT
 from capacity.tasks.task import Line
 from capacity.training import randomness
-from tests.support.plain_transformer import PlainTransformer, plain_from_seed
+from tests.support.plain_transformer import PlainTransformer, plain_from_stack
 
 
 def plain_rate(cell: Cell, iteration: int) -> float:
@@ -44,7 +44,8 @@ def slow_training(
     """A training run in the manner of nanoGPT: one network, every window of a batch, one step after the other."""
     vocabulary = corpus.vocabulary(lines)
     text = torch.tensor(vocabulary.encode("".join(line.text for line in corpus.stream_lines(lines))))
-    network = plain_from_seed(cell.size, len(vocabulary), cell.block, seed).to(dtype)
+    start = transformer.initialise(cell.size, len(vocabulary), cell.block, [seed])
+    network = plain_from_stack(start, 0, cell.size).to(dtype)
     optimizer = plain_adam(network, cell, fused=cell.size == MLT)
     draws, masks = randomness.generator(seed, "data"), randomness.generator(seed, "dropout")
     keep = 1 - cell.dropout

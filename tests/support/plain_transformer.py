@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from capacity.model.transformer import Parameters, shapes
+from capacity.model.initialization import shapes
+from capacity.model.transformer import Parameters
 from capacity.paper.protocol import Size
 
 

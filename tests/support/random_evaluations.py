@@ -16,7 +16,6 @@ from capacity.model import transformer
 from capacity.paper.protocol import Size
 from capacity.storage import provenance
 from capacity.training.history import history_table
-from capacity.training.randomness import initialisation_generator
 
 CELL = make_cell("joint", Size(1, 1, 8, 1), facts=3, iterations=600, evaluation_interval=200)
 SEEDS = (0, 7)
@@ -27,8 +26,7 @@ TOTALS = QuestionSet(LINES, corpus.vocabulary(LINES), CELL.block).totals()
 @functools.cache
 def random_networks() -> transformer.Parameters:
     """Random networks of :data:`SEEDS`, far enough from their start that they do not all answer alike."""
-    starts = [initialisation_generator(seed) for seed in SEEDS]
-    drawn = transformer.initialise(CELL.size, len(corpus.vocabulary(LINES)), CELL.block, starts)
+    drawn = transformer.initialise(CELL.size, len(corpus.vocabulary(LINES)), CELL.block, SEEDS)
     return {name: value if name.endswith("norm") else value * 20 for name, value in drawn.items()}
 
 

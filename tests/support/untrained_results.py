@@ -17,7 +17,6 @@ from capacity.paper.protocol import Size
 from capacity.storage import evaluations, json_files, parquet, provenance
 from capacity.tasks.task import Line
 from capacity.training.history import history_table
-from capacity.training.randomness import initialisation_generator
 
 CELL = make_cell("facts", Size(1, 1, 2, 1), facts=3, block=9, iterations=600, evaluation_interval=200)
 SEEDS = (0, 7)
@@ -39,8 +38,7 @@ def history_of(cell: Cell, seeds: Sequence[int], lines: Sequence[Line] = LINES) 
 
 def stack_of(cell: Cell, seeds: Sequence[int], lines: Sequence[Line] = LINES) -> transformer.Parameters:
     """The parameters with which the networks of a job start, all finite."""
-    starts = [initialisation_generator(seed) for seed in seeds]
-    return transformer.initialise(cell.size, len(corpus.vocabulary(lines)), cell.block, starts)
+    return transformer.initialise(cell.size, len(corpus.vocabulary(lines)), cell.block, seeds)
 
 
 def diverged_stack() -> transformer.Parameters:

@@ -23,7 +23,7 @@ from capacity.evaluation.endpoints import average, averaged_evaluations, endpoin
 from capacity.evaluation.margins import Candidates, candidates_by_task
 from capacity.evaluation.questions import Answers, Question, QuestionSet
 from capacity.experiment.cell import Cell
-from capacity.model import transformer
+from capacity.model import initialization, transformer
 from capacity.storage import files
 from capacity.tasks.registry import PARTS
 from capacity.tasks.task import Line
@@ -100,7 +100,7 @@ def evaluate_job(
                 "operands": operand_answers[number],
             }
         )
-    total, without_positions = transformer.count_parameters(cell.size, len(vocabulary), cell.block)
+    total, without_positions = initialization.count_parameters(cell.size, len(vocabulary), cell.block)
     return {
         "cell": cell.name,
         "parameters": total,

@@ -46,9 +46,7 @@ def initialise(size: Size, vocabulary: int, block: int, seeds: Sequence[int]) ->
     return {name: numpy.stack([one[name] for one in stack]) for name in stack[0]}
 
 
-def _initialise_one(
-    size: Size, vocabulary: int, block: int, generator: Generator
-) -> dict[str, NDArray[numpy.float32]]:
+def _initialise_one(size: Size, vocabulary: int, block: int, generator: Generator) -> dict[str, NDArray[numpy.float32]]:
     """N(0, 0.02) for matrices, N(0, 0.02 / sqrt(2 L)) for those that write to the residual stream, 1 for norms.
 
     The draws are made in nanoGPT's order, so that a seed starts where it starts there: each module's own default

@@ -21,65 +21,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from capacity.corpora.prefixes import Prefixes
+from capacity.model import initialization
 from capacity.paper.protocol import Size
 
 Parameters = dict[str, Tensor]
 Dropout = Callable[[Tensor], Tensor]
 
-INITIAL_DEVIATION = 0.02
 
-
-def shapes(size: Size, vocabulary: int, block: int) -> dict[str, tuple[int, ...]]:
-    """Shape of each parameter of one network, in nanoGPT's order of modules."""
-    d, hidden = size.width, size.mlp_factor * size.width
-    table: dict[str, tuple[int, ...]] = {"token_embedding": (vocabulary, d), "position_embedding": (block, d)}
-    for layer in range(size.layers):
-        table |= {
-            f"blocks.{layer}.attention_norm": (d,),
-            f"blocks.{layer}.attention_in": (3 * d, d),
-            f"blocks.{layer}.attention_out": (d, d),
-            f"blocks.{layer}.mlp_norm": (d,),
-            f"blocks.{layer}.mlp_in": (hidden, d),
-            f"blocks.{layer}.mlp_out": (d, hidden),
-        }
-    return table | {"final_norm": (d,)}
-
-
-def count_parameters(size: Size, vocabulary: int, block: int) -> tuple[int, int]:
-    """Numbers of one network's parameters: all of them, and without the positions, as the paper counts."""
-    counts = {name: math.prod(shape) for name, shape in shapes(size, vocabulary, block).items()}
-    total = sum(counts.values())
-    return total, total - counts["position_embedding"]
-
-
-def initialise(size: Size, vocabulary: int, block: int, generators: Sequence[torch.Generator]) -> Parameters:
-    """Fresh parameters for a stack, slice s drawn from ``generators[s]`` alone (on the CPU, as in the paper)."""
-    stack = [_initialise_one(size, vocabulary, block, generator) for generator in generators]
-    return {name: torch.stack([one[name] for one in stack]) for name in stack[0]}
-
-
-def _initialise_one(size: Size, vocabulary: int, block: int, generator: torch.Generator) -> Parameters:
-    """N(0, 0.02) for matrices, N(0, 0.02 / sqrt(2 L)) for those that write to the residual stream, 1 for norms.
-
-    The draws are made in nanoGPT's order, so that a seed starts where it starts there: each module's own default
-    initialisation comes first and is overwritten, and the tied embedding is drawn twice.
-    """
-    table = shapes(size, vocabulary, block)
-    parameters = {name: torch.ones(shape) for name, shape in table.items()}
-    matrices = [name for name, shape in table.items() if len(shape) == 2]
-    linear = [name for name in matrices if name.startswith("blocks.")]
-
-    for name in ("token_embedding", "position_embedding"):
-        torch.empty(table[name]).normal_(generator=generator)
-    for name in [*linear, "token_embedding"]:  # the last one is the output head
-        torch.empty(table[name]).uniform_(generator=generator)
-
-    for name in [*matrices, "token_embedding"]:
-        parameters[name].normal_(0.0, INITIAL_DEVIATION, generator=generator)
-    for name in linear:
-        if name.endswith("_out"):
-            parameters[name].normal_(0.0, INITIAL_DEVIATION / math.sqrt(2 * size.layers), generator=generator)
-    return parameters
+def initialise(size: Size, vocabulary: int, block: int, seeds: Sequence[int]) -> Parameters:
+    """Return the tensors of :func:`capacity.model.initialization.initialise`, on the CPU."""
+    drawn = initialization.initialise(size, vocabulary, block, seeds)
+    return {name: torch.from_numpy(value) for name, value in drawn.items()}
 
 
 def forward(

@@ -22,7 +22,7 @@ from capacity.corpora import corpus
 from capacity.errors import InputError
 from capacity.experiment.cell import Cell
 from capacity.experiment.seeds import runs_name
-from capacity.model import transformer
+from capacity.model import initialization, transformer
 from capacity.storage import files
 
 TYPE, BYTES = "F32", 4
@@ -79,7 +79,8 @@ def _about(path: str | Path, metadata: Mapping[str, str]) -> dict[str, Any]:
 
 def _shapes(cell: Cell, seeds: int) -> dict[str, list[int]]:
     vocabulary = corpus.vocabulary(corpus.build(cell))
-    return {name: [seeds, *shape] for name, shape in transformer.shapes(cell.size, len(vocabulary), cell.block).items()}
+    shapes = initialization.shapes(cell.size, len(vocabulary), cell.block)
+    return {name: [seeds, *shape] for name, shape in shapes.items()}
 
 
 def _check_shapes(path: str | Path, stored: Any, shapes: Mapping[str, list[int]]) -> None:

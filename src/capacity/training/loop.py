@@ -29,7 +29,7 @@ from capacity.training.evaluator import Evaluator
 from capacity.training.execution import Execution, Replay
 from capacity.training.losses import prefix_losses, row_losses
 from capacity.training.optimizer import AdamW, clip_per_seed
-from capacity.training.randomness import generator, initialisation_generator
+from capacity.training.randomness import generator
 from capacity.training.schedule import is_evaluation_due, learning_rate, updates_since_evaluation
 from capacity.training.snapshots import Snapshot, Snapshots
 
@@ -78,10 +78,9 @@ class Training:
         execution.check(device)
         vocabulary = corpus.vocabulary(lines)
         stream = Stream(corpus.stream_lines(lines), vocabulary, cell.stream, cell.block)
-        starts = [initialisation_generator(seed) for seed in seeds]
         self.parameters = {
             name: value.to(device).requires_grad_()
-            for name, value in transformer.initialise(cell.size, len(vocabulary), cell.block, starts).items()
+            for name, value in transformer.initialise(cell.size, len(vocabulary), cell.block, seeds).items()
         }
         self._cell = cell
         self._device = device

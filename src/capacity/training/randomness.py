@@ -8,11 +8,6 @@ import torch
 PURPOSES = ("data", "dropout")
 
 
-def initialisation_generator(seed: int) -> torch.Generator:
-    """Return the generator of initial weights, seeded so that seed 1337 starts where the paper's runs start."""
-    return torch.Generator().manual_seed(seed)
-
-
 def generator(seed: int, purpose: str, device: str = "cpu") -> torch.Generator:
     """Return the generator of a seed for one of :data:`PURPOSES`, independent of those for other purposes."""
     state = numpy.random.SeedSequence([seed, PURPOSES.index(purpose)]).generate_state(1, numpy.uint64)

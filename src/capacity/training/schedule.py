@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
+from capacity.exact import elementary
 from capacity.experiment.cell import Cell
 
 
@@ -11,14 +10,15 @@ def learning_rate(cell: Cell, iteration: int) -> float:
     """Return the learning rate of an update, counted from 0.
 
     It rises linearly in the warm-up, falls with a cosine to the final rate, and stays there (paper, section 3.3; the
-    schedule of nanoGPT).
+    schedule of nanoGPT). It is the same number on every machine.
     """
     if iteration < cell.warmup_iterations:
         return cell.learning_rate * (iteration + 1) / (cell.warmup_iterations + 1)
     if iteration >= cell.decay_iterations:
         return cell.final_learning_rate
     done = (iteration - cell.warmup_iterations) / (cell.decay_iterations - cell.warmup_iterations)
-    share = 0.5 * (1.0 + math.cos(math.pi * done))
+    _, cosine = elementary.sincospi(done)
+    share = 0.5 * (1.0 + cosine)
     return cell.final_learning_rate + share * (cell.learning_rate - cell.final_learning_rate)
 
 

@@ -11,7 +11,6 @@ from capacity.evaluation.beyond_digits import answer_beyond_digits
 from capacity.experiment.cell import make_cell
 from capacity.model import transformer
 from capacity.paper.protocol import Size
-from capacity.training.randomness import initialisation_generator
 
 CELL = make_cell("arithmetic", Size(1, 1, 8, 1))
 SEEDS = (0, 7)
@@ -30,9 +29,7 @@ def vocabulary(lines):
 
 def random_stack(cell, vocabulary, seeds=SEEDS):
     """Random networks, far enough from their start that they do not all answer alike."""
-    drawn = transformer.initialise(
-        cell.size, len(vocabulary), cell.block, [initialisation_generator(seed) for seed in seeds]
-    )
+    drawn = transformer.initialise(cell.size, len(vocabulary), cell.block, seeds)
     return {name: value if name.endswith("norm") else value * 20 for name, value in drawn.items()}
 
 

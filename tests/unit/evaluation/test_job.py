@@ -15,7 +15,6 @@ from capacity.paper.protocol import Size
 from capacity.storage import evaluations, json_files
 from capacity.storage.evaluations import check, read_answers, write
 from capacity.training.history import history_table
-from capacity.training.randomness import initialisation_generator
 from tests.support.random_evaluations import (
     CELL,
     SEEDS,
@@ -131,7 +130,7 @@ def test_a_task_alone_has_no_bits_of_the_other_and_no_order_bits_where_lines_sta
     cell = make_cell(task, Size(1, 1, 8, 1), facts=3, iterations=600, stream="aligned")
     lines = corpus.build(cell)
     vocabulary = corpus.vocabulary(lines)
-    parameters = transformer.initialise(cell.size, len(vocabulary), cell.block, [initialisation_generator(0)])
+    parameters = transformer.initialise(cell.size, len(vocabulary), cell.block, [0])
     history = make_history(QuestionSet(lines, vocabulary, cell.block).totals(), 2, seeds=(0,))
     found = evaluate_job(cell, lines, (0,), parameters, history_table(history), (None,))
     known = found["runs"][0]["bits"]

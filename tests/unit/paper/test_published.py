@@ -8,7 +8,7 @@ import yaml
 from capacity.claims import published_cells
 from capacity.experiment import configuration, grid
 from capacity.experiment.cell import make_cell
-from capacity.model.transformer import count_parameters
+from capacity.model.initialization import count_parameters
 from capacity.paper import published
 from capacity.paper.protocol import BLOCK, MLT, SIZES, TASKS
 from tests.support.repository import REPOSITORY

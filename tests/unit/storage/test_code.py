@@ -123,7 +123,9 @@ def test_an_edit_of_the_optimizer_trains_everything_anew_and_remakes_no_table_by
         ("training/batches", "UPDATES_AT_ONCE = 100", "UPDATES_AT_ONCE = 99"),
         ("corpora/streams", "text.unfold(0, block + 1, 1)", "text.unfold(0, block + 1, 2)"),
         ("paper/protocol", "GRADIENT_CLIP = 1.0", "GRADIENT_CLIP = 2.0"),
-        ("model/transformer", "INITIAL_DEVIATION = 0.02", "INITIAL_DEVIATION = 0.03"),
+        ("model/initialization", "INITIAL_DEVIATION = 0.02", "INITIAL_DEVIATION = 0.03"),
+        ("exact/generator", "BLOCK = 16", "BLOCK = 32"),
+        ("exact/elementary", "1.0 - (0.5 * square", "1.0 - (0.4 * square"),
         ("model/devices", "set_flags(_enabled=False)", "set_flags(_enabled=True)"),
     ],
 )

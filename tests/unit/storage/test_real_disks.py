@@ -44,7 +44,7 @@ from pathlib import Path
 import matplotlib.figure, pyarrow as pa, torch
 from capacity.experiment.cell import make_cell
 from capacity.figures import style
-from capacity.model import transformer, weights
+from capacity.model import initialization, weights
 from capacity.paper.protocol import Size
 from capacity.storage import files, json_files, parquet
 from capacity.tables import frames
@@ -52,7 +52,7 @@ from capacity.training import snapshots
 
 disk, cell = Path(sys.argv[1]), make_cell("facts", Size(1, 1, 64, 2))
 numbers = torch.rand(20_000, dtype=torch.float64).numpy()
-parameters = {name: torch.rand(1, *shape) for name, shape in transformer.shapes(cell.size, 50, cell.block).items()}
+parameters = {name: torch.rand(1, *shape) for name, shape in initialization.shapes(cell.size, 50, cell.block).items()}
 frame = pa.table({"x": numbers}).to_pandas()
 figure = matplotlib.figure.Figure()
 figure.subplots().imshow(numbers.reshape(100, 200))

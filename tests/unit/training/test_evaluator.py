@@ -8,7 +8,7 @@ from capacity.corpora import corpus
 from capacity.corpora.streams import Stream
 from capacity.model import transformer
 from capacity.paper.protocol import STREAMS
-from capacity.training import evaluator, loop, randomness
+from capacity.training import evaluator, loop
 from tests.support.plain_transformer import plain_from_seed
 from tests.support.short_cells import DEEP, nothing, short_cell
 
@@ -25,8 +25,7 @@ def test_the_exact_loss_is_the_mean_over_every_counted_character(stream, monkeyp
     lines = corpus.build(cell)
     vocabulary = corpus.vocabulary(lines)
     rows = Stream(corpus.stream_lines(lines), vocabulary, stream, cell.block)
-    starts = [randomness.initialisation_generator(seed) for seed in (1, 2)]
-    parameters = transformer.initialise(DEEP, len(vocabulary), cell.block, starts)
+    parameters = transformer.initialise(DEEP, len(vocabulary), cell.block, (1, 2))
     with torch.no_grad():
         found = evaluator.Evaluator(lines, rows, cell, "cpu").exact_loss(parameters, DEEP.heads)
         monkeypatch.setattr(evaluator, "ROWS_AT_ONCE", 100)

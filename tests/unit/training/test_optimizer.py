@@ -4,10 +4,9 @@ import pytest
 import torch
 
 from capacity.model import transformer
-from capacity.training import randomness
 from capacity.training.optimizer import AdamW, clip_per_seed
 from tests.support.plain_training import plain_adam
-from tests.support.plain_transformer import plain_from_seed
+from tests.support.plain_transformer import plain_from_stack
 from tests.support.short_cells import DEEP, short_cell
 
 
@@ -37,10 +36,9 @@ def test_clipping_a_stack_clips_each_seed_as_torch_clips_one_network(largest):
 def test_updates_of_a_stack_are_those_of_plain_adamw_on_each_network(decay, as_tensor):
     cell = short_cell(DEEP, weight_decay=decay)
     seeds = (3, 4)
-    starts = [randomness.initialisation_generator(seed) for seed in seeds]
-    stack = {name: value.requires_grad_() for name, value in transformer.initialise(DEEP, 17, 9, starts).items()}
+    stack = {name: value.requires_grad_() for name, value in transformer.initialise(DEEP, 17, 9, seeds).items()}
     adamw = AdamW(list(stack.values()), decay)
-    networks = [plain_from_seed(DEEP, 17, 9, seed) for seed in seeds]
+    networks = [plain_from_stack(stack, number, DEEP) for number in range(len(seeds))]
     plain = [plain_adam(network, cell) for network in networks]
     generator = torch.Generator().manual_seed(9)
     for rate in (1e-2, 3e-3, 2e-2):
@@ -58,7 +56,7 @@ def test_updates_of_a_stack_are_those_of_plain_adamw_on_each_network(decay, as_t
 
 
 def test_weight_decay_shrinks_matrices_and_embeddings_and_no_norm():
-    stack = transformer.initialise(DEEP, 17, 9, [randomness.initialisation_generator(0)])
+    stack = transformer.initialise(DEEP, 17, 9, [0])
     before = {name: value.clone() for name, value in stack.items()}
     AdamW(list(stack.values()), 0.5).step([torch.zeros_like(value) for value in stack.values()], 0.1)
     for name, value in stack.items():

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 import math
+import struct
 
 import pytest
 
@@ -41,6 +43,19 @@ def test_the_learning_rate_rises_to_the_peak_and_falls_without_a_jump(iterations
     assert rates[: peak + 1] == sorted(rates[: peak + 1])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
     assert 0 < min(rates) <= max(rates) <= cell.learning_rate
+
+
+def test_the_cosine_is_that_of_a_c_library_but_for_the_last_bits():
+    cell = make_cell("arithmetic", SIZES["n14"])
+    for iteration in range(30_000):
+        assert abs(learning_rate(cell, iteration) - plain_rate(cell, iteration)) <= 4 * math.ulp(5e-3)
+
+
+def test_the_papers_rates_have_the_bits_that_they_have_on_every_machine():
+    cell = make_cell("arithmetic", SIZES["n14"])
+    rates = [learning_rate(cell, iteration) for iteration in range(30_000)]
+    checksum = hashlib.sha256(struct.pack("<30000d", *rates)).hexdigest()
+    assert checksum == "e88afd9776e3d28c2d58f1fa400cb26809b5de4ae5ec20be0183d8d640825440"
 
 
 @pytest.mark.parametrize(
