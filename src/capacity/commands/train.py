@@ -12,7 +12,7 @@ from capacity.commands.arguments import add_job_arguments
 from capacity.experiment.cell import parse_cell
 from capacity.experiment.seeds import parse_seeds
 from capacity.model import devices
-from capacity.training.execution import PRECISIONS, Execution
+from capacity.training.execution import KERNELS, PRECISIONS, Execution
 from capacity.training.job import run_job
 
 
@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     add_job_arguments(parser)
     parser.add_argument("--precision", default="float32", choices=PRECISIONS, help="of matrix products")
+    parser.add_argument("--kernel", default="auto", choices=KERNELS, help="program that trains on a CPU")
     parser.add_argument("--compile", action="store_true", help="fuse the operations of an update with torch.compile")
     parser.add_argument("--cuda-graph", action="store_true", help="replay updates as one CUDA graph, on a GPU")
     parser.add_argument("--snapshot-seconds", type=float, default=0, help="between snapshots; 0 is never by time")
@@ -28,7 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    devices.prepare(arguments.threads)
     device = devices.resolve(arguments.device)
     with devices.placed(device):
         run_job(
@@ -37,8 +37,13 @@ def run(arguments: argparse.Namespace) -> None:
             arguments.corpus,
             arguments.output,
             device,
-            arguments.threads,
-            Execution(arguments.precision, arguments.compile, arguments.cuda_graph),
+            Execution(
+                arguments.precision,
+                arguments.compile,
+                arguments.cuda_graph,
+                arguments.kernel,
+                arguments.threads,
+            ),
             arguments.snapshot_seconds,
             arguments.snapshot_updates,
         )

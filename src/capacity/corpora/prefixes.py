@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy
+from numpy.typing import NDArray
+
+Numbers = NDArray[numpy.int64]
 
 
 @dataclass(frozen=True)
@@ -27,49 +29,46 @@ class Prefixes:
         places: (Q,), the place of each input in its row.
     """
 
-    rows: Tensor
-    row_inputs: Tensor
-    ends: Tensor
-    last_inputs: Tensor
-    tokens: Tensor
-    places: Tensor
+    rows: Numbers
+    row_inputs: Numbers
+    ends: Numbers
+    last_inputs: Numbers
+    tokens: Numbers
+    places: Numbers
 
     def __len__(self) -> int:
         return len(self.ends)
 
-    def to(self, device: str) -> Prefixes:
-        """The same prefixes on another device."""
-        return Prefixes(**{name: value.to(device) for name, value in vars(self).items()})
-
-    def select(self, index: Tensor) -> Prefixes:
+    def select(self, index: Numbers) -> Prefixes:
         """The prefixes of the rows that ``index`` selects; the inputs keep their numbers."""
         rows, row_inputs = self.rows[index], self.row_inputs[index]
-        ends = _first_places(rows.flatten(), len(self))
-        kept = (ends < rows.numel()).nonzero().squeeze(1)
-        numbers = torch.empty_like(ends)
-        numbers[kept] = torch.arange(len(kept), device=kept.device)
+        ends = _first_places(rows.ravel(), len(self))
+        kept = (ends < rows.size).nonzero()[0]
+        numbers = numpy.empty_like(ends)
+        numbers[kept] = numpy.arange(len(kept))
         return Prefixes(numbers[rows], row_inputs, ends[kept], self.last_inputs[kept], self.tokens, self.places)
 
 
-def prefixes_of(rows: Tensor) -> Prefixes:
+def prefixes_of(rows: Numbers) -> Prefixes:
     """The prefixes of (N, T) rows of numbers of characters."""
     length = rows.shape[1]
     characters = int(rows.max()) + 1
-    numbers = torch.empty_like(rows)
-    shorter = torch.zeros_like(rows[:, 0])
+    numbers = numpy.empty_like(rows)
+    shorter = numpy.zeros_like(rows[:, 0])
     total = 0
     for place in range(length):
-        distinct, shorter = torch.unique(shorter * characters + rows[:, place], return_inverse=True)
+        distinct, shorter = numpy.unique(shorter * characters + rows[:, place], return_inverse=True)
         numbers[:, place] = total + shorter
         total += len(distinct)
-    ends = _first_places(numbers.flatten(), total)
-    inputs = rows + characters * torch.arange(length, device=rows.device)
-    distinct, row_inputs = torch.unique(inputs, return_inverse=True)
-    last_inputs = row_inputs.flatten()[ends]
+    ends = _first_places(numbers.ravel(), total)
+    inputs = rows + characters * numpy.arange(length)
+    distinct, row_inputs = numpy.unique(inputs, return_inverse=True)
+    last_inputs = row_inputs.ravel()[ends]
     return Prefixes(numbers, row_inputs, ends, last_inputs, distinct % characters, distinct // characters)
 
 
-def _first_places(numbers: Tensor, total: int) -> Tensor:
+def _first_places(numbers: Numbers, total: int) -> Numbers:
     """(total,), the first place of each number from 0 to ``total`` - 1, or ``len(numbers)`` where it is absent."""
-    places = torch.arange(len(numbers), device=numbers.device)
-    return torch.full((total,), len(numbers), device=numbers.device).scatter_reduce_(0, numbers, places, "amin")
+    places = numpy.full(total, len(numbers))
+    places[numbers[::-1]] = numpy.arange(len(numbers))[::-1]  # of several, the last one that is written stays
+    return places

@@ -12,11 +12,14 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy
+from numpy.typing import NDArray
 
+from capacity.exact.generator import Generator
 from capacity.tasks.task import Line
 from capacity.tasks.vocabulary import Vocabulary
+
+Codes = NDArray[numpy.int64]
 
 
 @dataclass(frozen=True)
@@ -29,20 +32,12 @@ class Rows:
         counted: (R, T), 1.0 where the target counts in the loss and 0.0 where it does not.
     """
 
-    inputs: Tensor
-    targets: Tensor
-    counted: Tensor
+    inputs: Codes
+    targets: Codes
+    counted: NDArray[numpy.float32]
 
-    def __getitem__(self, index: Tensor) -> Rows:
+    def __getitem__(self, index: Codes) -> Rows:
         return Rows(self.inputs[index], self.targets[index], self.counted[index])
-
-    def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Inputs, targets and whether they count, (R, T) each."""
-        return self.inputs, self.targets, self.counted
-
-    def to(self, device: str) -> Rows:
-        """The same rows on another device."""
-        return Rows(*(each.to(device) for each in self.tensors()))
 
 
 class Stream:
@@ -54,6 +49,11 @@ class Stream:
         stream: One of :data:`capacity.paper.protocol.STREAMS`.
         block: Positions per row.
 
+    Attributes:
+        rows: The rows, in the order of the corpus.
+        text, lengths, starts, lines_of_tasks: Of a stream of windows alone: the numbers of its characters; of each line
+            its length and where it starts in the text; and how many lines each task has, in stream order.
+
     Raises ValueError if the text is too short for one window, or a line too long for one row.
     """
 
@@ -61,53 +61,51 @@ class Stream:
         self.block = block
         self.characters = len(vocabulary)
         self.is_reshuffled = stream == "reshuffled"
-        encoded = [torch.tensor(vocabulary.encode(line.text)) for line in lines]
+        encoded = [vocabulary.encode(line.text) for line in lines]
         if stream in ("fixed", "reshuffled"):
-            self._text = torch.cat(encoded)
-            if len(self._text) <= block:
-                raise ValueError(f"block: {block} does not fit the text of {len(self._text)} characters")
-            self._lengths = torch.tensor([len(line) for line in encoded])
-            self._starts = self._lengths.cumsum(0) - self._lengths
-            self._lines_of_tasks = [len(list(group)) for _, group in itertools.groupby(line.task for line in lines)]
-            self.rows = _windows(self._text, block)
+            self.text = numpy.concatenate([numpy.array(codes, dtype=numpy.int64) for codes in encoded])
+            if len(self.text) <= block:
+                raise ValueError(f"block: {block} does not fit the text of {len(self.text)} characters")
+            self.lengths = numpy.array([len(codes) for codes in encoded])
+            self.starts = self.lengths.cumsum() - self.lengths
+            self.lines_of_tasks = [len(list(group)) for _, group in itertools.groupby(line.task for line in lines)]
+            self.rows = _windows(self.text, block)
         else:
             self.rows = _one_line_per_row(lines, encoded, block, answer_only=stream == "answer-only")
 
     def __len__(self) -> int:
         return len(self.rows.inputs)
 
-    def draw(self, batch: int, generator: torch.Generator) -> Rows:
+    def draw(self, batch: int, generator: Generator) -> Rows:
         """A batch of uniformly random rows, drawn with replacement."""
-        drawn = torch.randint(len(self), (batch,), generator=generator)
+        drawn = generator.integers(len(self), batch)
         rows = self.reshuffle(generator) if self.is_reshuffled else self.rows
         return rows[drawn]
 
-    def reshuffle(self, generator: torch.Generator) -> Rows:
+    def reshuffle(self, generator: Generator) -> Rows:
         """All windows of the stream with the lines of each task permuted among themselves."""
-        starts = itertools.accumulate(self._lines_of_tasks, initial=0)
-        permutation = torch.cat(
-            [
-                start + torch.randperm(number, generator=generator)
-                for start, number in zip(starts, self._lines_of_tasks, strict=False)
-            ]
+        starts = itertools.accumulate(self.lines_of_tasks, initial=0)
+        permutation = numpy.concatenate(
+            [start + generator.permutation(number) for start, number in zip(starts, self.lines_of_tasks, strict=False)]
         )
-        lengths = self._lengths[permutation]
-        shift = self._starts[permutation] - (lengths.cumsum(0) - lengths)
-        text = self._text[torch.arange(len(self._text)) + shift.repeat_interleave(lengths)]
+        lengths = self.lengths[permutation]
+        shift = self.starts[permutation] - (lengths.cumsum() - lengths)
+        text = self.text[numpy.arange(len(self.text)) + shift.repeat(lengths)]
         return _windows(text, self.block)
 
 
-def _windows(text: Tensor, block: int) -> Rows:
+def _windows(text: Codes, block: int) -> Rows:
     """The len(text) - block windows of ``block`` characters that another character follows, as in nanoGPT."""
-    windows = text.unfold(0, block + 1, 1)
-    return Rows(windows[:, :-1], windows[:, 1:], torch.ones(len(windows), 1).expand(-1, block))
+    windows = numpy.lib.stride_tricks.sliding_window_view(text, block + 1)
+    counted = numpy.broadcast_to(numpy.float32(1.0), (len(windows), block))
+    return Rows(windows[:, :-1], windows[:, 1:], counted)
 
 
-def _one_line_per_row(lines: Sequence[Line], encoded: Sequence[Tensor], block: int, answer_only: bool) -> Rows:
+def _one_line_per_row(lines: Sequence[Line], encoded: Sequence[list[int]], block: int, answer_only: bool) -> Rows:
     """One row per line, padded with zeros that do not count; ``encoded`` are the numbers of the lines' characters."""
-    inputs = torch.zeros(len(lines), block, dtype=torch.long)
-    targets = torch.zeros(len(lines), block, dtype=torch.long)
-    counted = torch.zeros(len(lines), block)
+    inputs = numpy.zeros((len(lines), block), dtype=numpy.int64)
+    targets = numpy.zeros((len(lines), block), dtype=numpy.int64)
+    counted = numpy.zeros((len(lines), block), dtype=numpy.float32)
     for number, (line, codes) in enumerate(zip(lines, encoded, strict=True)):
         length = len(codes) - 1
         if length > block:

@@ -32,7 +32,7 @@ class TorchNetworks:
     @torch.no_grad()
     def log_probabilities(self, prefixes: Prefixes, chosen: NDArray[numpy.int64] | None = None) -> NDArray[Any]:
         """(S, P, V), after each prefix of some rows, or after each chosen one."""
-        here = Prefixes(**{name: torch.as_tensor(value, device=self._device) for name, value in vars(prefixes).items()})
+        here = transformer.PrefixTensors.of(prefixes, self._device)
         logits = transformer.forward_prefixes(self._parameters, here, self._heads)
         if chosen is not None:
             logits = logits[:, :, torch.as_tensor(chosen, device=self._device)]

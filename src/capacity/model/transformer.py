@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -32,6 +33,23 @@ def initialise(size: Size, vocabulary: int, block: int, seeds: Sequence[int]) ->
     """Return the tensors of :func:`capacity.model.initialization.initialise`, on the CPU."""
     drawn = initialization.initialise(size, vocabulary, block, seeds)
     return {name: torch.from_numpy(value) for name, value in drawn.items()}
+
+
+@dataclass(frozen=True)
+class PrefixTensors:
+    """:class:`capacity.corpora.prefixes.Prefixes` on a device: its attributes as tensors."""
+
+    rows: Tensor
+    row_inputs: Tensor
+    ends: Tensor
+    last_inputs: Tensor
+    tokens: Tensor
+    places: Tensor
+
+    @classmethod
+    def of(cls, prefixes: Prefixes, device: str | torch.device) -> PrefixTensors:
+        """Return prefixes as tensors on a device."""
+        return cls(**{name: torch.as_tensor(value, device=device) for name, value in vars(prefixes).items()})
 
 
 def forward(
@@ -79,7 +97,7 @@ def forward(
     return _head(parameters, x)
 
 
-def forward_prefixes(parameters: Parameters, prefixes: Prefixes, heads: int) -> Tensor:
+def forward_prefixes(parameters: Parameters, prefixes: PrefixTensors, heads: int) -> Tensor:
     """Logits after each distinct prefix of a batch of rows: the numbers of :func:`forward`, each computed once.
 
     A state depends on nothing but the characters up to it, so positions with equal beginnings share their states, and
@@ -229,7 +247,7 @@ def _attention_weights(query: Tensor, key: Tensor) -> Tensor:
     return torch.softmax(scores, dim=1).transpose(1, 2)
 
 
-def _attention_weights_of_inputs(query: Tensor, key: Tensor, prefixes: Prefixes, heads: int) -> Tensor:
+def _attention_weights_of_inputs(query: Tensor, key: Tensor, prefixes: PrefixTensors, heads: int) -> Tensor:
     """The same from the queries and keys of the distinct inputs, (S, Q, d): each pair is multiplied once."""
     (seeds, count, width), (rows, length) = query.shape, prefixes.row_inputs.shape
     query, key = (_by_head(each[:, None], heads) for each in (query / math.sqrt(width // heads), key))

@@ -14,22 +14,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.numpy import save_file
 
 from capacity.corpora import corpus
 from capacity.errors import InputError
 from capacity.experiment.cell import Cell
 from capacity.experiment.seeds import runs_name
-from capacity.model import initialization, transformer
+from capacity.model import initialization
 from capacity.storage import files
+
+Parameters = Mapping[str, NDArray[numpy.float32]]
 
 TYPE, BYTES = "F32", 4
 LONGEST_HEADER = 2**20  # bytes for names and offsets of the tensors: far more than any network here needs
 
 
-def save(path: Path, parameters: transformer.Parameters, cell: Cell, seeds: Sequence[int]) -> None:
+def save(path: Path, parameters: Parameters, cell: Cell, seeds: Sequence[int]) -> None:
     """Write the parameters of a stack, with the names of its runs and a checksum in the metadata."""
     about = {"runs": runs_name(cell, seeds), files.CHECKSUM: checksum(parameters)}
     # A single key, because safetensors writes several in no fixed order, and the same weights must be the same bytes.
@@ -37,7 +40,7 @@ def save(path: Path, parameters: transformer.Parameters, cell: Cell, seeds: Sequ
         save_file(parameters, temporary, metadata={"about": json.dumps(about, sort_keys=True)})
 
 
-def load(path: str | Path, cell: Cell, seeds: Sequence[int]) -> transformer.Parameters:
+def load(path: str | Path, cell: Cell, seeds: Sequence[int]) -> Parameters:
     """Read the parameters of a stack. Values that are not finite are accepted: a seed that diverged has them.
 
     Raises InputError naming the file if it is damaged, of other runs or of other shapes.
@@ -48,7 +51,7 @@ def load(path: str | Path, cell: Cell, seeds: Sequence[int]) -> transformer.Para
     if size > LONGEST_HEADER + BYTES * sum(math.prod(shape) for shape in shapes.values()):
         raise InputError(f"{path} has {size} bytes, too many for {runs}; {files.REMEDY}")
     try:
-        with safe_open(path, framework="pt") as stored:
+        with safe_open(path, framework="numpy") as stored:
             about = _about(path, stored.metadata() or {})
             if about.get("runs") != runs:
                 raise InputError(f"{path} holds {about.get('runs')}, not {runs}; {files.REMEDY}")
@@ -61,12 +64,12 @@ def load(path: str | Path, cell: Cell, seeds: Sequence[int]) -> transformer.Para
     return parameters
 
 
-def checksum(parameters: Mapping[str, torch.Tensor]) -> str:
+def checksum(parameters: Parameters) -> str:
     """Return the SHA-256, in hexadecimal, of names, types, shapes and values, in the order of the names."""
     digest = hashlib.sha256()
     for name, value in sorted(parameters.items()):
         digest.update(f"{name} {value.dtype} {list(value.shape)} ".encode())
-        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        digest.update(numpy.ascontiguousarray(value).data)
     return digest.hexdigest()
 
 
@@ -79,8 +82,9 @@ def _about(path: str | Path, metadata: Mapping[str, str]) -> dict[str, Any]:
 
 def _shapes(cell: Cell, seeds: int) -> dict[str, list[int]]:
     vocabulary = corpus.vocabulary(corpus.build(cell))
-    shapes = initialization.shapes(cell.size, len(vocabulary), cell.block)
-    return {name: [seeds, *shape] for name, shape in shapes.items()}
+    return {
+        name: [seeds, *shape] for name, shape in initialization.shapes(cell.size, len(vocabulary), cell.block).items()
+    }
 
 
 def _check_shapes(path: str | Path, stored: Any, shapes: Mapping[str, list[int]]) -> None:

@@ -1,22 +1,20 @@
-"""The batches that updates read, drawn for each seed by a generator of its own.
-
-The rows that a seed draws depend neither on the device nor on the other seeds of its stack. They are drawn on the CPU,
-for many updates at a time.
-"""
+"""The batches that updates by torch read, drawn for each seed as :class:`capacity.training.draws.Draws` says."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from capacity.corpora.prefixes import Prefixes, prefixes_of
 from capacity.corpora.streams import Rows, Stream
-from capacity.training.randomness import generator
-
-UPDATES_AT_ONCE = 100  # number of updates whose rows are drawn together
+from capacity.model.transformer import PrefixTensors
+from capacity.training.draws import Draws
 
 
 class Batches:
@@ -33,70 +31,70 @@ class Batches:
         self._stream = stream
         self._batch = batch
         self._device = device
-        self._generators = [generator(seed, "data") for seed in seeds]
-        self._rows = stream.rows.to(device)
-        self._drawn = torch.empty(len(seeds), 0, batch, dtype=torch.long, device=device)
-        self._next = 0
-        self._states = [each.get_state() for each in self._generators]  # before the rows in _drawn were drawn
+        self._draws = [Draws(len(stream), batch, seed) for seed in seeds]
+        self._rows = [torch.tensor(each, device=device) for each in _arrays(stream.rows)]
+        self._drawn = torch.empty(0)
 
-    def state(self) -> dict[str, Tensor]:
-        """Return the states of the generators and the number of the next batch, by name, for :meth:`restore`."""
-        all_used = self._next == self._drawn.shape[1]
-        states = [each.get_state() for each in self._generators] if all_used else self._states
-        named = {f"generator.{number}": value for number, value in enumerate(states)}
-        return named | {"next": torch.tensor(0 if all_used else self._next)}
+    def state(self) -> dict[str, NDArray[numpy.uint32]]:
+        """Return the states of the draws of all seeds, by name, for :meth:`restore`."""
+        return {
+            f"{number}.{name}": value
+            for number, draws in enumerate(self._draws)
+            for name, value in draws.state().items()
+        }
 
-    def restore(self, state: Mapping[str, Tensor]) -> None:
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Continue with the batch that was the next one when ``state`` was taken."""
-        for number, each in enumerate(self._generators):
-            each.set_state(state[f"generator.{number}"])
-        self._drawn, self._next = self._drawn[:, :0], 0
-        if int(state["next"]):
-            self._draw()
-            self._next = int(state["next"])
+        for number, draws in enumerate(self._draws):
+            draws.restore({name: state[f"{number}.{name}"] for name in draws.state()})
+        self._drawn = self._all_drawn()
 
-    def rows(self) -> Rows:
-        """Return the next batch of every seed as rows; each tensor is (S, N, T)."""
+    def rows(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return inputs, targets and whether they count of the next batch of every seed; each tensor is (S, N, T)."""
         if not self._stream.is_reshuffled:
-            return self._rows[self._numbers()]
-        drawn = [self._stream.draw(self._batch, each) for each in self._generators]
-        parts = zip(*(rows.tensors() for rows in drawn), strict=True)
-        return Rows(*(torch.stack(part).to(self._device) for part in parts))
+            numbers = self._numbers()
+            inputs, targets, counted = (each[numbers] for each in self._rows)
+            return inputs, targets, counted
+        drawn = [self._stream.draw(self._batch, draws.generator) for draws in self._draws]
+        parts = zip(*(_arrays(rows) for rows in drawn), strict=True)
+        inputs, targets, counted = (torch.from_numpy(numpy.stack(part)).to(self._device) for part in parts)
+        return inputs, targets, counted
 
-    def prefixes(self) -> tuple[Prefixes, Tensor]:
+    def prefixes(self) -> tuple[PrefixTensors, Tensor]:
         """Return the next batch of the only seed as its distinct prefixes and its :func:`target_counts`.
 
         A row that is drawn twice appears once and counts twice, which gives the same gradient for less work.
         """
+        (draws,) = self._draws
         if self._stream.is_reshuffled:
-            rows = self._stream.draw(self._batch, self._generators[0])
+            rows = self._stream.draw(self._batch, draws.generator)
             prefixes = prefixes_of(rows.inputs)
-            times = torch.ones(len(rows.inputs))
+            times = numpy.ones(len(rows.inputs), dtype=numpy.float32)
         else:
-            drawn = torch.bincount(self._numbers()[0], minlength=len(self._stream))
-            used = drawn.nonzero().squeeze(1)
-            rows, times, prefixes = self._rows[used], drawn[used].float(), self._tree.select(used)
-        return prefixes, target_counts(prefixes, rows, times, self._stream.characters)
+            number = draws.next()
+            drawn = numpy.bincount(draws.drawn[number], minlength=len(self._stream))
+            used = drawn.nonzero()[0]
+            rows, times = self._stream.rows[used], drawn[used].astype(numpy.float32)
+            prefixes = self._tree.select(used)
+        counts = target_counts(prefixes, rows, times, self._stream.characters)
+        return PrefixTensors.of(prefixes, self._device), counts
 
     @functools.cached_property
     def _tree(self) -> Prefixes:
-        return prefixes_of(self._rows.inputs)
+        return prefixes_of(self._stream.rows.inputs)
 
     def _numbers(self) -> Tensor:
         """Return the numbers of the rows that each seed draws next, (S, N)."""
-        if self._next == self._drawn.shape[1]:
-            self._draw()
-        self._next += 1
-        return self._drawn[:, self._next - 1]
+        number = {draws.next() for draws in self._draws}.pop()  # all seeds of a stack draw in step
+        if number == 0:
+            self._drawn = self._all_drawn()
+        return self._drawn[:, number]
 
-    def _draw(self) -> None:
-        self._states = [each.get_state() for each in self._generators]
-        shape = (UPDATES_AT_ONCE, self._batch)
-        drawn = [torch.randint(len(self._stream), shape, generator=each) for each in self._generators]
-        self._drawn, self._next = torch.stack(drawn).to(self._device), 0
+    def _all_drawn(self) -> Tensor:
+        return torch.from_numpy(numpy.stack([draws.drawn for draws in self._draws])).to(self._device)
 
 
-def target_counts(prefixes: Prefixes, rows: Rows, times: Tensor, characters: int) -> Tensor:
+def target_counts(prefixes: Prefixes, rows: Rows, times: NDArray[numpy.float32], characters: int) -> Tensor:
     """Return how often each of V characters is a counted target after each of P prefixes, (V, P).
 
     Args:
@@ -108,5 +106,9 @@ def target_counts(prefixes: Prefixes, rows: Rows, times: Tensor, characters: int
     count = len(prefixes)
     places = rows.targets * count + prefixes.rows
     weights = rows.counted * times[:, None]
-    table = torch.zeros(characters * count, device=weights.device)
-    return table.scatter_add_(0, places.flatten(), weights.flatten()).view(characters, count)
+    table = numpy.bincount(places.ravel(), weights.ravel(), characters * count)
+    return torch.from_numpy(table.astype(numpy.float32)).view(characters, count)
+
+
+def _arrays(rows: Rows) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    return rows.inputs, rows.targets, rows.counted

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from capacity.model import transformer
+from capacity.training.randomness import seed_for
 
 
 def dropout(rate: float, generators: Sequence[torch.Generator]) -> transformer.Dropout | None:
@@ -28,3 +29,8 @@ def dropout(rate: float, generators: Sequence[torch.Generator]) -> transformer.D
         return x * keep.div_(1.0 - rate)
 
     return drop
+
+
+def dropout_generator(seed: int, device: str) -> torch.Generator:
+    """Return the generator of a seed's masks on a device."""
+    return torch.Generator(device).manual_seed(seed_for(seed, "dropout"))

@@ -17,6 +17,7 @@ from capacity.training.execution import Execution
 from capacity.training.history import history_table
 from capacity.training.interruptions import InterruptedTrainingError, Signals, only_one
 from capacity.training.loop import Trained, train
+from capacity.training.path import kernel_of
 from capacity.training.progress import Progress
 from capacity.training.snapshots import Snapshots
 
@@ -27,7 +28,6 @@ def run_job(
     corpus_file: Path,
     folder: Path,
     device: str,
-    threads: int,
     execution: Execution,
     snapshot_seconds: float = 0,
     snapshot_updates: int = 0,
@@ -40,7 +40,6 @@ def run_job(
         corpus_file: Parquet file of the corpus of the cell.
         folder: where weights, history, timing and record are written; snapshots are kept there meanwhile.
         device: ``cpu`` or ``cuda``.
-        threads: number of CPU threads, for the record.
         execution: how updates are executed.
         snapshot_seconds: between two snapshots of a stack; 0 for none by time.
         snapshot_updates: between two snapshots of a stack; 0 for none by number of updates.
@@ -54,8 +53,7 @@ def run_job(
         cell=cell.name,
         seeds=list(seeds),
         device=devices.name(device),
-        threads=threads,
-        **execution.record(device),
+        **execution.record(device) | {"kernel": kernel_of(cell, device, execution)},
     )
     lines = corpus.read(corpus_file, cell)
     progress = Progress(cell, seeds, folder / "progress.json", sys.stdout)

@@ -8,18 +8,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from capacity.corpora.streams import Rows
 
-
-def row_losses(logits: Tensor, rows: Rows) -> Tensor:
+def row_losses(logits: Tensor, targets: Tensor, counted: Tensor) -> Tensor:
     """Return the mean negative log-likelihoods of the counted targets of a batch, (S,), in nats.
 
     Args:
         logits: of the V characters at every position, (S, V, N T).
-        rows: the batch, (S, N, T).
+        targets: of the batch, (S, N, T).
+        counted: 1.0 where a target counts and 0.0 where it does not, (S, N, T).
     """
-    each = functional.cross_entropy(logits, rows.targets.flatten(1), reduction="none")
-    weights = rows.counted.flatten(1)
+    each = functional.cross_entropy(logits, targets.flatten(1), reduction="none")
+    weights = counted.flatten(1)
     return (each * weights).sum(1) / weights.sum(1)
 
 

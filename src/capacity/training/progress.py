@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from torch import Tensor
+from numpy.typing import NDArray
 
 from capacity.experiment.cell import Cell
 from capacity.experiment.seeds import format_seeds
@@ -39,19 +39,19 @@ class Progress:
         """Write a line to the log."""
         print(line, file=self._log, flush=True)
 
-    def __call__(self, done: int, losses: Tensor) -> None:
+    def __call__(self, done: int, losses: Callable[[], NDArray[Any]]) -> None:
         """Report that ``done`` updates of all seeds together are made, if a report is due.
 
         Args:
             done: number of updates.
-            losses: the latest ones of the stack in training, (S,), in nats.
+            losses: returns the latest ones of the stack in training, (S,), in nats.
         """
         now = time.monotonic()
         if self._start is None:
             self._start = now, done  # not 0 if the job resumes from a snapshot
         if now - self._last_line < SECONDS_BETWEEN_LINES and done < self._total:
             return
-        loss = float(losses.mean()) if done else math.nan  # waits for a GPU, so only when a line is due
+        loss = float(losses().mean()) if done else math.nan  # waits for a GPU, so only when a line is due
         self._last_line = now
         seconds, updates = now - self._start[0], done - self._start[1]
         rate = updates / seconds if updates else 0.0

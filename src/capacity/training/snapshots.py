@@ -2,7 +2,7 @@
 
 A snapshot is a folder beside the outputs of its job, where Snakemake does not delete it with them:
 
-``tensors.safetensors``   parameters, moments, states of generators
+``arrays.safetensors``    parameters, moments, states of generators
 ``history.parquet``       the evaluations made
 ``state.json``            number of updates done, and the fingerprint of the run
 ``SHA256SUMS``            checksums of the three, as ``sha256sum`` writes them
@@ -22,10 +22,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pyarrow as pa
 import safetensors
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 
 from capacity.experiment.seeds import format_seeds
 from capacity.storage import files, json_files, parquet
@@ -33,7 +34,7 @@ from capacity.training.interruptions import InterruptedTrainingError, Say
 
 KEPT = 2
 CHECKSUMS = "SHA256SUMS"
-TENSORS, HISTORY, STATE_FILE = "tensors.safetensors", "history.parquet", "state.json"
+ARRAYS, HISTORY, STATE_FILE = "arrays.safetensors", "history.parquet", "state.json"
 STATE = ("updates", "seconds", "interruptions")
 
 
@@ -43,14 +44,14 @@ class Snapshot:
 
     Attributes:
         updates: number of updates done so far.
-        tensors: everything that training changes, by name.
+        arrays: everything that training changes, by name.
         history: rows of the evaluations so far.
         seconds: time that the job has trained so far, without work that was lost.
         interruptions: number of times that the job has resumed so far.
     """
 
     updates: int
-    tensors: Mapping[str, Tensor]
+    arrays: Mapping[str, NDArray[Any]]
     history: Sequence[dict[str, Any]]
     seconds: float = 0.0
     interruptions: int = 0
@@ -71,7 +72,9 @@ def write(folder: Path, snapshot: Snapshot, fingerprint: Mapping[str, Any]) -> P
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         try:
-            save_file({name: value.contiguous() for name, value in snapshot.tensors.items()}, unfinished / TENSORS)
+            save_file(
+                {name: numpy.ascontiguousarray(value) for name, value in snapshot.arrays.items()}, unfinished / ARRAYS
+            )
             parquet.write_parquet(unfinished / HISTORY, pa.Table.from_pylist(list(snapshot.history)), {})
             state = {name: getattr(snapshot, name) for name in STATE}
             json_files.write_json(unfinished / STATE_FILE, state | {"fingerprint": dict(fingerprint)})
@@ -92,17 +95,17 @@ def read(path: Path) -> tuple[Snapshot, dict[str, Any]]:
     try:
         lines = (path / CHECKSUMS).read_text("ascii").splitlines()
         sums = {name: checksum for checksum, _, name in (line.partition("  ") for line in lines)}
-        if set(sums) != {TENSORS, HISTORY, STATE_FILE}:
+        if set(sums) != {ARRAYS, HISTORY, STATE_FILE}:
             raise DamagedSnapshotError(f"{path / CHECKSUMS} does not list its files")
         for name, expected in sums.items():
             if files.sha256(path / name) != expected:
                 raise DamagedSnapshotError(f"{path / name} is not what its checksum says")
         state = json_files.read_json(path / STATE_FILE)
-        tensors = load_file(path / TENSORS)
+        arrays = load_file(path / ARRAYS)
         history = parquet.read_parquet(path / HISTORY).to_pylist()
     except (OSError, ValueError, safetensors.SafetensorError) as error:
         raise DamagedSnapshotError(f"{path} cannot be read: {error}") from error
-    return Snapshot(tensors=tensors, history=history, **{name: state[name] for name in STATE}), state["fingerprint"]
+    return Snapshot(arrays=arrays, history=history, **{name: state[name] for name in STATE}), state["fingerprint"]
 
 
 class Snapshots:

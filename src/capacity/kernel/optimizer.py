@@ -1,0 +1,57 @@
+"""AdamW with a clipped gradient, as one compiled loop (paper, section 3.3)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from capacity.kernel.cache import compiled
+from capacity.kernel.steps import ONE, ZERO
+
+PARTS = 16  # in which a sum of squares is taken: a fixed order that still fills a vector
+CLIP_EPSILON, ADAM_EPSILON = np.float32(1e-6), np.float32(1e-8)  # those of torch
+
+
+@compiled
+def clip_scale(gradient, largest):
+    """Return the factor that makes the norm of a flat gradient at most ``largest``; NaN if the norm is not finite."""
+    parts = np.zeros(PARTS, np.float32)
+    whole = gradient.size // PARTS * PARTS
+    for i in range(0, whole, PARTS):
+        for part in range(PARTS):
+            parts[part] += gradient[i + part] * gradient[i + part]
+    squares = ZERO
+    for i in range(whole, gradient.size):
+        squares += gradient[i] * gradient[i]
+    for part in range(PARTS):
+        squares += parts[part]
+    scale = np.float32(largest) / (np.sqrt(squares) + CLIP_EPSILON)
+    if not np.isfinite(squares):
+        return np.float32(np.nan)
+    return ONE if scale > ONE else scale
+
+
+@compiled
+def adamw(weights, gradient, first, second, decayed, rate, weight_decay, beta1, beta2, power1, power2, largest):
+    """Clip the gradient and make a step of AdamW, all in place.
+
+    Args:
+        weights, gradient: flat arrays.
+        first, second: the moments, of the same length.
+        decayed: 1 where the weight decay acts and 0 elsewhere.
+        rate, weight_decay: of the step; the decay is per unit of the rate.
+        beta1, beta2: the shares of the moments that stay.
+        power1, power2: the betas to the power of the number of this step, counted from 1.
+        largest: the norm to which the gradient is clipped.
+    """
+    scale = clip_scale(gradient, largest)
+    size, root = np.float32(rate / (1.0 - power1)), np.float32(1.0 / math.sqrt(1.0 - power2))
+    decay = np.float32(rate * weight_decay)
+    keep2, take1, take2 = np.float32(beta2), np.float32(1.0 - beta1), np.float32(1.0 - beta2)
+    for i in range(weights.size):
+        g = gradient[i] * scale
+        m = first[i] + (g - first[i]) * take1
+        v = second[i] * keep2 + g * g * take2
+        first[i], second[i] = m, v
+        weights[i] = weights[i] * (ONE - decay * decayed[i]) - size * m / (np.sqrt(v) * root + ADAM_EPSILON)

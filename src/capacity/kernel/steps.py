@@ -1,0 +1,259 @@
+"""The steps of a Transformer, forward and backward, as compiled functions over rows.
+
+A state is a row of an array, and its features are lanes (:mod:`capacity.kernel.lanes`), padded with zeros to whole
+vectors. States go through in blocks of :data:`BLOCK`, so that what is computed of a block stays in the first caches.
+:mod:`capacity.kernel.network` puts the steps together; :mod:`capacity.model.transformer` says the same in torch.
+
+Names: ``d_x`` is the gradient of the loss with respect to x, and ``x_T`` the transpose of x. *Sources* are the states
+that attention reads: the distinct inputs in the first layer, and the distinct prefixes of the batch in a deeper one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from capacity.kernel.cache import compiled
+from capacity.kernel.lanes import (
+    ROWS_AT_ONCE,
+    WIDTH,
+    exp,
+    fma,
+    gelu,
+    get,
+    larger,
+    largest,
+    load,
+    log,
+    multiply_rows,
+    spread,
+    store,
+    total,
+)
+
+BLOCK = 64
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
+EPSILON = np.float32(1e-5)  # nanoGPT's, of a layer norm
+ABSENT = np.float32(-1e30)  # the score of a later place, and the logit of no character: its exponential is 0
+
+
+@compiled
+def product(out, left, right, inner, start, add):
+    """Multiply matrices: out = start + left right, or out + start + left right if ``add``.
+
+    Args:
+        out: (I, K), I a multiple of 8.
+        left: (I, J) or the transpose of a (J, I).
+        right: (J, K).
+        inner: how many of the J are added up; what lies beyond them is not read.
+        start: (1, K), where each sum begins.
+        add: whether the sums are added to ``out``: sums of sums round less than one long sum.
+    """
+    for lane in range(0, out.shape[1], WIDTH):
+        for first in range(0, out.shape[0], ROWS_AT_ONCE):
+            multiply_rows(out, left, right, inner, start, first, lane, add)
+
+
+@compiled
+def normalise(out, scale, x, width, mask):
+    """Normalise each row of (R, d) states to mean 0 and variance 1: layer norm without its weight.
+
+    ``scale``, (R,), becomes the factor of each row; ``mask``, (1, d), is 1 for the ``width`` features and 0 beyond.
+    """
+    count = np.float32(width)
+    for r in range(x.shape[0]):
+        s = spread(ZERO)
+        for lane in range(0, x.shape[1], WIDTH):
+            s = s + load(x, r, lane)
+        mean = total(s) / count
+        s = spread(ZERO)
+        for lane in range(0, x.shape[1], WIDTH):
+            centred = (load(x, r, lane) - mean) * load(mask, 0, lane)
+            store(out, r, lane, centred)
+            s = fma(centred, centred, s)
+        scale[r] = ONE / np.sqrt(total(s) / count + EPSILON)
+        for lane in range(0, x.shape[1], WIDTH):
+            store(out, r, lane, load(out, r, lane) * scale[r])
+
+
+@compiled
+def normalise_back(d_x, gradient, normal, scale, width, mask, add):
+    """Compute the gradient of what :func:`normalise` was given, or add it to ``d_x``; ``normal`` is what it made."""
+    count = np.float32(width)
+    for r in range(d_x.shape[0]):
+        s = along = spread(ZERO)
+        for lane in range(0, d_x.shape[1], WIDTH):
+            g = load(gradient, r, lane)
+            s = s + g
+            along = fma(g, load(normal, r, lane), along)
+        mean, slope = total(s) / count, total(along) / count
+        for lane in range(0, d_x.shape[1], WIDTH):
+            g = (load(gradient, r, lane) - mean - load(normal, r, lane) * slope) * scale[r] * load(mask, 0, lane)
+            store(d_x, r, lane, load(d_x, r, lane) + g if add else g)
+
+
+@compiled
+def attend(attention, x, index, places, states, queries, keys, values, heads):
+    """Compute the states after attention of the R prefixes of a block.
+
+    Args:
+        attention: (R H, T), becomes the weights of each prefix and head; 0 for later places.
+        x: (R, d), becomes the states.
+        index: (R, T), the source at each place of each prefix.
+        places: (R,), the last place of each prefix.
+        states, queries, keys, values: of the sources. A value of a head has d features: it is projected back already.
+        heads: H.
+    """
+    features, width = queries.shape[1] // heads, x.shape[1]
+    for r in range(x.shape[0]):
+        last = get(index, r, places[r])
+        for head in range(heads):
+            row = r * heads + head
+            for lane in range(0, attention.shape[1], WIDTH):
+                store(attention, row, lane, spread(ABSENT))
+            for j in range(places[r] + 1):
+                s = spread(ZERO)
+                for lane in range(head * features, (head + 1) * features, WIDTH):
+                    s = fma(load(queries, last, lane), load(keys, get(index, r, j), lane), s)
+                attention[row, j] = total(s)
+    for row in range(attention.shape[0]):
+        highest = load(attention, row, 0)
+        for lane in range(WIDTH, attention.shape[1], WIDTH):
+            highest = larger(highest, load(attention, row, lane))
+        most, s = largest(highest), spread(ZERO)
+        for lane in range(0, attention.shape[1], WIDTH):
+            weight = exp(load(attention, row, lane) - most)
+            store(attention, row, lane, weight)
+            s = s + weight
+        share = ONE / total(s)
+        for lane in range(0, attention.shape[1], WIDTH):
+            store(attention, row, lane, load(attention, row, lane) * share)
+    for r in range(x.shape[0]):
+        last = get(index, r, places[r])
+        for lane in range(0, width, WIDTH):
+            s = load(states, last, lane)
+            for head in range(heads):
+                for j in range(places[r] + 1):
+                    weight = get(attention, r * heads + head, j)
+                    s = fma(weight, load(values, get(index, r, j), head * width + lane), s)
+            store(x, r, lane, s)
+
+
+@compiled
+def attend_back(
+    d_x, attention, d_attention, index, places, queries, keys, values, d_states, d_queries, d_keys, d_values, heads
+):
+    """Add to the gradients of the sources what the gradient of the states after attention, ``d_x``, gives them."""
+    features, width = queries.shape[1] // heads, d_x.shape[1]
+    for r in range(d_x.shape[0]):
+        for head in range(heads):
+            row = r * heads + head
+            for lane in range(0, attention.shape[1], WIDTH):
+                store(d_attention, row, lane, spread(ZERO))
+            for j in range(places[r] + 1):
+                s = spread(ZERO)
+                for lane in range(0, width, WIDTH):
+                    s = fma(load(d_x, r, lane), load(values, get(index, r, j), head * width + lane), s)
+                d_attention[row, j] = total(s)
+    for row in range(attention.shape[0]):
+        s = spread(ZERO)
+        for lane in range(0, attention.shape[1], WIDTH):
+            s = fma(load(attention, row, lane), load(d_attention, row, lane), s)
+        along = total(s)
+        for lane in range(0, attention.shape[1], WIDTH):
+            store(d_attention, row, lane, load(attention, row, lane) * (load(d_attention, row, lane) - along))
+    for r in range(d_x.shape[0]):
+        last = get(index, r, places[r])
+        for lane in range(0, width, WIDTH):
+            g = load(d_x, r, lane)
+            store(d_states, last, lane, load(d_states, last, lane) + g)
+            for head in range(heads):
+                column = head * width + lane
+                for j in range(places[r] + 1):
+                    source, weight = get(index, r, j), get(attention, r * heads + head, j)
+                    store(d_values, source, column, fma(weight, g, load(d_values, source, column)))
+        for head in range(heads):
+            row = r * heads + head
+            for lane in range(head * features, (head + 1) * features, WIDTH):
+                query, s = load(queries, last, lane), load(d_queries, last, lane)
+                for j in range(places[r] + 1):
+                    source, score = get(index, r, j), get(d_attention, row, j)
+                    s = fma(score, load(keys, source, lane), s)
+                    store(d_keys, source, lane, fma(score, query, load(d_keys, source, lane)))
+                store(d_queries, last, lane, s)
+
+
+@compiled
+def activate(hidden, slope):
+    """Apply GELU to (R, h) features in place; ``slope`` becomes its derivative."""
+    for r in range(hidden.shape[0]):
+        for lane in range(0, hidden.shape[1], WIDTH):
+            value, derivative = gelu(load(hidden, r, lane))
+            store(hidden, r, lane, value)
+            store(slope, r, lane, derivative)
+
+
+@compiled
+def add_to(out, x):
+    """Add an array to another, number by number."""
+    for r in range(out.shape[0]):
+        for lane in range(0, out.shape[1], WIDTH):
+            store(out, r, lane, load(out, r, lane) + load(x, r, lane))
+
+
+@compiled
+def multiply_by(out, x):
+    """Multiply an array by another, number by number."""
+    for r in range(out.shape[0]):
+        for lane in range(0, out.shape[1], WIDTH):
+            store(out, r, lane, load(out, r, lane) * load(x, r, lane))
+
+
+@compiled
+def exponentials(logits, highest, sums, logs):
+    """Make exponentials of (R, V) logits in place, above the highest one of each row.
+
+    ``highest``, (R,), becomes the highest logit of each row; ``sums`` and ``logs``, (1, R), the sum of its exponentials
+    and the natural logarithm of the sum.
+    """
+    for r in range(logits.shape[0]):
+        most = load(logits, r, 0)
+        for lane in range(WIDTH, logits.shape[1], WIDTH):
+            most = larger(most, load(logits, r, lane))
+        highest[r], s = largest(most), spread(ZERO)
+        for lane in range(0, logits.shape[1], WIDTH):
+            exponential = exp(load(logits, r, lane) - highest[r])
+            store(logits, r, lane, exponential)
+            s = s + exponential
+        sums[0, r] = total(s)
+    for lane in range(0, logits.shape[0], WIDTH):
+        store(logs, 0, lane, log(load(sums, 0, lane)))
+
+
+@compiled
+def cross_entropy(logits, first, batch, whole, highest, sums, logs):
+    """Return the sum of a block's losses, in nats; its logits become their gradients.
+
+    Args:
+        logits: (R, V), of the prefixes from number ``first`` of ``batch.chosen`` on.
+        first: the number of the first prefix.
+        batch: how often each character follows each prefix (:class:`capacity.kernel.prefixes.Batch`).
+        whole: the number of targets of the batch: gradients are those of the mean over them.
+        highest, sums, logs: as in :func:`exponentials`.
+    """
+    loss, inverse = 0.0, np.float32(1.0 / whole)
+    for r in range(logits.shape[0]):
+        for target in range(batch.ends[first + r], batch.ends[first + r + 1]):
+            loss -= batch.counts[target] * np.float64(logits[r, batch.targets[target]])
+    exponentials(logits, highest, sums, logs)
+    for r in range(logits.shape[0]):
+        begin, end = batch.ends[first + r], batch.ends[first + r + 1]
+        times = 0
+        for target in range(begin, end):
+            times += batch.counts[target]
+        loss += times * (np.float64(highest[r]) + np.float64(logs[0, r]))
+        share = np.float32(times) * inverse / sums[0, r]
+        for lane in range(0, logits.shape[1], WIDTH):
+            store(logits, r, lane, load(logits, r, lane) * share)
+        for target in range(begin, end):
+            logits[r, batch.targets[target]] -= np.float32(batch.counts[target]) * inverse
+    return loss

@@ -1,0 +1,155 @@
+"""One update of a network: its batch, its loss and gradients, and a step of AdamW, in one compiled call."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from capacity.kernel.cache import compiled, entry
+from capacity.kernel.network import (
+    Floats,
+    Memory,
+    Parameters,
+    Shape,
+    aligned,
+    count,
+    loss_and_gradients,
+    memory,
+    split,
+)
+from capacity.kernel.optimizer import adamw
+from capacity.kernel.prefixes import Batch, Integers, Tree, collect, empty_batch, empty_tree, whole_blocks
+
+
+class Rows(NamedTuple):
+    """The rows of a stream.
+
+    Attributes:
+        codes: the characters of all rows, one row after another or overlapping.
+        starts: (R,), where in ``codes`` each row begins.
+        first, end: (R,), the places of each row whose targets count: from ``first`` up to and without ``end``.
+    """
+
+    codes: Integers
+    starts: Integers
+    first: Integers
+    end: Integers
+
+
+class Settings(NamedTuple):
+    """What stays the same from update to update: the settings of AdamW (:func:`capacity.kernel.optimizer.adamw`)."""
+
+    weight_decay: float
+    beta1: float
+    beta2: float
+    largest: float
+
+
+class Learner(NamedTuple):
+    """A network in training, and the arrays that it is trained in.
+
+    Attributes:
+        weights, gradient, first, second: flat arrays: the parameters, their gradient, and the moments of AdamW.
+        decayed: flat, 1 where the weight decay acts: on matrices and embeddings, not on norms (paper, section 3.3).
+        parameters, gradients: ``weights`` and ``gradient`` in parts.
+        memory: where the network computes.
+        batch, tree: where its batches are made.
+        drawn: the rows of the batch, without characters.
+        last: (N,), the number of the longest prefix of each row.
+        numbers: the numbers from 0 on.
+    """
+
+    weights: Floats
+    gradient: Floats
+    first: Floats
+    second: Floats
+    decayed: Floats
+    parameters: Parameters
+    gradients: Parameters
+    memory: Memory
+    batch: Batch
+    tree: Tree
+    drawn: Rows
+    last: Integers
+    numbers: Integers
+
+
+def learner(shape: Shape, rows: int) -> Learner:
+    """Return a network in training, with all parameters 0, for batches of so many rows."""
+    weights, gradient, first, second, decayed = (aligned(count(shape)) for _ in range(5))
+    for name, part in split(decayed, shape)._asdict().items():
+        part[:] = 0.0 if name.endswith("_norm") else 1.0
+    deep = shape.layers > 1
+    drawn = Rows(*(np.zeros(rows, np.int32) for _ in range(4)))
+    return Learner(
+        weights,
+        gradient,
+        first,
+        second,
+        decayed,
+        split(weights, shape),
+        split(gradient, shape),
+        memory(shape, rows * shape.places, backward=True),
+        empty_batch(rows, shape.places, deep),
+        empty_tree(rows, shape.places),
+        drawn,
+        np.zeros(rows, np.int32),
+        np.arange(whole_blocks(rows * shape.places), dtype=np.int32),
+    )
+
+
+@compiled
+def collect_rows(shape, learner, rows, drawn):
+    """Make the batch of the rows whose numbers are ``drawn``, (N,); return the numbers that :func:`collect` returns."""
+    for place in range(drawn.size):
+        row = drawn[place]
+        learner.drawn.starts[place] = rows.starts[row]
+        learner.drawn.first[place], learner.drawn.end[place] = rows.first[row], rows.end[row]
+    batch = learner.drawn
+    return collect(
+        learner.batch, learner.tree, rows.codes, batch.starts, batch.first, batch.end, learner.last, shape.characters
+    )
+
+
+@entry
+def update(shape, learner, rows, drawn, settings, rate, power1, power2):
+    """Make one update of a network, and return the loss before it, in nats per counted character.
+
+    Args:
+        shape: of the network.
+        learner: the network.
+        rows: of the stream.
+        drawn: (N,), the numbers of the rows of the batch.
+        settings: of AdamW.
+        rate: the learning rate.
+        power1, power2: the betas to the power of the number of this update, counted from 1.
+    """
+    prefixes, chosen, whole = collect_rows(shape, learner, rows, drawn)
+    loss = loss_and_gradients(
+        shape,
+        learner.parameters,
+        learner.gradients,
+        learner.memory,
+        learner.batch,
+        rows.codes,
+        prefixes,
+        chosen,
+        whole,
+        learner.numbers,
+    )
+    adamw(
+        learner.weights,
+        learner.gradient,
+        learner.first,
+        learner.second,
+        learner.decayed,
+        rate,
+        settings.weight_decay,
+        settings.beta1,
+        settings.beta2,
+        power1,
+        power2,
+        settings.largest,
+    )
+    return loss

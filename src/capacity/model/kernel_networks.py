@@ -1,0 +1,126 @@
+"""Networks that the compiled program computes: :class:`capacity.model.networks.Networks` over flat arrays of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy
+from numpy.typing import NDArray
+
+from capacity.corpora.prefixes import Prefixes
+from capacity.kernel import network
+from capacity.kernel.network import Parameters, Shape
+from capacity.kernel.prefixes import Batch, collect_all, empty_batch, empty_tree, whole_blocks
+from capacity.paper.protocol import Size
+
+Weights = NDArray[numpy.float32]
+_IN_LAYERS = ("attention_norm", "attention_in", "attention_out", "mlp_norm", "mlp_in", "mlp_out")
+
+
+class KernelNetworks:
+    """S networks, whose weights are read anew whenever something is asked.
+
+    Args:
+        shape: of each network.
+        weights: S flat arrays, in the order of :class:`capacity.kernel.network.Parameters`.
+    """
+
+    def __init__(self, shape: Shape, weights: Sequence[Weights]) -> None:
+        self._shape = shape
+        self._weights = list(weights)
+        self._room = 0
+
+    def __len__(self) -> int:
+        return len(self._weights)
+
+    def log_probabilities(self, prefixes: Prefixes, chosen: NDArray[numpy.int64] | None = None) -> NDArray[Any]:
+        """Return natural logarithms, (S, P, V), after each prefix of some rows, or after each chosen one."""
+        asked = numpy.arange(len(prefixes)) if chosen is None else chosen
+        codes = prefixes.tokens[prefixes.row_inputs]
+        rows, places = numpy.divmod(prefixes.ends, codes.shape[1])
+        ancestors = prefixes.rows[rows] if self._shape.layers > 1 else numpy.zeros((1, 1))
+        batch = _batch(rows * codes.shape[1], places, ancestors, asked)
+        return numpy.stack([self._ask(each, batch, codes, len(prefixes), len(asked)) for each in self._weights])
+
+    def log_probabilities_after(self, texts: NDArray[numpy.int64], lengths: NDArray[numpy.int64]) -> NDArray[Any]:
+        """Return natural logarithms, (S, N, V), after the first ``lengths`` characters of each of N texts, (S, N, T)."""
+        return numpy.stack([self._ask_after(*each, lengths) for each in zip(self._weights, texts, strict=True)])
+
+    def _ask_after(self, weights: Weights, texts: NDArray[numpy.int64], lengths: NDArray[numpy.int64]) -> NDArray[Any]:
+        rows, length = texts.shape
+        if self._shape.layers == 1:
+            batch = _batch(length * numpy.arange(rows), lengths - 1, numpy.zeros((1, 1)), numpy.arange(rows))
+            return self._ask(weights, batch, texts, rows, rows)
+        batch, tree, last = (
+            empty_batch(rows, length, deep=True),
+            empty_tree(rows, length),
+            numpy.zeros(rows, numpy.int32),
+        )
+        codes = numpy.append(texts, 0).astype(numpy.int32)
+        starts = (length * numpy.arange(rows)).astype(numpy.int32)
+        prefixes = collect_all(batch, tree, codes, starts, lengths.astype(numpy.int32), last, self._shape.characters)
+        batch = _batch(batch.starts[:prefixes], batch.places[:prefixes], batch.ancestors[:prefixes], last)
+        return self._ask(weights, batch, codes, prefixes, rows)
+
+    def _ask(self, weights: Weights, batch: Batch, codes: NDArray[Any], prefixes: int, asked: int) -> NDArray[Any]:
+        if prefixes > self._room:
+            self._room = whole_blocks(prefixes)
+            self._memory = network.memory(self._shape, prefixes, backward=False)
+            self._numbers = numpy.arange(self._room, dtype=numpy.int32)
+        out = numpy.empty((asked, self._shape.characters), numpy.float32)
+        parameters = network.split(weights, self._shape)
+        codes = numpy.ascontiguousarray(codes.ravel(), dtype=numpy.int32)
+        network.log_probabilities(
+            self._shape, parameters, self._memory, batch, codes, prefixes, whole_blocks(asked), self._numbers, out
+        )
+        return out
+
+
+def network_shape(size: Size, characters: int, block: int) -> Shape:
+    """Return the shape of a network of some size for a vocabulary and a block."""
+    return Shape(size.layers, size.heads, size.width, size.mlp_factor * size.width, characters, block)
+
+
+def flatten(parameters: Mapping[str, NDArray[numpy.float32]], out: Weights, number: int = 0) -> None:
+    """Write the parameters of network ``number`` of a stack, by name as weights are saved, to a flat array."""
+    start = 0
+    for name in Parameters._fields:
+        names = [name] if name in parameters else [f"blocks.{layer}.{name}" for layer in range(_layers(parameters))]
+        for each in names:
+            value = parameters[each][number]
+            out[start : start + value.size] = value.ravel()
+            start += value.size
+
+
+def unflatten(weights: Weights, shape: Shape) -> dict[str, NDArray[numpy.float32]]:
+    """Return the parameters of a flat array by name, copied, each with a leading axis of 1."""
+    parts = network.split(weights.copy(), shape)
+    parameters = {"token_embedding": parts.token_embedding, "position_embedding": parts.position_embedding}
+    for layer in range(shape.layers):
+        parameters |= {f"blocks.{layer}.{name}": getattr(parts, name)[layer] for name in _IN_LAYERS}
+    parameters["final_norm"] = parts.final_norm[0]
+    return {name: value[None] for name, value in parameters.items()}
+
+
+def _layers(parameters: Mapping[str, Any]) -> int:
+    return sum(name.endswith(".mlp_in") for name in parameters)
+
+
+def _batch(starts: Any, places: Any, ancestors: Any, chosen: Any) -> Batch:
+    """Return a batch of which the chosen prefixes are asked for, and followed by nothing."""
+    room = whole_blocks(len(starts))
+    asked = whole_blocks(len(chosen))
+    padded = [_padded(starts, room), _padded(places, room), numpy.ascontiguousarray(ancestors, dtype=numpy.int32)]
+    if len(ancestors) > 1:
+        padded[2] = numpy.concatenate(
+            [padded[2], numpy.zeros((room - len(ancestors), ancestors.shape[1]), numpy.int32)]
+        )
+    nothing = numpy.zeros(1, numpy.int32)
+    return Batch(*padded, _padded(chosen, asked), numpy.zeros(asked + 1, numpy.int32), nothing, nothing)
+
+
+def _padded(numbers: Any, room: int) -> NDArray[numpy.int32]:
+    out = numpy.zeros(room, numpy.int32)
+    out[: len(numbers)] = numbers
+    return out
