@@ -1,4 +1,4 @@
-"""Networks that the compiled program computes: :class:`capacity.model.networks.Networks` over flat arrays of weights."""
+"""Networks that the compiled program computes: :class:`capacity.model.networks.Networks` over flat weights."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class KernelNetworks:
         return numpy.stack([self._ask(each, batch, codes, len(prefixes), len(asked)) for each in self._weights])
 
     def log_probabilities_after(self, texts: NDArray[numpy.int64], lengths: NDArray[numpy.int64]) -> NDArray[Any]:
-        """Return natural logarithms, (S, N, V), after the first ``lengths`` characters of each of N texts, (S, N, T)."""
+        """Return natural logarithms, (S, N, V), after the first ``lengths`` characters of N texts, (S, N, T)."""
         return numpy.stack([self._ask_after(*each, lengths) for each in zip(self._weights, texts, strict=True)])
 
     def _ask_after(self, weights: Weights, texts: NDArray[numpy.int64], lengths: NDArray[numpy.int64]) -> NDArray[Any]:

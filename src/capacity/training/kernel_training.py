@@ -108,7 +108,7 @@ class KernelTraining:
         self._diverged_at = int(state["diverged_at"][0])
 
     def _next_rows(self) -> NDArray[numpy.int64]:
-        """Return the numbers of the rows of the next batch, (N,), after the lines are in a new order if they get one."""
+        """Return the numbers of the rows of the next batch, (N,). Lines that are reshuffled are in a new order then."""
         stream = self._reshuffled
         if stream is None:
             number = self._draws.next()

@@ -120,13 +120,10 @@ def train_stack(
         if iteration < cell.iterations:
             training.update(iteration)
     parameters = training.parameters()
-    finite = [
-        all(bool(numpy.isfinite(value[seed]).all()) for value in parameters.values()) for seed in range(len(seeds))
-    ]
-    diverged_at = [
-        cell.iterations if updates is None and not is_finite else updates
-        for updates, is_finite in zip(training.diverged_at(), finite, strict=True)
-    ]
+    diverged_at = training.diverged_at()
+    for number, updates in enumerate(diverged_at):
+        if updates is None and not all(numpy.isfinite(value[number]).all() for value in parameters.values()):
+            diverged_at[number] = cell.iterations
     return Trained(parameters, history, diverged_at)
 
 
