@@ -25,6 +25,7 @@ from capacity.experiment.cell import Cell
 from capacity.experiment.plan import make_plan
 from capacity.experiment.seeds import runs_name
 from capacity.model import transformer
+from capacity.model.networks import networks_of
 from capacity.storage import evaluations, json_files, parquet, provenance
 from capacity.training.execution import Execution
 from capacity.training.history import history_table
@@ -54,7 +55,7 @@ class Template:
         self._totals = QuestionSet(lines, vocabulary, cell.block).totals()
         stack = transformer.initialise(cell.size, len(vocabulary), cell.block, SEEDS)
         history = self._history(cell, rng)
-        found = evaluate_job(cell, lines, SEEDS, stack, history, [None] * len(SEEDS))
+        found = evaluate_job(cell, lines, SEEDS, networks_of(stack, cell.size, "cpu"), history, [None] * len(SEEDS))
         whole, self._answers, _ = evaluations.split(found)
         self._head = json.dumps(
             {name: value for name, value in whole.items() if name not in ("cell", "runs")}, indent=1

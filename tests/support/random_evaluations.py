@@ -16,6 +16,7 @@ from capacity.model import transformer
 from capacity.paper.protocol import Size
 from capacity.storage import provenance
 from capacity.training.history import history_table
+from tests.support.networks import networks_of
 
 CELL = make_cell("joint", Size(1, 1, 8, 1), facts=3, iterations=600, evaluation_interval=200)
 SEEDS = (0, 7)
@@ -55,5 +56,5 @@ def evaluation_record(cell: Cell, seeds: Sequence[int]) -> dict[str, Any]:
 @functools.cache
 def random_evaluation() -> dict[str, Any]:
     """The evaluation of :func:`random_networks`, whose histories have four evaluations; not to be changed."""
-    evaluation = evaluate_job(CELL, LINES, SEEDS, random_networks(), history(4), (None, None))
+    evaluation = evaluate_job(CELL, LINES, SEEDS, networks_of(random_networks(), CELL.size), history(4), (None, None))
     return evaluation | {"provenance": evaluation_record(CELL, SEEDS)}

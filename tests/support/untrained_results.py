@@ -17,6 +17,7 @@ from capacity.paper.protocol import Size
 from capacity.storage import evaluations, json_files, parquet, provenance
 from capacity.tasks.task import Line
 from capacity.training.history import history_table
+from tests.support.networks import networks_of
 
 CELL = make_cell("facts", Size(1, 1, 2, 1), facts=3, block=9, iterations=600, evaluation_interval=200)
 SEEDS = (0, 7)
@@ -61,7 +62,7 @@ def write_job(
     parquet.write_parquet(folder / "history.parquet", history, record)
     weights.save(folder / "weights.safetensors", parameters, cell, SEEDS)
     json_files.write_json(folder / "run.json", record)
-    evaluation = evaluate_job(cell, lines, SEEDS, parameters, history, (None, 400))
+    evaluation = evaluate_job(cell, lines, SEEDS, networks_of(parameters, cell.size), history, (None, 400))
     origin = provenance.record("evaluate", cell.settings(), seeds=list(SEEDS), training=record)
     evaluations.write(folder, evaluation | {"provenance": origin})
 

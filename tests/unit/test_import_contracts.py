@@ -25,7 +25,9 @@ FORBIDDEN = {
     ],
     "torch only where networks are trained, evaluated or loaded": [
         ("tables/frames", "torch"),
-        ("tables/summary", "capacity.evaluation.margins"),
+        ("tables/summary", "capacity.model.transformer"),
+        ("evaluation/margins", "torch"),
+        ("evaluation/questions", "capacity.model.transformer"),
         ("experiment/cell", "torch"),
         ("commands/claims", "capacity.model.devices"),
     ],

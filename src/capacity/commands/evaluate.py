@@ -7,10 +7,11 @@ from pathlib import Path
 
 from capacity.commands.arguments import add_job_arguments
 from capacity.corpora import corpus
-from capacity.evaluation.job import evaluate_job
+from capacity.evaluation.job import check_finite, evaluate_job
 from capacity.experiment.cell import parse_cell
 from capacity.experiment.seeds import parse_seeds
 from capacity.model import devices, weights
+from capacity.model.networks import networks_of
 from capacity.storage import evaluations, parquet, provenance
 
 
@@ -23,7 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    devices.prepare(arguments.threads)
     device = devices.resolve(arguments.device)
     with devices.placed(device):
         _evaluate(arguments, device)
@@ -33,11 +33,13 @@ def _evaluate(arguments: argparse.Namespace, device: str) -> None:
     cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)
     weights_file = arguments.weights or arguments.output / "weights.safetensors"
     history_file = arguments.history or arguments.output / "history.parquet"
-    parameters = {name: value.to(device) for name, value in weights.load(weights_file, cell, seeds).items()}
+    parameters = weights.load(weights_file, cell, seeds)
     history = evaluations.read_history(history_file, cell.name, seeds)
     training = parquet.provenance_of(history)
     lines = corpus.read(arguments.corpus, cell)
-    evaluation = evaluate_job(cell, lines, seeds, parameters, history, training["diverged_at"])
+    check_finite(cell, seeds, parameters, training["diverged_at"])
+    networks = networks_of(parameters, cell.size, device, arguments.threads)
+    evaluation = evaluate_job(cell, lines, seeds, networks, history, training["diverged_at"])
     evaluation["provenance"] = provenance.record(
         "evaluate",
         cell.settings(),

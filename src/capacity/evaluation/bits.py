@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
+from capacity.exact.elementary import LOG_2, log, log2, log_sum_exp
 from capacity.tasks.registry import PARTS
 from capacity.tasks.task import Line
 
@@ -44,12 +44,12 @@ def order_bits(loss: float, floor: float | None, characters: int, stream: str) -
     """
     if stream not in STREAMS_WITH_ORDER or floor is None:
         return None
-    return (floor - loss) / math.log(2) * characters
+    return (floor - loss) / LOG_2 * characters
 
 
 def code_lengths(log_probabilities: NDArray[Any]) -> Bits:
     """Bits, of any shape, from natural logarithms of probabilities."""
-    return numpy.asarray(log_probabilities, dtype=numpy.float64) / -math.log(2)
+    return numpy.asarray(log_probabilities, dtype=numpy.float64) / -LOG_2
 
 
 def memorized(baseline: Bits, lengths: Bits) -> Bits:
@@ -67,13 +67,14 @@ def fact_baselines(facts: Sequence[Line]) -> dict[str, Bits]:
     """
     written = [line.answer + line.terminator for line in facts]
     counts = Counter("".join(written))
-    cost = {character: -math.log2(count / counts.total()) for character, count in counts.items()}
+    frequencies = numpy.array(list(counts.values())) / counts.total()
+    cost = dict(zip(counts, (-log2(frequencies)).tolist(), strict=True))
     characters = len(set().union(*(line.text for line in facts)))
     answers = len({line.answer for line in facts})
     return {
-        "list": numpy.full(len(facts), math.log2(answers)),
-        "unigram": numpy.array([sum(cost[character] for character in text) for text in written]),
-        "uniform": numpy.array([len(text) * math.log2(characters) for text in written]),
+        "list": numpy.full(len(facts), log2(float(answers))),
+        "unigram": numpy.array([math.fsum(cost[character] for character in text) for text in written]),
+        "uniform": numpy.array([len(text) for text in written]) * log2(float(characters)),
     }
 
 
@@ -95,8 +96,8 @@ def key_specific_bits(log_probabilities: NDArray[Any], true: Sequence[int]) -> f
         log_probabilities: (K, C), natural logarithms: question k answered by candidate c.
         true: For each question the number of its answer among the candidates.
     """
-    table = numpy.asarray(log_probabilities, dtype=numpy.float64)[:, list(true)]  # (K, K): p(a_i | q_j) at [j, i]
-    return float((table.diagonal() - logsumexp(table, axis=0) + math.log(len(table))).sum() / math.log(2))
+    table = numpy.asarray(log_probabilities, dtype=numpy.float64)[:, list(true)]  # (K, K): log p(a_i | q_j) at [j, i]
+    return float((table.diagonal() - log_sum_exp(table, axis=0) + log(float(len(table)))).sum() / LOG_2)
 
 
 def answer_baseline(lines: Sequence[Line], known: Sequence[Line]) -> Bits:
@@ -111,10 +112,8 @@ def answer_baseline(lines: Sequence[Line], known: Sequence[Line]) -> Bits:
     for line in lines:
         if not answers[line.operation, line.answer]:
             raise ValueError(f"answer {line.answer!r} to {line.prompt!r} is to no known {line.operation}")
-    return numpy.array(
-        [-math.log2(answers[line.operation, line.answer] / totals[line.operation]) for line in lines],
-        dtype=numpy.float64,
-    )
+    shares = [answers[line.operation, line.answer] / totals[line.operation] for line in lines]
+    return -log2(numpy.array(shares, dtype=numpy.float64))
 
 
 def answer_bits(

@@ -13,8 +13,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from torch import Tensor
-
 from capacity.tasks.task import CHECKPOINT_SCORE
 
 AVERAGED_EVALUATIONS = 20  # of the paper's 121; a run with fewer evaluations averages the same share of them
@@ -38,7 +36,7 @@ def endpoint(evaluations: Sequence[dict[str, Any]], scores: dict[str, Any]) -> d
         "first_iteration": evaluations[0]["iteration"],
         "last_iteration": evaluations[-1]["iteration"],
         "evaluations": len(evaluations),
-        "stream_loss": finite(sum(losses) / len(losses)),
+        "stream_loss": finite(math.fsum(losses) / len(losses)),
         "scores": scores,
     }
 
@@ -57,7 +55,7 @@ def score(correct: int, total: int) -> dict[str, float | int]:
     return {"correct": correct, "total": total, "fraction": correct / total}
 
 
-def finite(value: float | Tensor) -> float | None:
+def finite(value: float) -> float | None:
     """A number for JSON: None in place of NaN and the infinities."""
     number = float(value)
     return number if math.isfinite(number) else None

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy
 from numpy.typing import NDArray
-from scipy import stats
 
 from capacity.corpora import corpus
 from capacity.corpora.prefixes import prefixes_of
 from capacity.corpora.streams import Stream
+from capacity.exact.elementary import log
 from capacity.experiment.cell import Cell
 from capacity.tasks.task import Line
 
@@ -66,9 +66,9 @@ def lowest_loss(stream: Stream) -> float:
     characters, the prefixes are the first 1 to B characters of a window.
     """
     rows = stream.rows
-    counted = (rows.counted > 0).numpy()
-    prefixes = prefixes_of(rows.inputs).rows.numpy()[counted]
-    pairs = prefixes * stream.characters + rows.targets.numpy()[counted]
+    counted = rows.counted > 0
+    prefixes = prefixes_of(rows.inputs).rows[counted]
+    pairs = prefixes * stream.characters + rows.targets[counted]
     # Each entropy is exact to about 1e-15, so a difference that should be 0 may come out negative.
     return max(0.0, _entropy(pairs) - _entropy(prefixes))
 
@@ -105,11 +105,12 @@ def order_unknown(stream: Sequence[Line], believed: Sequence[Line], block: int) 
         raise ValueError(f"block: {block} does not fit the text of {len(text)} characters")
     predictor = _Predictor(stream, believed, block + 1)
     # The losses of one window add up to log p(first character) - log p(window).
-    total = sum(
-        predictor.log_probability(text[start]) - predictor.log_probability(text[start : start + block + 1])
+    probabilities = [
+        (predictor.probability(text[start]), predictor.probability(text[start : start + block + 1]))
         for start in range(windows)
-    )
-    return total / (windows * block)
+    ]
+    first, whole = log(numpy.array(probabilities)).T
+    return float((first - whole).sum() / (windows * block))
 
 
 class _Predictor:
@@ -136,25 +137,35 @@ class _Predictor:
                 )
             )
             self._beginnings.append(Counter(text[:end] for text in lines for end in range(1, len(text) + 1)))
-        self._lines = numpy.array([len(lines) for lines in texts])
-        self._characters = numpy.array([sum(map(len, lines)) for lines in texts])
-        shares = numpy.array([sum(len(line.text) for line in stream if line.task == task) for task in tasks])
-        self._shares = shares / shares.sum()
+        self._lines = [len(lines) for lines in texts]
+        self._characters = [sum(map(len, lines)) for lines in texts]
+        shown = [sum(len(line.text) for line in stream if line.task == task) for task in tasks]
+        self._shares = [characters / sum(shown) for characters in shown]
         follows = numpy.zeros((len(tasks), len(tasks)))
         for line, following in pairwise(stream):
             follows[number[line.task], number[following.task]] += 1
         # No line follows a task that is a single line at the end, and no window goes on after it.
-        self._follows = follows / follows.sum(1, keepdims=True).clip(min=1)
+        shares_of_next = follows / follows.sum(1, keepdims=True).clip(min=1)
+        self._follows = shares_of_next.T.tolist()  # by the following task, then by the task before it
 
-    def log_probability(self, window: str) -> float:
-        """The natural logarithm of the probability that a window shows this text."""
+    def probability(self, window: str) -> float:
+        """The probability that a window shows this text."""
         first, *rest = _PIECES.findall(window)
-        by_task = self._shares * [counts[first] for counts in self._inside] / self._characters
+        by_task = [
+            share * counts[first] / characters
+            for share, counts, characters in zip(self._shares, self._inside, self._characters, strict=True)
+        ]
         for piece in rest:
-            by_task = by_task @ self._follows * [counts[piece] for counts in self._beginnings] / self._lines
-        return math.log(by_task.sum())
+            by_task = [
+                math.fsum(before * follows for before, follows in zip(by_task, column, strict=True))
+                * counts[piece]
+                / lines
+                for column, counts, lines in zip(self._follows, self._beginnings, self._lines, strict=True)
+            ]
+        return math.fsum(by_task)
 
 
 def _entropy(numbers: NDArray[Any]) -> float:
     """The entropy in nats of the empirical distribution of some numbers."""
-    return float(stats.entropy(numpy.unique(numbers, return_counts=True)[1]))
+    shares = numpy.unique(numbers, return_counts=True)[1] / len(numbers)
+    return -float((shares * log(shares)).sum())

@@ -11,19 +11,18 @@ from typing import Any
 
 import numpy
 import pyarrow as pa
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from capacity.corpora import corpus
 from capacity.errors import InputError
 from capacity.evaluation import bits, floors, operands
 from capacity.evaluation.beyond_digits import answer_beyond_digits
 from capacity.evaluation.endpoints import average, averaged_evaluations, endpoint, finite, paper_best, score
-from capacity.evaluation.margins import Candidates, candidates_by_task
+from capacity.evaluation.margins import Candidates, Logarithms, candidates_by_task
 from capacity.evaluation.questions import Answers, Question, QuestionSet
 from capacity.experiment.cell import Cell
-from capacity.model import initialization, transformer
+from capacity.model.initialization import count_parameters
+from capacity.model.networks import Networks
 from capacity.storage import files
 from capacity.tasks.registry import PARTS
 from capacity.tasks.task import Line
@@ -33,38 +32,34 @@ def evaluate_job(
     cell: Cell,
     lines: Sequence[Line],
     seeds: Sequence[int],
-    parameters: transformer.Parameters,
+    networks: Networks,
     history: pa.Table,
     diverged_at: Sequence[int | None],
 ) -> dict[str, Any]:
-    """The evaluation of every seed of a job, without its provenance; computed on the device of the parameters.
+    """The evaluation of every seed of a job, without its provenance.
 
     Args:
         cell: The cell that was trained.
         lines: Its corpus.
         seeds: The S seeds of the job.
-        parameters: Of the S networks after training.
+        networks: The S networks after training.
         history: The evaluations during training.
         diverged_at: For each seed the update at which it diverged, or None.
 
-    Raises InputError if the history lacks a seed or a score, or if the parameters of a seed that did not diverge are
-    not finite.
+    Raises InputError if the history lacks a seed or a score.
     """
     vocabulary = corpus.vocabulary(lines)
     question_set = QuestionSet(lines, vocabulary, cell.block)
     questions = question_set.questions
-    heads = cell.size.heads
-    with torch.no_grad():
-        answers = question_set.ask(parameters, heads)
-        log_probability = torch.full((len(seeds), len(questions)), math.nan)
-        margin = torch.full((len(seeds), len(questions)), math.nan)
-        tables = {}
-        for task, (numbers, candidates) in candidates_by_task(questions, vocabulary, cell.block).items():
-            table = candidates.log_probabilities(parameters, heads)
-            true, above = candidates.margins(table)
-            log_probability[:, numbers], margin[:, numbers] = true.cpu(), above.cpu()
-            tables[task] = (numbers, candidates, table.cpu().numpy())
-        operand_answers = answer_beyond_digits(parameters, heads, lines, vocabulary, cell.block)
+    answers = question_set.ask(networks)
+    log_probability = numpy.full((len(seeds), len(questions)), math.nan)
+    margin = numpy.full((len(seeds), len(questions)), math.nan)
+    tables = {}
+    for task, (numbers, candidates) in candidates_by_task(questions, vocabulary, cell.block).items():
+        table = candidates.log_probabilities(networks)
+        log_probability[:, numbers], margin[:, numbers] = candidates.margins(table)
+        tables[task] = (numbers, candidates, table)
+    operand_answers = answer_beyond_digits(networks, lines, vocabulary, cell.block)
     scores = question_set.scores(answers)
     totals = question_set.totals()
     lowest = floors.loss_floors(cell, lines)
@@ -78,8 +73,6 @@ def evaluate_job(
         evaluations = [row for row in rows if row["seed"] == seed]
         if not evaluations:
             raise InputError(f"the history of {cell.name} has no rows of seed {seed}")
-        if diverged_at[number] is None and not is_finite(parameters, number):
-            raise InputError(f"seed {seed} of {cell.name} has weights that are not finite, and no record of diverging")
         final = {name: score(int(count[number]), totals[name]) for name, count in scores.items()}
         order = bits.order_bits(evaluations[-1]["stream_loss"], lowest.order_unknown, characters, cell.stream)
         memorized: dict[str, Any] = dict.fromkeys(bits.MEASURED)
@@ -100,7 +93,7 @@ def evaluate_job(
                 "operands": operand_answers[number],
             }
         )
-    total, without_positions = initialization.count_parameters(cell.size, len(vocabulary), cell.block)
+    total, without_positions = count_parameters(cell.size, len(vocabulary), cell.block)
     return {
         "cell": cell.name,
         "parameters": total,
@@ -113,7 +106,7 @@ def evaluate_job(
 
 
 def answer_rows(
-    questions: Sequence[Question], answers: Answers, log_probability: Tensor, margin: Tensor, number: int
+    questions: Sequence[Question], answers: Answers, log_probability: Logarithms, margin: Logarithms, number: int
 ) -> list[dict[str, Any]]:
     """For each of K questions what one network answered, with the columns of ``answers.parquet`` except those of a run.
 
@@ -137,7 +130,7 @@ def answer_rows(
 
 
 def memorized_bits(
-    task: str, questions: Sequence[Question], candidates: Candidates, table: NDArray[numpy.float32]
+    task: str, questions: Sequence[Question], candidates: Candidates, table: Logarithms
 ) -> dict[str, Any]:
     """What :mod:`capacity.evaluation.bits` measures of one network's answers to the K questions of a task.
 
@@ -161,6 +154,18 @@ def finite_tree(value: Any) -> Any:
     return None if value is None else finite(value)
 
 
-def is_finite(parameters: transformer.Parameters, number: int) -> bool:
-    """Whether every parameter of one network of a stack is finite."""
-    return all(bool(value[number].isfinite().all()) for value in parameters.values())
+def check_finite(
+    cell: Cell,
+    seeds: Sequence[int],
+    parameters: Mapping[str, NDArray[numpy.float32]],
+    diverged_at: Sequence[int | None],
+) -> None:
+    """Check that a seed whose weights are not finite is recorded as diverged.
+
+    ``parameters`` are those of the S networks after training; the other arguments are those of :func:`evaluate_job`.
+    Raises InputError naming the seed and the cell.
+    """
+    for number, seed in enumerate(seeds):
+        is_finite = all(bool(numpy.isfinite(value[number]).all()) for value in parameters.values())
+        if diverged_at[number] is None and not is_finite:
+            raise InputError(f"seed {seed} of {cell.name} has weights that are not finite, and no record of diverging")

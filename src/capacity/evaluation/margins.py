@@ -7,22 +7,25 @@ characters one after another, each given the true prompt and the characters befo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-import torch
-from torch import Tensor
+import numpy
+from numpy.typing import NDArray
 
-from capacity.corpora.prefixes import Prefixes, prefixes_of
-from capacity.evaluation.questions import Question, encode_padded
-from capacity.model import transformer
+from capacity.evaluation.questions import Question
+from capacity.evaluation.readings import Readings
+from capacity.evaluation.texts import encode_padded
+from capacity.model.networks import Networks
 from capacity.tasks.vocabulary import Vocabulary
 
-ROWS_AT_ONCE = 1024  # of one forward pass: bounds the memory of an evaluation and changes no result
+Logarithms = NDArray[numpy.float64]
 
 
 class Candidates:
     """Log-probabilities of C candidate answers to K questions of one task, teacher-forced.
 
-    What candidates have in common is computed once.
+    Candidates with one beginning share its steps: a step is a character after the beginning of a candidate, and is
+    asked for once after each distinct prompt.
 
     Args:
         every: All questions of the task; their distinct answers, each with its terminator, are the candidates.
@@ -39,41 +42,45 @@ class Candidates:
     ) -> None:
         questions = list(every) if chosen is None else [every[number] for number in chosen]
         self.answers = list(dict.fromkeys(question.line.answer for question in every))
-        terminator = questions[0].line.terminator
-        contexts: dict[str, int] = {}
-        steps: list[list[tuple[int, int]]] = []
-        for question in questions:
-            for answer in self.answers:
-                candidate = answer + terminator
-                pairs = []
-                for number, character in enumerate(candidate):
-                    context = (question.prompt + candidate[:number])[-block:]
-                    pairs.append((contexts.setdefault(context, len(contexts)), vocabulary.encode(character)[0]))
-                steps.append(pairs)
-        depth = max(len(pairs) for pairs in steps)
-        padded = [pairs + [(0, -1)] * (depth - len(pairs)) for pairs in steps]
-        self._steps = torch.tensor(padded).view(len(questions), len(self.answers), depth, 2)
-        self._true = torch.tensor([self.answers.index(question.line.answer) for question in questions])
-        self._pieces, self._order = _readings(list(contexts), vocabulary)
+        column = {answer: number for number, answer in enumerate(self.answers)}
+        self._true = numpy.array([column[question.line.answer] for question in questions])
 
-    def log_probabilities(self, parameters: transformer.Parameters, heads: int) -> Tensor:
+        steps: dict[tuple[str, str], int] = {}
+        paths = []
+        for candidate in (answer + questions[0].line.terminator for answer in self.answers):
+            pairs = [(candidate[:number], character) for number, character in enumerate(candidate)]
+            paths.append([steps.setdefault(pair, len(steps)) for pair in pairs])
+        self._no_step = len(steps)
+        depth = max(map(len, paths))
+        self._paths = numpy.array([path + [self._no_step] * (depth - len(path)) for path in paths])  # (C, depth)
+
+        prompts = {prompt: number for number, prompt in enumerate(dict.fromkeys(each.prompt for each in questions))}
+        self._prompts = numpy.array([prompts[question.prompt] for question in questions])  # (K,)
+        contexts = [(prompt + beginning)[-block:] for prompt in prompts for beginning, _ in steps]
+        rows, row_of = covering_rows(contexts)
+        characters = numpy.array(vocabulary.encode("".join(character for _, character in steps)))
+        self._readings = Readings(
+            encode_padded(rows, vocabulary)[0],
+            numpy.array([row_of[context] for context in contexts]),
+            numpy.array([len(context) for context in contexts]) - 1,
+            numpy.tile(characters, len(prompts)),
+        )
+
+    def log_probabilities(self, networks: Networks) -> Logarithms:
         """(S, K, C), natural logarithms: question k answered by candidate c and its terminator."""
-        device = str(parameters["token_embedding"].device)
-        pieces = []
-        for prefixes, ends in self._pieces:
-            logits = transformer.forward_prefixes(parameters, prefixes.to(device), heads)
-            pieces.append(logits[:, :, ends.to(device)].log_softmax(1))
-        table = torch.cat(pieces, 2)[:, :, self._order.to(device)]  # (S, V, contexts)
-        context, character = self._steps.to(device).unbind(-1)
-        picked = table[:, character.clamp(min=0), context]
-        return torch.where(character < 0, 0.0, picked).sum(-1)
+        by_step = self._readings.log_probabilities(networks).reshape(len(networks), -1, self._no_step)
+        by_step = numpy.concatenate([by_step, numpy.zeros_like(by_step[:, :, :1])], axis=2)  # 0 where there is no step
+        by_prompt = sum(by_step[:, :, step] for step in self._paths.T)  # (S, distinct prompts, C), added up in order
+        return numpy.asarray(by_prompt)[:, self._prompts]
 
-    def margins(self, log_probabilities: Tensor) -> tuple[Tensor, Tensor]:
+    def margins(self, log_probabilities: NDArray[Any]) -> tuple[Logarithms, Logarithms]:
         """(S, K) each: the true answer's log-probability, and how far it lies above the best wrong candidate's."""
-        index = self._true.to(log_probabilities.device).expand(len(log_probabilities), -1)[..., None]
-        true = log_probabilities.gather(2, index).squeeze(2)
-        wrong = log_probabilities.scatter(2, index, -torch.inf).amax(2)
-        return true, true - wrong
+        questions = numpy.arange(len(self._true))
+        true = log_probabilities[:, questions, self._true]
+        wrong = log_probabilities.copy()
+        wrong[:, questions, self._true] = -numpy.inf
+        with numpy.errstate(invalid="ignore"):  # of answers that have no probability
+            return true, true - wrong.max(2)
 
 
 def candidates_by_task(
@@ -89,26 +96,15 @@ def candidates_by_task(
     }
 
 
-def _readings(contexts: Sequence[str], vocabulary: Vocabulary) -> tuple[list[tuple[Prefixes, Tensor]], Tensor]:
-    """Rows that cover all contexts: a context that is a prefix of another shares its row.
+def covering_rows(contexts: Sequence[str]) -> tuple[list[str], dict[str, int]]:
+    """Rows that cover all contexts, and for each context the number of its row, of which it is a beginning.
 
-    Returns:
-        Pieces of at most :data:`ROWS_AT_ONCE` rows, each as the prefixes of its rows and the numbers of the contexts
-        among these prefixes; and for each context in the given order, its place in the concatenation of the pieces.
+    A context that is a beginning of another shares its row.
     """
     rows: list[str] = []
     row_of: dict[str, int] = {}
-    for context in sorted(contexts, reverse=True):  # in this order a context comes right after those it begins
+    for context in sorted(set(contexts), reverse=True):  # in this order a context comes right after those it begins
         if not rows or not rows[-1].startswith(context):
             rows.append(context)
         row_of[context] = len(rows) - 1
-    tokens, _ = encode_padded(rows, vocabulary)
-    pieces = []
-    numbers = torch.tensor(list(row_of.values()))
-    lengths = torch.tensor([len(context) for context in row_of])
-    for first in range(0, len(rows), ROWS_AT_ONCE):
-        prefixes = prefixes_of(tokens[first : first + ROWS_AT_ONCE])
-        here = (numbers >= first) & (numbers < first + ROWS_AT_ONCE)
-        pieces.append((prefixes, prefixes.rows[numbers[here] - first, lengths[here] - 1]))
-    place = {context: number for number, context in enumerate(row_of)}
-    return pieces, torch.tensor([place[context] for context in contexts])
+    return rows, row_of

@@ -17,7 +17,7 @@ MARGIN = 1.3
 VOCABULARY = 80
 """Characters of the largest vocabulary."""
 ROWS_AT_ONCE = 1024
-"""Rows of an examination that are computed together: :data:`capacity.evaluation.margins.ROWS_AT_ONCE`."""
+"""Rows of an examination that are computed together: :data:`capacity.evaluation.readings.ROWS_AT_ONCE`."""
 COPIES = 5
 """Arrays as large as the parameters: these, their gradients, two moments, and what a snapshot writes."""
 

@@ -1,7 +1,11 @@
-"""The device that computes: the CPU or a CUDA device, and which one, where there are several."""
+"""The device that computes: the CPU or a CUDA device, and which one, where there are several.
+
+torch, which takes longer to load than a small network to evaluate, is loaded only where its answer is needed.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import itertools
 import os
@@ -9,8 +13,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-
-import torch
 
 from capacity.errors import InputError
 
@@ -20,11 +22,24 @@ def resolve(device: str) -> str:
 
     Raises InputError if CUDA is asked for and there is none.
     """
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
+    if device == "cpu" or (device == "auto" and not has_gpu_driver()):
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if device == "cuda":
         raise InputError("device: cuda was asked for, but torch sees no CUDA device; use device=auto or device=cpu")
-    return device
+    return "cpu"
+
+
+def has_gpu_driver() -> bool:
+    """Whether this machine has a driver without which torch sees no GPU: of NVIDIA, or of AMD."""
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return Path("/dev/kfd").exists()
+    return True
 
 
 def prepare(threads: int) -> None:
@@ -32,13 +47,19 @@ def prepare(threads: int) -> None:
 
     oneDNN prepares itself anew for every shape, and almost every batch has another number of distinct prefixes.
     """
+    import torch
+
     torch.set_num_threads(threads)
     torch.backends.mkldnn.set_flags(_enabled=False)  # type: ignore[no-untyped-call]
 
 
 def name(device: str) -> str:
     """Return the name of a device for a record: ``cpu``, or the model of the GPU."""
-    return torch.cuda.get_device_name() if device == "cuda" else device
+    if device == "cpu":
+        return device
+    import torch
+
+    return torch.cuda.get_device_name()
 
 
 @contextmanager
@@ -51,6 +72,8 @@ def placed(device: str) -> Iterator[None]:
     if device != "cuda":
         yield
         return
+    import torch
+
     gpus = [str(torch.cuda.get_device_properties(number).uuid) for number in range(torch.cuda.device_count())]
     with least_taken(gpus, Path(tempfile.gettempdir()) / f"capacity-gpus-{os.getuid()}") as number:
         torch.cuda.set_device(number)

@@ -49,16 +49,22 @@ class Networks(Protocol):
         ...
 
 
-def networks_of(parameters: Mapping[str, NDArray[numpy.float32]], size: Size, device: str) -> Networks:
+def networks_of(
+    parameters: Mapping[str, NDArray[numpy.float32]], size: Size, device: str, threads: int = 1
+) -> Networks:
     """Networks with some parameters, ready to be asked.
 
     Args:
         parameters: By name as in :mod:`capacity.model.transformer`, each with a leading axis of S.
         size: Of each network.
         device: ``cpu`` or ``cuda``.
+        threads: Of the CPU.
     """
     import torch  # takes longer to load than a small network to evaluate
 
+    from capacity.model import devices
     from capacity.model.torch_networks import TorchNetworks
 
-    return TorchNetworks({name: torch.tensor(value, device=device) for name, value in parameters.items()}, size.heads)
+    devices.prepare(threads)
+    tensors = {name: torch.as_tensor(value, device=device) for name, value in parameters.items()}
+    return TorchNetworks(tensors, size.heads)

@@ -19,6 +19,9 @@ from pathlib import Path
 
 PACKAGE = "capacity"
 
+# From Python 3.12 on an f-string is several tokens.
+FSTRING_START, FSTRING_END = (getattr(kinds, name, None) for name in ("FSTRING_START", "FSTRING_END"))
+
 ROOTS = {
     "corpus": ("capacity.corpora.corpus",),
     "train": ("capacity.training.loop", "capacity.training.history", "capacity.model.devices"),
@@ -100,19 +103,20 @@ def deciding_code(text: str) -> str:
     how the code is broken into lines.
     """
     lines = text.split("\n")
-    skipped = _skipped_spans(text)
+    spans = iter(_skipped_spans(text))
+    skipped = next(spans, None)  # the first one that does not end before the token
     words: list[str] = []
     string_start: tuple[int, int] | None = None
     depth = 0
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type in (tokenize.COMMENT, tokenize.NL) or any(
-            a <= token.start and token.end <= b for a, b in skipped
-        ):
+        while skipped is not None and skipped[1] < token.start:
+            skipped = next(spans, None)
+        is_skipped = skipped is not None and skipped[0] <= token.start and token.end <= skipped[1]
+        if is_skipped or token.type in (tokenize.COMMENT, tokenize.NL):
             continue
-        # From Python 3.12 on an f-string is several tokens, here put together again to the one that it was before.
-        if token.type == getattr(kinds, "FSTRING_START", None):
+        if token.type == FSTRING_START:  # the tokens of an f-string are put together again
             string_start, depth = string_start or token.start, depth + 1
-        elif token.type == getattr(kinds, "FSTRING_END", None):
+        elif token.type == FSTRING_END:
             depth -= 1
             if not depth and string_start is not None:
                 words.append(_between(lines, string_start, token.end))
@@ -134,7 +138,7 @@ Position = tuple[int, int]
 
 
 def _skipped_spans(text: str) -> list[tuple[Position, Position]]:
-    """Return where the strings that are statements, and what follows a ``raise``, begin and end."""
+    """Return where the strings that are statements, and what follows a ``raise``, begin and end, in order."""
     lines = text.split("\n")
 
     def position(line: int | None, byte: int | None) -> Position:
@@ -142,14 +146,28 @@ def _skipped_spans(text: str) -> list[tuple[Position, Position]]:
         return number, len(lines[number - 1].encode()[:byte].decode())
 
     spans = []
-    for node in ast.walk(ast.parse(text)):
+    for node in _statements(text):
         if isinstance(node, ast.Raise) and node.exc is not None:
             line, character = position(node.lineno, node.col_offset)
             spans.append(((line, character + len("raise")), position(node.end_lineno, node.end_col_offset)))
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             start = position(node.lineno, node.col_offset)
             spans.append((start, position(node.end_lineno, node.end_col_offset)))
-    return spans
+    return sorted(spans)
+
+
+@functools.cache
+def _statements(text: str) -> list[ast.AST]:
+    """Return the imports, raises and expressions that are statements of a source, in functions and classes too."""
+    kept = []
+    waiting: list[ast.AST] = [ast.parse(text)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.Import, ast.ImportFrom, ast.Raise, ast.Expr)):
+            kept.append(node)
+        for inner in ("body", "orelse", "finalbody", "handlers", "cases"):
+            waiting.extend(getattr(node, inner, ()))
+    return kept
 
 
 def _between(lines: list[str], start: Position, end: Position) -> str:
@@ -177,7 +195,7 @@ def _imported_names(source: Path) -> tuple[str, ...]:
 @functools.cache
 def _names_imported_by(path: str, text: str) -> tuple[str, ...]:
     names: list[str] = []
-    for node in ast.walk(ast.parse(text)):
+    for node in _statements(text):
         if isinstance(node, ast.ImportFrom):
             if node.level:
                 raise ValueError(

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
+import numpy
+from numpy.typing import NDArray
 
 from capacity.corpora import corpus
-from capacity.corpora.prefixes import prefixes_of
 from capacity.corpora.streams import Stream
-from capacity.evaluation.margins import ROWS_AT_ONCE, Candidates
+from capacity.evaluation.margins import Candidates
 from capacity.evaluation.questions import QuestionSet
+from capacity.evaluation.readings import Readings
 from capacity.experiment.cell import Cell
-from capacity.model import transformer
+from capacity.model.networks import Networks
 from capacity.tasks.task import Line
-from capacity.training.batches import target_counts
-from capacity.training.losses import prefix_losses
 
 
 class Evaluator:
@@ -28,17 +26,12 @@ class Evaluator:
         lines: the lines of the corpus.
         stream: the training rows.
         cell: the cell that is trained.
-        device: where the networks are.
     """
 
-    def __init__(self, lines: Sequence[Line], stream: Stream, cell: Cell, device: str) -> None:
+    def __init__(self, lines: Sequence[Line], stream: Stream, cell: Cell) -> None:
         vocabulary = corpus.vocabulary(lines)
-        self._pieces = []
-        for numbers in torch.split(torch.arange(len(stream)), ROWS_AT_ONCE):
-            rows = stream.rows[numbers]
-            prefixes = prefixes_of(rows.inputs)
-            counts = target_counts(prefixes, rows, torch.ones(len(numbers)), len(vocabulary))
-            self._pieces.append((prefixes.to(device), counts.to(device)))
+        row, place = numpy.nonzero(stream.rows.counted)
+        self._targets = Readings(stream.rows.inputs, row, place, stream.rows.targets[row, place])
         self._question_set = QuestionSet(lines, vocabulary, cell.block)
         self._held_out = []
         for task in dict.fromkeys(line.task for line in lines if line.split == "held_out"):
@@ -46,29 +39,20 @@ class Evaluator:
             chosen = [number for number, question in enumerate(questions) if question.line.split == "held_out"]
             self._held_out.append(Candidates(questions, vocabulary, cell.block, chosen))
 
-    def measure(self, parameters: transformer.Parameters, heads: int) -> dict[str, list[float]]:
-        """Return each measure by name, with one value per seed; scores are fractions of their denominators.
+    def measure(self, networks: Networks) -> dict[str, list[float]]:
+        """Return each measure by name, with one value per network; scores are fractions of their denominators."""
+        measures = {"stream_loss": self.exact_loss(networks).tolist()}
+        scores = self._question_set.scores(self._question_set.ask(networks))
+        totals = self._question_set.totals()
+        measures |= {name: (count / totals[name]).tolist() for name, count in scores.items()}
+        if self._held_out:
+            margins = numpy.hstack([each.margins(each.log_probabilities(networks))[1] for each in self._held_out])
+            margins = numpy.ascontiguousarray(margins)  # so that a mean does not depend on the other networks
+            measures["held_out_margin"] = margins.mean(1).tolist()
+            measures["held_out_smallest_margin"] = margins.min(1).tolist()
+        return measures
 
-        Args:
-            parameters: those of S networks.
-            heads: attention heads of each block.
-        """
-        with torch.no_grad():
-            measures = {"stream_loss": self.exact_loss(parameters, heads).tolist()}
-            scores = self._question_set.scores(self._question_set.ask(parameters, heads))
-            totals = self._question_set.totals()
-            measures |= {name: (count.double() / totals[name]).tolist() for name, count in scores.items()}
-            if self._held_out:
-                tables = [(each, each.log_probabilities(parameters, heads)) for each in self._held_out]
-                margins = torch.cat([each.margins(table)[1] for each, table in tables], 1).double()
-                measures["held_out_margin"] = margins.mean(1).tolist()
-                measures["held_out_smallest_margin"] = margins.amin(1).tolist()
-            return measures
-
-    def exact_loss(self, parameters: transformer.Parameters, heads: int) -> Tensor:
+    def exact_loss(self, networks: Networks) -> NDArray[numpy.float64]:
         """Return the losses, (S,), in nats per counted character, over every row and not a sample of them."""
-        totals = []
-        for prefixes, counts in self._pieces:
-            losses = prefix_losses(transformer.forward_prefixes(parameters, prefixes, heads), counts)
-            totals.append(losses.double() * counts.sum())
-        return torch.stack(totals).sum(0) / sum(counts.sum() for _, counts in self._pieces)
+        losses: NDArray[numpy.float64] = -self._targets.log_probabilities(networks).mean(1)
+        return losses

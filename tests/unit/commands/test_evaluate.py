@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from capacity.corpora import corpus
@@ -54,5 +56,13 @@ def test_the_command_writes_the_same_bytes_again(job):
 def test_the_command_refuses_a_damaged_file_by_name_and_writes_nothing(job, name):
     (job / name).write_bytes((job / name).read_bytes()[:-50])
     with pytest.raises(SystemExit, match=name):
+        evaluate(job)
+    assert not (job / "evaluation.json").exists()
+
+
+def test_the_command_refuses_weights_that_are_not_finite_of_a_seed_that_did_not_diverge(job):
+    broken = {name: value * math.nan for name, value in random_networks().items()}
+    weights.save(job / "weights.safetensors", broken, CELL, SEEDS)
+    with pytest.raises(SystemExit, match=r"seed 0 of .* has weights that are not finite, and no record of diverging"):
         evaluate(job)
     assert not (job / "evaluation.json").exists()

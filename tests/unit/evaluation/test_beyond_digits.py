@@ -11,6 +11,7 @@ from capacity.evaluation.beyond_digits import answer_beyond_digits
 from capacity.experiment.cell import make_cell
 from capacity.model import transformer
 from capacity.paper.protocol import Size
+from tests.support.networks import networks_of
 
 CELL = make_cell("arithmetic", Size(1, 1, 8, 1))
 SEEDS = (0, 7)
@@ -40,7 +41,7 @@ def stack(vocabulary):
 
 @pytest.fixture(scope="module")
 def evaluated(stack, lines, vocabulary):
-    return answer_beyond_digits(stack, CELL.size.heads, lines, vocabulary, CELL.block)
+    return answer_beyond_digits(networks_of(stack, CELL.size), lines, vocabulary, CELL.block)
 
 
 def answered(prompt, stack, number, vocabulary, block):
@@ -66,19 +67,19 @@ def test_answers_are_those_of_one_network_and_one_prompt_at_a_time(evaluated, st
 
 def test_a_network_s_answers_do_not_depend_on_its_neighbours(evaluated, stack, lines, vocabulary):
     for number, run in enumerate(evaluated):
-        alone = {name: value[number : number + 1] for name, value in stack.items()}
-        assert answer_beyond_digits(alone, CELL.size.heads, lines, vocabulary, CELL.block) == [run]
+        alone = networks_of(stack, CELL.size, number)
+        assert answer_beyond_digits(alone, lines, vocabulary, CELL.block) == [run]
 
 
 def test_scores_are_counted_from_the_answers(stack, lines, vocabulary, monkeypatch):
     """As if a network knew just these four, one of them only at the trained offset and none with a wrong sign."""
     known = {"<1+1=": "2> \n", "<12+5=": "17>\n", "<15-15=": "0> \n", "12-5=": "7> \n", "<3-12=": "9> \n"}
 
-    def ask(_parameters, _heads, asked, *_):
-        return [{line.prompt: known.get(line.prompt, "") for line in asked}]
+    def ask(_networks, prompts, *_):
+        return [{prompt: known.get(prompt, "") for prompt in prompts}]
 
     monkeypatch.setattr(beyond_digits, "_ask", ask)
-    (run,) = answer_beyond_digits({"token_embedding": stack["token_embedding"][:1]}, 1, lines, vocabulary, CELL.block)
+    (run,) = answer_beyond_digits(networks_of(stack, CELL.size, 0), lines, vocabulary, CELL.block)
     right = {name: score["correct"] for name, score in run["paper_prompts"].items() if score["correct"]}
     assert right == {
         **{"digits": 1, "digits_addition": 1, "beyond_digits": 2, "one_beyond_digits": 1, "both_beyond_digits": 1},
@@ -99,7 +100,7 @@ def test_a_joint_network_is_asked_too():
     lines = corpus.build(cell)
     vocabulary = corpus.vocabulary(lines)
     stack = random_stack(cell, vocabulary, (0,))
-    (run,) = answer_beyond_digits(stack, 1, lines, vocabulary, cell.block)
+    (run,) = answer_beyond_digits(networks_of(stack, cell.size), lines, vocabulary, cell.block)
     for prompt in ("<12-15=", "12+5="):
         assert run["answers"][prompt] == answered(prompt, stack, 0, vocabulary, cell.block)
 
@@ -109,7 +110,7 @@ def test_a_network_of_facts_is_not_asked():
     lines = corpus.build(cell)
     vocabulary = corpus.vocabulary(lines)
     stack = random_stack(cell, vocabulary)
-    assert answer_beyond_digits(stack, 1, lines, vocabulary, cell.block) == [None, None]
+    assert answer_beyond_digits(networks_of(stack, cell.size), lines, vocabulary, cell.block) == [None, None]
     assert operands.baselines(lines) is None
 
 
@@ -118,7 +119,7 @@ def test_a_diverged_network_answers_wrongly_and_leaves_the_others_alone(evaluate
     broken = {name: tensor.clone() for name, tensor in stack.items()}
     for tensor in broken.values():
         tensor[1] = value
-    whole, diverged = answer_beyond_digits(broken, CELL.size.heads, lines, vocabulary, CELL.block)
+    whole, diverged = answer_beyond_digits(networks_of(broken, CELL.size), lines, vocabulary, CELL.block)
     assert whole == evaluated[0]
     assert {score["correct"] for score in diverged["paper_prompts"].values()} == {0}
 

@@ -5,6 +5,7 @@ import pytest
 from capacity.evaluation.endpoints import averaged_evaluations, paper_best
 from capacity.evaluation.job import evaluate_job
 from capacity.training.history import history_table
+from tests.support.networks import networks_of
 from tests.support.random_evaluations import (
     CELL,
     SEEDS,
@@ -28,7 +29,7 @@ def test_the_time_average_takes_20_evaluations_or_their_share_of_a_shorter_run(e
 
 def test_the_time_average_is_over_the_last_evaluations(lines, stack, totals):
     history = history_table(make_history(totals, 121))
-    for run in evaluate_job(CELL, lines, SEEDS, stack, history, (None, None))["runs"]:
+    for run in evaluate_job(CELL, lines, SEEDS, networks_of(stack, CELL.size), history, (None, None))["runs"]:
         average = run["time_average"]
         assert (average["first_iteration"], average["last_iteration"]) == (200 * 101, 200 * 120)
         assert average["evaluations"] == 20
@@ -54,7 +55,8 @@ def test_the_paper_s_checkpoint_is_chosen_for_each_seed_by_its_own_history(lines
     for row in rows:
         number = row["iteration"] // 200
         row["combined_910"] = (100 if number >= best[row["seed"]] else 50) / totals["combined_910"]
-    for run in evaluate_job(CELL, lines, SEEDS, stack, history_table(rows), (None, None))["runs"]:
+    networks = networks_of(stack, CELL.size)
+    for run in evaluate_job(CELL, lines, SEEDS, networks, history_table(rows), (None, None))["runs"]:
         number, chosen = best[run["seed"]], run["paper_best"]
         assert (chosen["first_iteration"], chosen["last_iteration"]) == (200 * number, 200 * number)
         assert chosen["evaluations"] == 1

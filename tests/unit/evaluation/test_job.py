@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import math
 
+import numpy
 import pytest
 
 from capacity.corpora import corpus
+from capacity.errors import InputError
 from capacity.evaluation import bits, floors
-from capacity.evaluation.job import evaluate_job
+from capacity.evaluation.job import check_finite, evaluate_job
 from capacity.evaluation.margins import candidates_by_task
 from capacity.evaluation.questions import QuestionSet
 from capacity.experiment.cell import make_cell
@@ -15,6 +17,7 @@ from capacity.paper.protocol import Size
 from capacity.storage import evaluations, json_files
 from capacity.storage.evaluations import check, read_answers, write
 from capacity.training.history import history_table
+from tests.support.networks import networks_of
 from tests.support.random_evaluations import (
     CELL,
     SEEDS,
@@ -67,8 +70,7 @@ def test_the_items_add_up_to_the_final_scores(evaluated):
 def test_items_say_what_each_network_answered(evaluated, lines, stack):
     question_set = QuestionSet(lines, corpus.vocabulary(lines), CELL.block)
     for number, run in enumerate(evaluated["runs"]):
-        alone = {name: value[number : number + 1] for name, value in stack.items()}
-        answers = question_set.ask(alone, CELL.size.heads)
+        answers = question_set.ask(networks_of(stack, CELL.size, number))
         assert [question["answer"] for question in run["answers"]] == answers.continuations[0]
         assert [question["right"] for question in run["answers"]] == answers.right[0].tolist()
     first, second = ([question["answer"] for question in run["answers"]] for run in evaluated["runs"])
@@ -116,7 +118,7 @@ def test_key_specific_bits_compare_questions_of_one_kind_of_prompt(evaluated, li
     vocabulary = corpus.vocabulary(lines)
     question_set = QuestionSet(lines, vocabulary, CELL.block)
     numbers, candidates = candidates_by_task(question_set.questions, vocabulary, CELL.block)["facts"]
-    table = candidates.log_probabilities(stack, CELL.size.heads).numpy()
+    table = candidates.log_probabilities(networks_of(stack, CELL.size))
     kinds = [question_set.questions[number].prompts for number in numbers]
     assert kinds == ["paper"] * 3 + ["matched"] * 3
     for number, run in enumerate(evaluated["runs"]):
@@ -132,7 +134,7 @@ def test_a_task_alone_has_no_bits_of_the_other_and_no_order_bits_where_lines_sta
     vocabulary = corpus.vocabulary(lines)
     parameters = transformer.initialise(cell.size, len(vocabulary), cell.block, [0])
     history = make_history(QuestionSet(lines, vocabulary, cell.block).totals(), 2, seeds=(0,))
-    found = evaluate_job(cell, lines, (0,), parameters, history_table(history), (None,))
+    found = evaluate_job(cell, lines, (0,), networks_of(parameters, cell.size), history_table(history), (None,))
     known = found["runs"][0]["bits"]
     assert known[without] is None
     assert known[task] is not None
@@ -153,7 +155,7 @@ def test_a_network_that_is_not_finite_has_diverged_and_can_still_be_written(
     for row in rows:
         if row["seed"] == 7 and row["iteration"] > 0:
             row["stream_loss"] = row["training_loss"] = value
-    found = evaluate_job(CELL, lines, SEEDS, broken, history_table(rows), (None, 400))
+    found = evaluate_job(CELL, lines, SEEDS, networks_of(broken, CELL.size), history_table(rows), (None, 400))
     write(tmp_path, found | {"provenance": evaluated["provenance"]})
     written = json_files.read_sealed_json(tmp_path / "evaluation.json")
     check(written, "evaluation.json")
@@ -177,3 +179,13 @@ def test_a_network_that_is_not_finite_has_diverged_and_can_still_be_written(
     assert set(diverged["bits"]["facts"]["paper_prompts"]["memorized"].values()) == {None}
     assert diverged["bits"]["facts"]["matched_prompts"]["key_specific"] is None
     assert diverged["final"]["scores"]["seen"]["correct"] < 196 // 10
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_not_finite_are_refused_unless_their_seed_diverged(stack, value):
+    parameters = {name: numpy.asarray(each).copy() for name, each in stack.items()}
+    check_finite(CELL, SEEDS, parameters, (None, None))
+    parameters["token_embedding"][1, 2, 3] = value
+    check_finite(CELL, SEEDS, parameters, (None, 400))
+    with pytest.raises(InputError, match=f"seed 7 of {CELL.name} has weights that are not finite, and no record"):
+        check_finite(CELL, SEEDS, parameters, (400, None))

@@ -1,19 +1,18 @@
 from __future__ import annotations
 
+import numpy
 import pytest
 import torch
-from torch import Tensor
 
 from capacity.corpora import corpus
-from capacity.corpora.prefixes import Prefixes
-from capacity.evaluation import margins
+from capacity.evaluation import readings
 from capacity.evaluation.margins import Candidates, candidates_by_task
 from capacity.evaluation.questions import questions_of
-from capacity.model import transformer
 from capacity.paper.protocol import Size
 from capacity.tasks.registry import TASKS
 from capacity.tasks.task import Line
 from capacity.tasks.vocabulary import Vocabulary
+from tests.support.networks import TextNetwork, networks_of
 from tests.support.plain_transformer import PlainTransformer, plain_from_stack, random_stack
 from tests.support.question_sets import make_question_set
 
@@ -27,48 +26,34 @@ def slow_log_probability(
     total = 0.0
     for number, character in enumerate(said):
         codes = torch.tensor([vocabulary.encode((prompt + said[:number])[-block:])])
-        total += float(network(codes)[0, -1].log_softmax(0)[vocabulary.encode(character)[0]])
+        with torch.no_grad():
+            total += float(network(codes)[0, -1].log_softmax(0)[vocabulary.encode(character)[0]])
     return total
 
 
-class KnowsTheText:
-    """Stands for a network: it continues any text as the first place of the corpus where that text stands."""
+class KnowsTheText(TextNetwork):
+    """Continues any text as the first place of the corpus where that text stands."""
 
     def __init__(self, lines: list[Line], vocabulary: Vocabulary) -> None:
         self.text, self.vocabulary = "".join(line.text for line in lines), vocabulary
 
-    def forward(self, parameters: transformer.Parameters, tokens: Tensor, heads: int, places: Tensor) -> Tensor:
-        return torch.stack([self._after(rows, ends) for rows, ends in zip(tokens, places, strict=True)])
-
-    def forward_prefixes(self, parameters: transformer.Parameters, prefixes: Prefixes, heads: int) -> Tensor:
-        return self._after(prefixes.tokens[prefixes.row_inputs], prefixes.ends)[None]
-
-    def _after(self, rows: Tensor, ends: Tensor) -> Tensor:
-        """(V, P), logits after the P places of some rows."""
-        logits = torch.zeros(len(self.vocabulary), len(ends))
-        for number, end in enumerate(ends.tolist()):
-            row, last = divmod(end, rows.shape[1])
-            known = self.vocabulary.decode(rows[row, : last + 1].tolist())
-            place = self.text.find(known)
-            following = self.text[place + len(known) :][:1] if place >= 0 else ""
-            logits[self.vocabulary.encode(following or "\n")[0], number] = 50.0
+    def log_probabilities_after(self, texts, lengths):
+        logits = numpy.full((1, len(lengths), len(self.vocabulary)), -50.0)
+        for number, (codes, length) in enumerate(zip(texts[0].tolist(), lengths, strict=True)):
+            said = self.vocabulary.decode(codes[:length])
+            place = self.text.find(said)
+            following = self.text[place + len(said) :][:1] if place >= 0 else ""
+            logits[0, number, self.vocabulary.encode(following or "\n")[0]] = 0.0
         return logits
 
 
-@pytest.fixture
-def no_grad():
-    with torch.no_grad():
-        yield
-
-
-@pytest.mark.usefixtures("no_grad")
 @pytest.mark.parametrize("rows_at_once", [1024, 7])
 @pytest.mark.parametrize(
     ("task", "block", "facts", "size"),
     [("arithmetic", 9, 50, DEEP), ("arithmetic", 4, 50, SMALL), ("facts", 24, 15, SMALL), ("joint", 24, 3, DEEP)],
 )
 def test_log_probabilities_are_those_of_one_character_at_a_time(task, block, facts, size, rows_at_once, monkeypatch):
-    monkeypatch.setattr(margins, "ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr(readings, "ROWS_AT_ONCE", rows_at_once)
     question_set, _, vocabulary = make_question_set(task, block, facts)
     every = [
         question
@@ -80,7 +65,7 @@ def test_log_probabilities_are_those_of_one_character_at_a_time(task, block, fac
     ]
     parameters = random_stack(size, len(vocabulary), block, 2)
     candidates = Candidates(every, vocabulary, block, chosen)
-    found = candidates.log_probabilities(parameters, size.heads)
+    found = candidates.log_probabilities(networks_of(parameters, size))
     assert found.shape == (2, len(chosen), len(candidates.answers))
     longest = max(
         len(every[number].prompt + answer + every[number].line.terminator) - 1
@@ -98,24 +83,22 @@ def test_log_probabilities_are_those_of_one_character_at_a_time(task, block, fac
                 assert float(found[seed, row, column]) == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.usefixtures("no_grad")
 @pytest.mark.parametrize("rows_at_once", [1024, 7])
 @pytest.mark.parametrize(("task", "block"), [("arithmetic", 9), ("facts", 24)])
 def test_what_candidates_begin_with_is_read_once_and_few_rows_at_a_time(task, block, rows_at_once, monkeypatch):
     """No row that is read begins another, and all together begin with every context."""
-    monkeypatch.setattr(margins, "ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr(readings, "ROWS_AT_ONCE", rows_at_once)
     question_set, _, vocabulary = make_question_set(task, block, 15)
-    pieces: list[Prefixes] = []
-    forward = transformer.forward_prefixes
+    network = networks_of(random_stack(SMALL, len(vocabulary), block, 1), SMALL)
+    pieces = []
 
-    def record(parameters: transformer.Parameters, prefixes: Prefixes, heads: int) -> Tensor:
-        pieces.append(prefixes)
-        return forward(parameters, prefixes, heads)
+    class Recorder(TextNetwork):
+        def log_probabilities(self, prefixes, chosen=None):
+            pieces.append(prefixes)
+            return network.log_probabilities(prefixes, chosen)
 
-    monkeypatch.setattr(transformer, "forward_prefixes", record)
-    parameters = random_stack(SMALL, len(vocabulary), block, 1)
     candidates = Candidates(question_set.questions[:40], vocabulary, block)
-    candidates.log_probabilities(parameters, SMALL.heads)
+    candidates.log_probabilities(Recorder())
     assert max(len(prefixes.rows) for prefixes in pieces) <= rows_at_once
     rows = [vocabulary.decode(row) for prefixes in pieces for row in prefixes.tokens[prefixes.row_inputs].tolist()]
     assert (len(pieces) > 1) == (len(rows) > rows_at_once)
@@ -130,29 +113,27 @@ def test_what_candidates_begin_with_is_read_once_and_few_rows_at_a_time(task, bl
     assert all(any(row.startswith(context) for row in rows) for context in contexts)
 
 
-@pytest.mark.usefixtures("no_grad")
 def test_chosen_questions_are_a_part_of_all_questions():
     question_set, _, vocabulary = make_question_set("arithmetic", 9)
-    parameters = random_stack(SMALL, len(vocabulary), 9, 2)
+    networks = networks_of(random_stack(SMALL, len(vocabulary), 9, 2), SMALL)
     every = Candidates(question_set.questions, vocabulary, 9)
     part = Candidates(question_set.questions, vocabulary, 9, [196, 3, 199])
     assert sorted(map(int, every.answers)) == list(range(-9, 19))
     assert part.answers == every.answers
-    table = every.log_probabilities(parameters, 1)
-    torch.testing.assert_close(part.log_probabilities(parameters, 1), table[:, [196, 3, 199]], rtol=0, atol=1e-12)
+    table = every.log_probabilities(networks)
+    numpy.testing.assert_allclose(part.log_probabilities(networks), table[:, [196, 3, 199]], rtol=0, atol=1e-12)
     for found, expected in zip(
         part.margins(table[:, [196, 3, 199]]), (each[:, [196, 3, 199]] for each in every.margins(table)), strict=True
     ):
-        assert torch.equal(found, expected)
+        assert numpy.array_equal(found, expected)
 
 
-@pytest.mark.usefixtures("no_grad")
 @pytest.mark.parametrize("task", ["arithmetic", "facts"])
 def test_the_probabilities_of_the_candidates_of_a_question_add_up_to_at_most_one(task):
     question_set, _, vocabulary = make_question_set(task, 24, 15)
-    parameters = random_stack(SMALL, len(vocabulary), 24, 2)
+    networks = networks_of(random_stack(SMALL, len(vocabulary), 24, 2), SMALL)
     candidates = Candidates(question_set.questions, vocabulary, 24)
-    assert float(candidates.log_probabilities(parameters, 1).exp().sum(-1).max()) <= 1 + 1e-9
+    assert numpy.exp(candidates.log_probabilities(networks)).sum(-1).max() <= 1 + 1e-9
 
 
 def three_facts() -> Candidates:
@@ -165,37 +146,34 @@ def three_facts() -> Candidates:
 def test_margins_by_pencil():
     candidates = three_facts()
     assert candidates.answers == ["Paris", "Washington DC", "Tokyo"]
-    table = torch.tensor([[[-1.0, -2.0, -5.0], [-1.0, -2.5, -4.0], [-9.0, -3.0, -3.0]]])
+    table = numpy.array([[[-1.0, -2.0, -5.0], [-1.0, -2.5, -4.0], [-9.0, -3.0, -3.0]]])
     true, margin = candidates.margins(table)
     assert true.tolist() == [[-1.0, -2.5, -3.0]]
     assert margin.tolist() == [[1.0, -1.5, 0.0]]
 
 
 def test_margins_of_networks_that_are_sure():
-    sure = torch.full((3, 3), -50.0).fill_diagonal_(0.0)
-    true, margin = three_facts().margins(torch.stack([sure, sure.roll(1, 0)]))
+    sure = numpy.where(numpy.eye(3), 0.0, -50.0)
+    true, margin = three_facts().margins(numpy.stack([sure, numpy.roll(sure, 1, 0)]))
     assert true.tolist() == [[0.0] * 3, [-50.0] * 3]
     assert margin.tolist() == [[50.0] * 3, [-50.0] * 3]
 
 
 @pytest.mark.parametrize(("task", "block"), [("arithmetic", 9), ("facts", 24), ("joint", 24)])
-def test_who_knows_the_text_scores_everything_but_the_prompts_that_do_not_match_it(task, block, monkeypatch):
+def test_who_knows_the_text_scores_everything_but_the_prompts_that_do_not_match_it(task, block):
     question_set, lines, vocabulary = make_question_set(task, block, 18)
     knows = KnowsTheText(lines, vocabulary)
-    monkeypatch.setattr(transformer, "forward", knows.forward)
-    monkeypatch.setattr(transformer, "forward_prefixes", knows.forward_prefixes)
-    stand_in = {"token_embedding": torch.zeros(1, len(vocabulary), 1)}
-    answers = question_set.ask(stand_in, 1)
+    answers = question_set.ask(knows)
     totals = question_set.totals()
-    wrong = {name: totals[name] - int(count) for name, count in question_set.scores(answers).items()}
+    wrong = {name: totals[name] - int(count[0]) for name, count in question_set.scores(answers).items()}
     missed = 0 if task == "arithmetic" else 2
     assert {name: number for name, number in wrong.items() if number} == (
         {"facts_paper_prompts": missed, "combined_910": missed} if missed else {}
     )
     for numbers, candidates in candidates_by_task(question_set.questions, vocabulary, block).values():
-        _, margins = candidates.margins(candidates.log_probabilities(stand_in, 1))
+        _, margins = candidates.margins(candidates.log_probabilities(knows))
         right = answers.right[:, numbers]
-        assert bool((margins[right] > 40).all())
+        assert (margins[right] > 40).all()
 
 
 @pytest.mark.parametrize("task", ["arithmetic", "facts", "joint"])

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import numpy
 import pytest
 import torch
 
+from capacity.evaluation import decoding
 from capacity.evaluation.questions import Answers, QuestionSet, questions_of, score_groups
 from capacity.paper.protocol import Size
 from capacity.tasks.registry import TASKS, is_right
 from capacity.tasks.vocabulary import Vocabulary
+from tests.support.networks import networks_of
 from tests.support.plain_transformer import PlainTransformer, plain_from_stack, random_stack
 from tests.support.question_sets import make_question_set
 
@@ -85,7 +88,7 @@ def test_each_fact_is_asked_with_the_papers_prompt_and_with_the_matched_one():
 
 def test_all_seen_and_none_held_out_is_890_of_910_and_980_of_1000():
     question_set, _, _ = make_question_set("arithmetic", 9)
-    right = torch.tensor(
+    right = numpy.array(
         [[question.line.split == "seen" for question in question_set.questions], [True] * 200, [False] * 200]
     )
     scores = question_set.scores(Answers([[]], right))
@@ -107,11 +110,13 @@ def test_all_seen_and_none_held_out_is_890_of_910_and_980_of_1000():
         ("joint", SMALL, 24, 3),
     ],
 )
-def test_batched_decoding_says_what_one_prompt_at_a_time_says(task, size, block, facts):
+@pytest.mark.parametrize("rows_at_once", [1024, 30])
+def test_batched_decoding_says_what_one_prompt_at_a_time_says(task, size, block, facts, rows_at_once, monkeypatch):
+    monkeypatch.setattr(decoding, "ROWS_AT_ONCE", rows_at_once)
     question_set, _, vocabulary = make_question_set(task, block, facts)
     parameters = random_stack(size, len(vocabulary), block, 3, deviation=0.7)
     parameters["token_embedding"][:, vocabulary.encode("\n")] *= 3  # so that some answers end early
-    answers = question_set.ask(parameters, size.heads)
+    answers = question_set.ask(networks_of(parameters, size))
     ended = set()
     for seed in range(3):
         network = plain_from_stack(parameters, seed, size)
@@ -135,11 +140,11 @@ def test_some_prompts_are_longer_than_the_papers_block():
 def test_answers_do_not_depend_on_what_else_is_asked_nor_on_the_other_networks():
     question_set, lines, vocabulary = make_question_set("joint", 24, 20)
     parameters = random_stack(DEEP, len(vocabulary), 24, 2, deviation=0.7)
-    whole = question_set.ask(parameters, DEEP.heads)
+    whole = question_set.ask(networks_of(parameters, DEEP))
     part = QuestionSet(lines[5::3], vocabulary, 24)
     numbers = [question_set.questions.index(question) for question in part.questions]
     assert len({len(question.prompt) for question in part.questions}) > 5
     for seed in range(2):
-        alone = part.ask({name: value[seed : seed + 1] for name, value in parameters.items()}, DEEP.heads)
+        alone = part.ask(networks_of(parameters, DEEP, seed))
         assert alone.continuations == [[whole.continuations[seed][number] for number in numbers]]
-        assert torch.equal(alone.right[0], whole.right[seed, numbers])
+        assert alone.right[0].tolist() == whole.right[seed, numbers].tolist()

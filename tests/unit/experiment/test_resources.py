@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from capacity.evaluation import margins
+from capacity.evaluation import readings
 from capacity.experiment import resources
 from capacity.experiment.cell import make_cell, parse_cell
 from capacity.experiment.seeds import parse_seeds
@@ -73,7 +73,7 @@ def test_what_is_asked_for_grows_with_the_size_and_the_batch_and_time_with_the_s
 
 
 def test_rows_at_once_are_those_of_an_examination():
-    assert resources.ROWS_AT_ONCE == margins.ROWS_AT_ONCE
+    assert resources.ROWS_AT_ONCE == readings.ROWS_AT_ONCE
 
 
 @pytest.mark.parametrize(

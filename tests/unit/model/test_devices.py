@@ -14,8 +14,11 @@ from tests.support.commands import run_command
 from tests.support.repository import SOURCE
 
 
-@pytest.mark.parametrize(("available", "device"), [(False, "cpu"), (True, "cuda")])
-def test_auto_takes_cuda_where_there_is_one(available, device, monkeypatch):
+@pytest.mark.parametrize(
+    ("driver", "available", "device"), [(False, True, "cpu"), (True, False, "cpu"), (True, True, "cuda")]
+)
+def test_auto_takes_cuda_where_there_is_one(driver, available, device, monkeypatch):
+    monkeypatch.setattr(devices, "has_gpu_driver", lambda: driver)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
     assert devices.resolve("auto") == device
     assert devices.resolve("cpu") == "cpu"
