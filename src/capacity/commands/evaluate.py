@@ -38,7 +38,7 @@ def _evaluate(arguments: argparse.Namespace, device: str) -> None:
     training = parquet.provenance_of(history)
     lines = corpus.read(arguments.corpus, cell)
     check_finite(cell, seeds, parameters, training["diverged_at"])
-    networks = networks_of(parameters, cell.size, device, arguments.threads)
+    networks = networks_of(parameters, cell.size, training["kernel"], device, arguments.threads)
     evaluation = evaluate_job(cell, lines, seeds, networks, history, training["diverged_at"])
     evaluation["provenance"] = provenance.record(
         "evaluate",
@@ -46,6 +46,7 @@ def _evaluate(arguments: argparse.Namespace, device: str) -> None:
         seeds=list(seeds),
         device=devices.name(device),
         threads=arguments.threads,
+        kernel=training["kernel"],
         training=training,
     )
     evaluations.write(arguments.output, evaluation)

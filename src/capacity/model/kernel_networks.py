@@ -82,15 +82,14 @@ def network_shape(size: Size, characters: int, block: int) -> Shape:
     return Shape(size.layers, size.heads, size.width, size.mlp_factor * size.width, characters, block)
 
 
-def flatten(parameters: Mapping[str, NDArray[numpy.float32]], out: Weights, number: int = 0) -> None:
-    """Write the parameters of network ``number`` of a stack, by name as weights are saved, to a flat array."""
-    start = 0
+def flatten(parameters: Mapping[str, NDArray[numpy.float32]], shape: Shape, number: int = 0) -> Weights:
+    """Return the parameters of network ``number`` of a stack, by name as weights are saved, as one flat array."""
+    parts = []
     for name in Parameters._fields:
-        names = [name] if name in parameters else [f"blocks.{layer}.{name}" for layer in range(_layers(parameters))]
-        for each in names:
-            value = parameters[each][number]
-            out[start : start + value.size] = value.ravel()
-            start += value.size
+        in_layers = name in _IN_LAYERS
+        names = [f"blocks.{layer}.{name}" for layer in range(shape.layers)] if in_layers else [name]
+        parts += [parameters[each][number].ravel() for each in names]
+    return numpy.concatenate(parts)
 
 
 def unflatten(weights: Weights, shape: Shape) -> dict[str, NDArray[numpy.float32]]:
@@ -101,10 +100,6 @@ def unflatten(weights: Weights, shape: Shape) -> dict[str, NDArray[numpy.float32
         parameters |= {f"blocks.{layer}.{name}": getattr(parts, name)[layer] for name in _IN_LAYERS}
     parameters["final_norm"] = parts.final_norm[0]
     return {name: value[None] for name, value in parameters.items()}
-
-
-def _layers(parameters: Mapping[str, Any]) -> int:
-    return sum(name.endswith(".mlp_in") for name in parameters)
 
 
 def _batch(starts: Any, places: Any, ancestors: Any, chosen: Any) -> Batch:

@@ -50,16 +50,23 @@ class Networks(Protocol):
 
 
 def networks_of(
-    parameters: Mapping[str, NDArray[numpy.float32]], size: Size, device: str, threads: int = 1
+    parameters: Mapping[str, NDArray[numpy.float32]], size: Size, kernel: str, device: str, threads: int
 ) -> Networks:
     """Networks with some parameters, ready to be asked.
 
     Args:
         parameters: By name as in :mod:`capacity.model.transformer`, each with a leading axis of S.
         size: Of each network.
-        device: ``cpu`` or ``cuda``.
-        threads: Of the CPU.
+        kernel: The program that computes, which is best the one that trained: ``numba`` or ``torch``.
+        device: ``cpu`` or ``cuda``, of torch.
+        threads: Of the CPU, for torch.
     """
+    if kernel == "numba":
+        from capacity.model.kernel_networks import KernelNetworks, flatten, network_shape
+
+        characters, block = (parameters[f"{name}_embedding"].shape[1] for name in ("token", "position"))
+        shape = network_shape(size, characters, block)
+        return KernelNetworks(shape, [flatten(parameters, shape, number) for number in range(len_of(parameters))])
     import torch  # takes longer to load than a small network to evaluate
 
     from capacity.model import devices
@@ -68,3 +75,8 @@ def networks_of(
     devices.prepare(threads)
     tensors = {name: torch.as_tensor(value, device=device) for name, value in parameters.items()}
     return TorchNetworks(tensors, size.heads)
+
+
+def len_of(parameters: Mapping[str, NDArray[numpy.float32]]) -> int:
+    """S, the number of networks of a stack."""
+    return len(parameters["token_embedding"])
