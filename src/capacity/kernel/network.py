@@ -71,10 +71,10 @@ class Parameters(NamedTuple):
     final_norm: Floats
 
 
-def parameter_shapes(shape: Shape) -> Parameters:
-    """Return the shape of each parameter."""
+def parameter_shapes(shape: Shape) -> tuple[tuple[int, ...], ...]:
+    """Return the shape of each of the :class:`Parameters`, in their order."""
     layers, _, d, h, characters, places = shape
-    return Parameters(
+    return (
         (characters, d), (places, d), (layers, d), (layers, 3 * d, d), (layers, d, d),
         (layers, d), (layers, h, d), (layers, d, h), (1, d),
     )  # fmt: skip
