@@ -24,7 +24,7 @@ from capacity.experiment.assignment import RECORD
 from capacity.experiment.cell import Cell
 from capacity.experiment.plan import make_plan
 from capacity.experiment.seeds import runs_name
-from capacity.model import transformer
+from capacity.model.initialization import initialise
 from capacity.model.networks import networks_of
 from capacity.storage import evaluations, json_files, parquet, provenance
 from capacity.training.execution import Execution
@@ -53,7 +53,7 @@ class Template:
         lines = corpus.build(cell)
         vocabulary = corpus.vocabulary(lines)
         self._totals = QuestionSet(lines, vocabulary, cell.block).totals()
-        stack = transformer.initialise(cell.size, len(vocabulary), cell.block, SEEDS)
+        stack = initialise(cell.size, len(vocabulary), cell.block, SEEDS)
         history = self._history(cell, rng)
         found = evaluate_job(cell, lines, SEEDS, networks_of(stack, cell.size, "cpu"), history, [None] * len(SEEDS))
         whole, self._answers, _ = evaluations.split(found)

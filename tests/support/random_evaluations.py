@@ -6,13 +6,15 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from capacity.corpora import corpus
 from capacity.evaluation.job import evaluate_job
 from capacity.evaluation.questions import QuestionSet
 from capacity.experiment.cell import Cell, make_cell
-from capacity.model import transformer
+from capacity.model.initialization import initialise
 from capacity.paper.protocol import Size
 from capacity.storage import provenance
 from capacity.training.history import history_table
@@ -25,10 +27,10 @@ TOTALS = QuestionSet(LINES, corpus.vocabulary(LINES), CELL.block).totals()
 
 
 @functools.cache
-def random_networks() -> transformer.Parameters:
+def random_networks() -> dict[str, NDArray[numpy.float32]]:
     """Random networks of :data:`SEEDS`, far enough from their start that they do not all answer alike."""
-    drawn = transformer.initialise(CELL.size, len(corpus.vocabulary(LINES)), CELL.block, SEEDS)
-    return {name: value if name.endswith("norm") else value * 20 for name, value in drawn.items()}
+    drawn = initialise(CELL.size, len(corpus.vocabulary(LINES)), CELL.block, SEEDS)
+    return {name: value if name.endswith("norm") else value * numpy.float32(20) for name, value in drawn.items()}
 
 
 def make_history(totals: Mapping[str, int], evaluations: int, seeds: Sequence[int] = SEEDS) -> list[dict[str, Any]]:

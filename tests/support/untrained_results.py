@@ -12,7 +12,9 @@ from capacity.corpora import corpus
 from capacity.evaluation.job import evaluate_job
 from capacity.evaluation.questions import QuestionSet
 from capacity.experiment.cell import Cell, make_cell
-from capacity.model import transformer, weights
+from capacity.model import weights
+from capacity.model.initialization import initialise
+from capacity.model.weights import Parameters
 from capacity.paper.protocol import Size
 from capacity.storage import evaluations, json_files, parquet, provenance
 from capacity.tasks.task import Line
@@ -37,12 +39,12 @@ def history_of(cell: Cell, seeds: Sequence[int], lines: Sequence[Line] = LINES) 
     return history_table(rows)
 
 
-def stack_of(cell: Cell, seeds: Sequence[int], lines: Sequence[Line] = LINES) -> transformer.Parameters:
+def stack_of(cell: Cell, seeds: Sequence[int], lines: Sequence[Line] = LINES) -> Parameters:
     """The parameters with which the networks of a job start, all finite."""
-    return transformer.initialise(cell.size, len(corpus.vocabulary(lines)), cell.block, seeds)
+    return initialise(cell.size, len(corpus.vocabulary(lines)), cell.block, seeds)
 
 
-def diverged_stack() -> transformer.Parameters:
+def diverged_stack() -> Parameters:
     """The stack of :data:`CELL`, whose second network has diverged."""
     parameters = stack_of(CELL, SEEDS)
     for value in parameters.values():
@@ -51,7 +53,7 @@ def diverged_stack() -> transformer.Parameters:
 
 
 def write_job(
-    folder: Path, corpus_file: Path, cell: Cell, lines: Sequence[Line], parameters: transformer.Parameters
+    folder: Path, corpus_file: Path, cell: Cell, lines: Sequence[Line], parameters: Parameters
 ) -> None:
     """Write the corpus, history, weights, record and evaluation of a job of :data:`SEEDS`; the second one diverged."""
     parquet.write_parquet(corpus_file, corpus.to_table(lines), {"stage": "corpus"})
@@ -67,6 +69,6 @@ def write_job(
     evaluations.write(folder, evaluation | {"provenance": origin})
 
 
-def parameters_as_bytes(parameters: transformer.Parameters) -> dict[str, tuple[tuple[int, ...], bytes]]:
+def parameters_as_bytes(parameters: Parameters) -> dict[str, tuple[tuple[int, ...], bytes]]:
     """The shape of each tensor and its values to the bit, NaN included."""
     return {name: (tuple(value.shape), value.numpy().tobytes()) for name, value in parameters.items()}
