@@ -55,7 +55,8 @@ class Template:
         self._totals = QuestionSet(lines, vocabulary, cell.block).totals()
         stack = initialise(cell.size, len(vocabulary), cell.block, SEEDS)
         history = self._history(cell, rng)
-        found = evaluate_job(cell, lines, SEEDS, networks_of(stack, cell.size, "cpu"), history, [None] * len(SEEDS))
+        networks = networks_of(stack, cell.size, "torch", "cpu", 1)
+        found = evaluate_job(cell, lines, SEEDS, networks, history, [None] * len(SEEDS))
         whole, self._answers, _ = evaluations.split(found)
         self._head = json.dumps(
             {name: value for name, value in whole.items() if name not in ("cell", "runs")}, indent=1

@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from capacity.corpora import corpus
 from capacity.evaluation.job import evaluate_job
@@ -14,12 +16,13 @@ from capacity.evaluation.questions import QuestionSet
 from capacity.experiment.cell import Cell, make_cell
 from capacity.model import weights
 from capacity.model.initialization import initialise
-from capacity.model.weights import Parameters
 from capacity.paper.protocol import Size
 from capacity.storage import evaluations, json_files, parquet, provenance
 from capacity.tasks.task import Line
 from capacity.training.history import history_table
 from tests.support.networks import networks_of
+
+Parameters = dict[str, NDArray[numpy.float32]]
 
 CELL = make_cell("facts", Size(1, 1, 2, 1), facts=3, block=9, iterations=600, evaluation_interval=200)
 SEEDS = (0, 7)
@@ -52,9 +55,7 @@ def diverged_stack() -> Parameters:
     return parameters
 
 
-def write_job(
-    folder: Path, corpus_file: Path, cell: Cell, lines: Sequence[Line], parameters: Parameters
-) -> None:
+def write_job(folder: Path, corpus_file: Path, cell: Cell, lines: Sequence[Line], parameters: Parameters) -> None:
     """Write the corpus, history, weights, record and evaluation of a job of :data:`SEEDS`; the second one diverged."""
     parquet.write_parquet(corpus_file, corpus.to_table(lines), {"stage": "corpus"})
     record = provenance.record("train", cell.settings(), cell=cell.name, seeds=list(SEEDS))
@@ -71,4 +72,4 @@ def write_job(
 
 def parameters_as_bytes(parameters: Parameters) -> dict[str, tuple[tuple[int, ...], bytes]]:
     """The shape of each tensor and its values to the bit, NaN included."""
-    return {name: (tuple(value.shape), value.numpy().tobytes()) for name, value in parameters.items()}
+    return {name: (tuple(value.shape), value.tobytes()) for name, value in parameters.items()}

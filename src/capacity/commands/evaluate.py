@@ -25,11 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     device = devices.resolve(arguments.device)
-    with devices.placed(device):
-        _evaluate(arguments, device)
-
-
-def _evaluate(arguments: argparse.Namespace, device: str) -> None:
     cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)
     weights_file = arguments.weights or arguments.output / "weights.safetensors"
     history_file = arguments.history or arguments.output / "history.parquet"
@@ -38,16 +33,20 @@ def _evaluate(arguments: argparse.Namespace, device: str) -> None:
     training = parquet.provenance_of(history)
     lines = corpus.read(arguments.corpus, cell)
     check_finite(cell, seeds, parameters, training["diverged_at"])
-    networks = networks_of(parameters, cell.size, training["kernel"], device, arguments.threads)
-    evaluation = evaluate_job(cell, lines, seeds, networks, history, training["diverged_at"])
-    evaluation["provenance"] = provenance.record(
-        "evaluate",
-        cell.settings(),
-        seeds=list(seeds),
-        device=devices.name(device),
-        threads=arguments.threads,
-        kernel=training["kernel"],
-        training=training,
-    )
+    kernel = training.get("kernel", "torch")
+    if kernel == "numba":  # which computes on the CPU, whatever else there is
+        device = "cpu"
+    with devices.placed(device):
+        networks = networks_of(parameters, cell.size, kernel, device, arguments.threads)
+        evaluation = evaluate_job(cell, lines, seeds, networks, history, training["diverged_at"])
+        evaluation["provenance"] = provenance.record(
+            "evaluate",
+            cell.settings(),
+            seeds=list(seeds),
+            device=devices.name(device),
+            threads=arguments.threads,
+            kernel=kernel,
+            training=training,
+        )
     evaluations.write(arguments.output, evaluation)
     print(f"evaluated {len(seeds)} seeds of {cell.name}")

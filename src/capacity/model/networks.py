@@ -67,14 +67,9 @@ def networks_of(
         characters, block = (parameters[f"{name}_embedding"].shape[1] for name in ("token", "position"))
         shape = network_shape(size, characters, block)
         return KernelNetworks(shape, [flatten(parameters, shape, number) for number in range(len_of(parameters))])
-    import torch  # takes longer to load than a small network to evaluate
+    from capacity.model.torch_networks import torch_networks  # takes longer to load than a small network to evaluate
 
-    from capacity.model import devices
-    from capacity.model.torch_networks import TorchNetworks
-
-    devices.prepare(threads)
-    tensors = {name: torch.as_tensor(value, device=device) for name, value in parameters.items()}
-    return TorchNetworks(tensors, size.heads)
+    return torch_networks(parameters, size.heads, device, threads)
 
 
 def len_of(parameters: Mapping[str, NDArray[numpy.float32]]) -> int:

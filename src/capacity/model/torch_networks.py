@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from capacity.corpora.prefixes import Prefixes
-from capacity.model import transformer
+from capacity.model import devices, transformer
 
 
 class TorchNetworks:
@@ -46,6 +47,14 @@ class TorchNetworks:
         ends = torch.as_tensor(length * numpy.arange(rows) + lengths - 1, device=self._device)
         logits = transformer.forward(self._parameters, tokens, self._heads, places=ends.expand(seeds, -1))
         return _log_probabilities(logits)
+
+
+def torch_networks(
+    parameters: Mapping[str, NDArray[numpy.float32]], heads: int, device: str, threads: int
+) -> TorchNetworks:
+    """The networks whose parameters are some arrays, on a device; sets the number of CPU threads of this process."""
+    devices.prepare(threads)
+    return TorchNetworks({name: torch.tensor(value, device=device) for name, value in parameters.items()}, heads)
 
 
 def _log_probabilities(logits: Tensor) -> NDArray[Any]:

@@ -159,7 +159,7 @@ def _skipped_spans(text: str) -> list[tuple[Position, Position]]:
 @functools.cache
 def _statements(text: str) -> list[ast.AST]:
     """Return the imports, raises and expressions that are statements of a source, in functions and classes too."""
-    kept = []
+    kept: list[ast.AST] = []
     waiting: list[ast.AST] = [ast.parse(text)]
     while waiting:
         node = waiting.pop()

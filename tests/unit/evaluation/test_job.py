@@ -44,7 +44,7 @@ def test_there_is_one_run_per_seed_with_every_score_and_its_denominator(evaluate
 
 
 def test_parameters_are_counted_with_and_without_positions(evaluated, stack):
-    counts = {name: value[0].numel() for name, value in stack.items()}
+    counts = {name: value[0].size for name, value in stack.items()}
     assert evaluated["parameters"] == sum(counts.values())
     assert evaluated["parameters_without_positions"] == sum(counts.values()) - CELL.block * CELL.size.width
 
@@ -148,7 +148,7 @@ def test_a_task_alone_has_no_bits_of_the_other_and_no_order_bits_where_lines_sta
 def test_a_network_that_is_not_finite_has_diverged_and_can_still_be_written(
     tmp_path, evaluated, lines, stack, totals, value
 ):
-    broken = {name: tensor.clone() for name, tensor in stack.items()}
+    broken = {name: tensor.copy() for name, tensor in stack.items()}
     for tensor in broken.values():
         tensor[1] = value
     rows = make_history(totals, 4)

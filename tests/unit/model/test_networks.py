@@ -53,7 +53,7 @@ def test_networks_are_made_of_arrays_on_the_device_asked_for(parameters, monkeyp
     prepared = []
     monkeypatch.setattr(devices, "prepare", prepared.append)
     arrays = {name: value.float().numpy() for name, value in parameters.items()}
-    networks = networks_of(arrays, SIZE, "cpu", threads=3)
+    networks = networks_of(arrays, SIZE, "torch", "cpu", 3)
     assert prepared == [3]
     found = networks.log_probabilities(prefixes_of(ROWS))
     assert found.dtype == numpy.float32

@@ -4,9 +4,9 @@ import json
 import struct
 import tracemalloc
 
+import numpy
 import pytest
-import torch
-from safetensors.torch import save_file
+from safetensors.numpy import save_file
 
 from capacity.errors import InputError
 from capacity.experiment.cell import make_cell
@@ -77,11 +77,11 @@ def test_whole_weights_that_do_not_fit_the_cell_are_refused_by_tensor(tmp_path, 
     if change == "missing":
         del stack["final_norm"]
     elif change == "extra":
-        stack["other"] = torch.zeros(2, 1)
+        stack["other"] = numpy.zeros((2, 1), numpy.float32)
     elif change == "shape":
-        stack["final_norm"] = torch.ones(2, 3)
+        stack["final_norm"] = numpy.ones((2, 3), numpy.float32)
     else:
-        stack["final_norm"] = stack["final_norm"].to(torch.float64)
+        stack["final_norm"] = stack["final_norm"].astype(numpy.float64)
     weights.save(path, stack, CELL, SEEDS)
     words = {"missing": "no tensor 'final_norm'", "extra": "a tensor 'other'", "shape": r"\[2, 3\]", "type": "F64"}
     with pytest.raises(InputError, match=rf"weights\.safetensors.*{words[change]}.*{REMEDY}"):
@@ -111,7 +111,7 @@ def test_weights_come_back_as_they_were_saved(tmp_path):
     loaded = weights.load(tmp_path / "weights.safetensors", CELL, SEEDS)
     assert set(loaded) == set(STACK)
     for name, value in STACK.items():
-        assert torch.equal(loaded[name], value)
+        assert numpy.array_equal(loaded[name], value)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "overwritten", "empty"])
