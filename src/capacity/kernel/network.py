@@ -225,13 +225,15 @@ def fold(shape, w, m):
                     mixed_T[k, head * lanes_d + i] = of_head[i, k]
         gain = w.mlp_norm[layer]
         mlp_in, mlp_in_T, mlp_out, mlp_out_T = m.mlp_in[layer], m.mlp_in_T[layer], m.mlp_out[layer], m.mlp_out_T[layer]
+        matrix_in, matrix_out = w.mlp_in[layer], w.mlp_out[layer]
         for i in range(h):
             for k in range(d):
-                mlp_in[i, k] = mlp_in_T[k, i] = w.mlp_in[layer, i, k] * gain[k]
-                mlp_out[k, i] = mlp_out_T[i, k] = w.mlp_out[layer, k, i]
+                mlp_in[i, k] = mlp_in_T[k, i] = matrix_in[i, k] * gain[k]
+                mlp_out[k, i] = mlp_out_T[i, k] = matrix_out[k, i]
+    head, head_T, tokens, gain = m.head, m.head_T, w.token_embedding, w.final_norm[0]
     for i in range(shape.characters):
         for k in range(d):
-            m.head[i, k] = m.head_T[k, i] = w.token_embedding[i, k] * w.final_norm[0, k]
+            head[i, k] = head_T[k, i] = tokens[i, k] * gain[k]
 
 
 @compiled
@@ -247,38 +249,55 @@ def unfold(shape, layer, w, g, m):
         g.attention_norm[layer],
     )
     out_T, value_T, d_projection = m.out_T[layer], m.value_T[layer], g.attention_out[layer]
+    d_queries, d_keys, d_values, d_out = m.d_query, m.d_key, m.d_value, m.d_out
     for head in range(heads):
         of_head = m.d_mixed[head * lanes_d : (head + 1) * lanes_d]
-        product(m.d_value, out_T[head * lanes_f : (head + 1) * lanes_f], of_head, d, m.no_bias, False)
-        product(m.d_out, of_head, value_T[head * lanes_d : (head + 1) * lanes_d], d, m.no_bias, False)
+        product(d_values, out_T[head * lanes_f : (head + 1) * lanes_f], of_head, d, m.no_bias, False)
+        product(d_out, of_head, value_T[head * lanes_d : (head + 1) * lanes_d], d, m.no_bias, False)
         for i in range(f):
-            row, feature = head * lanes_f + i, head * f + i
+            row, query, key, value = head * lanes_f + i, head * f + i, d + head * f + i, 2 * d + head * f + i
             for k in range(d):
-                d_query, d_key, d_value = m.d_query[row, k] * root, m.d_key[row, k], m.d_value[i, k]
-                d_matrix[feature, k] = d_query * gain[k]
-                d_matrix[d + feature, k] = d_key * gain[k]
-                d_matrix[2 * d + feature, k] = d_value * gain[k]
-                d_gain[k] += (
-                    d_query * matrix[feature, k] + d_key * matrix[d + feature, k] + d_value * matrix[2 * d + feature, k]
-                )
-                d_projection[k, feature] = m.d_out[k, i]
-    gain, d_gain = w.mlp_norm[layer], g.mlp_norm[layer]
+                d_query, d_key, d_value = d_queries[row, k] * root, d_keys[row, k], d_values[i, k]
+                d_matrix[query, k], d_matrix[key, k] = d_query * gain[k], d_key * gain[k]
+                d_matrix[value, k] = d_value * gain[k]
+                d_gain[k] += d_query * matrix[query, k] + d_key * matrix[key, k] + d_value * matrix[value, k]
+                d_projection[k, query] = d_out[k, i]
+    gain, d_gain, matrix_in = w.mlp_norm[layer], g.mlp_norm[layer], w.mlp_in[layer]
+    d_in, d_matrix_in, d_out, d_matrix_out = m.d_mlp_in, g.mlp_in[layer], m.d_mlp_out, g.mlp_out[layer]
     for i in range(h):
         for k in range(d):
-            g.mlp_in[layer, i, k] = m.d_mlp_in[i, k] * gain[k]
-            d_gain[k] += m.d_mlp_in[i, k] * w.mlp_in[layer, i, k]
-            g.mlp_out[layer, k, i] = m.d_mlp_out[k, i]
+            d_matrix_in[i, k] = d_in[i, k] * gain[k]
+            d_gain[k] += d_in[i, k] * matrix_in[i, k]
+            d_matrix_out[k, i] = d_out[k, i]
 
 
 @compiled
 def embed(shape, w, m):
     """Compute the states of all inputs, the sources of the first layer."""
-    states = m.states[0]
+    states, tokens, positions = m.states[0], w.token_embedding, w.position_embedding
     for place in range(shape.places):
         for character in range(shape.characters):
+            number = place * shape.characters + character
             for i in range(shape.width):
-                number = place * shape.characters + character
-                states[number, i] = w.token_embedding[character, i] + w.position_embedding[place, i]
+                states[number, i] = tokens[character, i] + positions[place, i]
+
+
+@compiled
+def embed_back(shape, w, g, m):
+    """Compute the gradients of both embeddings, and of the norm before the head, which shares one of them."""
+    tokens, gain, d_head, d_inputs = w.token_embedding, w.final_norm[0], m.d_head, m.d_states[0]
+    d_tokens, d_positions, d_gain = g.token_embedding, g.position_embedding, g.final_norm[0]
+    for i in range(shape.characters):
+        for k in range(shape.width):
+            d_tokens[i, k] = d_head[i, k] * gain[k]
+            d_gain[k] += d_head[i, k] * tokens[i, k]
+    d_positions[:] = ZERO
+    for place in range(shape.places):
+        for character in range(shape.characters):
+            number = place * shape.characters + character
+            for i in range(shape.width):
+                d_tokens[character, i] += d_inputs[number, i]
+                d_positions[place, i] += d_inputs[number, i]
 
 
 @compiled
@@ -297,14 +316,15 @@ def find_sources(shape, layer, first, numbers, batch, codes, index, places):
 
     The prefixes are those whose numbers are in ``numbers`` from ``first`` on.
     """
+    starts, last_places, ancestors, characters = batch.starts, batch.places, batch.ancestors, shape.characters
     for r in range(BLOCK):
         prefix = numbers[first + r]
-        start, places[r] = batch.starts[prefix], batch.places[prefix]
+        start, places[r] = starts[prefix], last_places[prefix]
         for place in range(places[r] + 1):
             if layer == 0:
-                index[r, place] = place * shape.characters + codes[start + place]
+                index[r, place] = place * characters + codes[start + place]
             else:
-                index[r, place] = batch.ancestors[prefix, place]
+                index[r, place] = ancestors[prefix, place]
 
 
 @compiled
@@ -443,18 +463,7 @@ def loss_and_gradients(shape, w, g, m, batch, codes, prefixes, chosen, whole, ev
         tables_back(shape, layer, sources, m)
         unfold(shape, layer, w, g, m)
 
-    for i in range(shape.characters):
-        for k in range(shape.width):
-            g.token_embedding[i, k] = m.d_head[i, k] * w.final_norm[0, k]
-            g.final_norm[0, k] += m.d_head[i, k] * w.token_embedding[i, k]
-    g.position_embedding[:] = ZERO
-    d_inputs = m.d_states[0]
-    for place in range(shape.places):
-        for character in range(shape.characters):
-            for i in range(shape.width):
-                gradient_of_both = d_inputs[place * shape.characters + character, i]
-                g.token_embedding[character, i] += gradient_of_both
-                g.position_embedding[place, i] += gradient_of_both
+    embed_back(shape, w, g, m)
     return loss / whole
 
 
@@ -476,11 +485,22 @@ def log_probabilities(shape, w, m, batch, codes, prefixes, chosen, everything, o
         run_layer(shape, layer, 0, m, places, m.attention, m.x, m.n2, m.scale2[0], m.hidden, m.slope, m.y)
         normalise(m.n3, m.scale3[0], m.y, shape.width, m.mask)
         product(m.logits, m.n3, m.head_T, shape.width, m.bias, False)
-        rows = min(BLOCK, out.shape[0] - first)
-        for r in range(rows):
-            for character in range(shape.characters):
-                out[first + r, character] = m.logits[r, character]
+        write_logits(out, first, m.logits)
         exponentials(m.logits, m.highest[0], m.sums, m.logs)
-        for r in range(rows):
-            for character in range(shape.characters):
-                out[first + r, character] = (out[first + r, character] - m.highest[0, r]) - m.logs[0, r]
+        normalise_logits(out, first, m.highest[0], m.logs)
+
+
+@compiled
+def write_logits(out, first, logits):
+    """Copy the logits of a block to the rows of ``out`` from ``first`` on, as many as there are."""
+    for r in range(min(BLOCK, out.shape[0] - first)):
+        for character in range(out.shape[1]):
+            out[first + r, character] = logits[r, character]
+
+
+@compiled
+def normalise_logits(out, first, highest, logs):
+    """Make logarithms of probabilities of the logits in ``out``."""
+    for r in range(min(BLOCK, out.shape[0] - first)):
+        for character in range(out.shape[1]):
+            out[first + r, character] = (out[first + r, character] - highest[r]) - logs[0, r]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capacity.kernel.cache import compiled, entry
+from capacity.kernel.lanes import get
 from capacity.kernel.steps import BLOCK
 
 Integers = NDArray[np.int32]
@@ -47,18 +48,18 @@ class Tree(NamedTuple):
     """Where prefixes are found: a branch leads from a prefix by a character to a longer one.
 
     Attributes:
-        slots: a hash table, whose length is a power of 2: the number of a branch, or -1.
-        keys: (E,), of each branch: prefix and character as one number.
-        longer: (E,), the number of the prefix that it leads to, or -1 if no row was read so far.
-        times: (E,), how often its character was a counted target.
+        slots: (1, 2 ** n), a hash table, whose length is a power of 2: the number of a branch, or -1.
+        branches: (E, 4), of each branch: its prefix; its character; the number of the longer prefix, or -1 if no row
+            was read so far; how often the character was a counted target.
         follow: (P,), for each prefix how many of its branches are targets.
     """
 
     slots: Integers
-    keys: Integers
-    longer: Integers
-    times: Integers
+    branches: Integers
     follow: Integers
+
+
+PREFIX, CHARACTER, LONGER, TIMES = 0, 1, 2, 3  # columns of the branches
 
 
 def whole_blocks(number: int) -> int:
@@ -77,29 +78,12 @@ def empty_batch(rows: int, length: int, deep: bool) -> Batch:
 def empty_tree(rows: int, length: int) -> Tree:
     """Return room for the tree of so many rows of ``length`` places."""
     branches = rows * (length + 1)
-    slots = np.zeros(1 << (2 * branches).bit_length(), np.int32)
-    return Tree(slots, *(np.zeros(branches + 1, np.int32) for _ in range(4)))
+    slots = np.zeros((1, 1 << (2 * branches).bit_length()), np.int32)
+    return Tree(slots, np.zeros((branches + 1, 4), np.int32), np.zeros(branches + 1, np.int32))
 
 
 @compiled
-def branch(tree, branches, prefix, character, characters):
-    """Return the number of the branch from a prefix by a character, and how many branches there are then."""
-    key = (prefix + 1) * characters + character
-    last = tree.slots.size - 1
-    slot = (key * 2654435761 >> 15) & last
-    while True:
-        number = tree.slots[slot]
-        if number < 0:
-            tree.slots[slot], tree.keys[branches] = branches, key
-            tree.longer[branches], tree.times[branches] = -1, 0
-            return branches, branches + 1
-        if tree.keys[number] == key:
-            return np.int64(number), branches
-        slot = (slot + 1) & last
-
-
-@compiled
-def collect(batch, tree, codes, starts, first, end, ends_of_rows, characters):
+def collect(batch, tree, codes, starts, first, end, ends_of_rows):
     """Fill in a batch; return its numbers of prefixes, of chosen prefixes, and of targets with repetitions.
 
     Args:
@@ -109,47 +93,64 @@ def collect(batch, tree, codes, starts, first, end, ends_of_rows, characters):
         starts: (N,), where in ``codes`` the rows of the batch begin.
         first, end: (N,), the places of each row whose targets count: from ``first`` up to and without ``end``.
         ends_of_rows: (N,), becomes the number of the prefix at the last place before ``end``.
-        characters: V.
     """
-    tree.slots[:] = -1
-    prefixes = branches = whole = 0
-    deep = batch.ancestors.shape[0] > 1
+    # One loop over plain arrays: Numba counts references, slowly, to those that are in a tuple or passed on.
+    slots, branches, follow = tree.slots, tree.branches, tree.follow
+    batch_starts, batch_places, ancestors = batch.starts, batch.places, batch.ancestors
+    last, deep = slots.shape[1] - 1, ancestors.shape[0] > 1
+    slots[:] = -1
+    prefixes = count = whole = 0
     for row in range(starts.size):
-        start = np.int64(starts[row])
-        number, branches = branch(tree, branches, -1, codes[start], characters)
-        prefix = -1
-        for place in range(end[row]):
-            shorter, prefix = prefix, np.int64(tree.longer[number])
-            if prefix < 0:
-                prefix = prefixes
-                tree.longer[number], tree.follow[prefix] = prefix, 0
-                batch.starts[prefix], batch.places[prefix] = start, place
-                if deep:
-                    for shared in range(place):
-                        batch.ancestors[prefix, shared] = batch.ancestors[shorter, shared]
-                    batch.ancestors[prefix, place] = prefix
-                prefixes += 1
-            number, branches = branch(tree, branches, prefix, codes[start + place + 1], characters)
-            if place >= first[row]:
-                tree.follow[prefix] += tree.times[number] == 0
-                tree.times[number] += 1
+        start, prefix = np.int64(starts[row]), np.int64(-1)
+        for place in range(end[row] + 1):
+            character = np.int64(codes[start + place])
+            slot = (prefix * 2654435761 + character * 2246822519 >> 15) & last
+            number = np.int64(get(slots, 0, slot))
+            while number >= 0 and not (
+                get(branches, number, PREFIX) == prefix and get(branches, number, CHARACTER) == character
+            ):
+                slot = (slot + 1) & last
+                number = np.int64(get(slots, 0, slot))
+            if number < 0:
+                number = np.int64(count)
+                slots[0, slot] = number
+                branches[number, PREFIX], branches[number, CHARACTER] = prefix, character
+                branches[number, LONGER], branches[number, TIMES] = -1, 0
+                count += 1
+            if place > first[row]:  # the character is the target of the place before
+                times = get(branches, number, TIMES)
+                follow[prefix] += times == 0
+                branches[number, TIMES] = times + 1
                 whole += 1
+            if place < end[row]:
+                shorter, prefix = prefix, np.int64(get(branches, number, LONGER))
+                if prefix < 0:
+                    prefix = np.int64(prefixes)
+                    branches[number, LONGER], follow[prefix] = prefix, 0
+                    batch_starts[prefix], batch_places[prefix] = start, place
+                    if deep:
+                        for shared in range(place):
+                            ancestors[prefix, shared] = ancestors[shorter, shared]
+                        ancestors[prefix, place] = prefix
+                    prefixes += 1
         ends_of_rows[row] = prefix
 
     chosen = 0
-    batch.ends[0] = 0
+    numbers, ends, targets, counts = batch.chosen, batch.ends, batch.targets, batch.counts
+    ends[0] = 0
     for prefix in range(prefixes):
-        if tree.follow[prefix] > 0:
-            batch.chosen[chosen] = prefix
-            batch.ends[chosen + 1] = batch.ends[chosen] + tree.follow[prefix]
-            tree.follow[prefix] = batch.ends[chosen]  # from here on: where its next target goes
+        if follow[prefix] > 0:
+            numbers[chosen] = prefix
+            ends[chosen + 1] = ends[chosen] + follow[prefix]
+            follow[prefix] = ends[chosen]  # from here on: where its next target goes
             chosen += 1
-    for number in range(branches):
-        if tree.times[number] > 0:
-            prefix = tree.keys[number] // characters - 1
-            place = tree.follow[prefix]
-            batch.targets[place], batch.counts[place] = tree.keys[number] % characters, tree.times[number]
-            tree.follow[prefix] = place + 1
+    for number in range(count):
+        times = get(branches, number, TIMES)
+        if times > 0:
+            prefix = get(branches, number, PREFIX)
+            place = follow[prefix]
+            targets[place], counts[place] = get(branches, number, CHARACTER), times
+            follow[prefix] = place + 1
     return prefixes, fill_block(batch, chosen), whole
 
 
@@ -164,9 +165,9 @@ def fill_block(batch, chosen):
 
 
 @entry
-def collect_all(batch, tree, codes, starts, lengths, last, characters):
+def collect_all(batch, tree, codes, starts, lengths, ends_of_rows):
     """Fill in the prefixes of rows, and return how many there are; none is chosen.
 
     ``lengths``, (N,), are how many characters of each row are read. The other arguments are those of :func:`collect`.
     """
-    return collect(batch, tree, codes, starts, lengths, lengths, last, characters)[0]
+    return collect(batch, tree, codes, starts, lengths, lengths, ends_of_rows)[0]

@@ -241,19 +241,20 @@ def cross_entropy(logits, first, batch, whole, highest, sums, logs):
         highest, sums, logs: as in :func:`exponentials`.
     """
     loss, inverse = 0.0, np.float32(1.0 / whole)
+    ends, targets, counts = batch.ends, batch.targets, batch.counts
     for r in range(logits.shape[0]):
-        for target in range(batch.ends[first + r], batch.ends[first + r + 1]):
-            loss -= batch.counts[target] * np.float64(logits[r, batch.targets[target]])
+        for target in range(ends[first + r], ends[first + r + 1]):
+            loss -= counts[target] * np.float64(logits[r, targets[target]])
     exponentials(logits, highest, sums, logs)
     for r in range(logits.shape[0]):
-        begin, end = batch.ends[first + r], batch.ends[first + r + 1]
+        begin, end = ends[first + r], ends[first + r + 1]
         times = 0
         for target in range(begin, end):
-            times += batch.counts[target]
+            times += counts[target]
         loss += times * (np.float64(highest[r]) + np.float64(logs[0, r]))
         share = np.float32(times) * inverse / sums[0, r]
         for lane in range(0, logits.shape[1], WIDTH):
             store(logits, r, lane, load(logits, r, lane) * share)
         for target in range(begin, end):
-            logits[r, batch.targets[target]] -= np.float32(batch.counts[target]) * inverse
+            logits[r, targets[target]] -= np.float32(counts[target]) * inverse
     return loss

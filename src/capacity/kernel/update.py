@@ -100,16 +100,14 @@ def learner(shape: Shape, rows: int) -> Learner:
 
 
 @compiled
-def collect_rows(shape, learner, rows, drawn):
+def collect_rows(learner, rows, drawn):
     """Make the batch of the rows whose numbers are ``drawn``, (N,); return the numbers that :func:`collect` returns."""
+    all_starts, all_first, all_end = rows.starts, rows.first, rows.end
+    starts, first, end = learner.drawn.starts, learner.drawn.first, learner.drawn.end
     for place in range(drawn.size):
         row = drawn[place]
-        learner.drawn.starts[place] = rows.starts[row]
-        learner.drawn.first[place], learner.drawn.end[place] = rows.first[row], rows.end[row]
-    batch = learner.drawn
-    return collect(
-        learner.batch, learner.tree, rows.codes, batch.starts, batch.first, batch.end, learner.last, shape.characters
-    )
+        starts[place], first[place], end[place] = all_starts[row], all_first[row], all_end[row]
+    return collect(learner.batch, learner.tree, rows.codes, starts, first, end, learner.last)
 
 
 @entry
@@ -125,7 +123,7 @@ def update(shape, learner, rows, drawn, settings, rate, power1, power2):
         rate: the learning rate.
         power1, power2: the betas to the power of the number of this update, counted from 1.
     """
-    prefixes, chosen, whole = collect_rows(shape, learner, rows, drawn)
+    prefixes, chosen, whole = collect_rows(learner, rows, drawn)
     loss = loss_and_gradients(
         shape,
         learner.parameters,

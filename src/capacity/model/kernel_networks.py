@@ -59,7 +59,7 @@ class KernelNetworks:
         )
         codes = numpy.append(texts, 0).astype(numpy.int32)
         starts = (length * numpy.arange(rows)).astype(numpy.int32)
-        prefixes = collect_all(batch, tree, codes, starts, lengths.astype(numpy.int32), last, self._shape.characters)
+        prefixes = collect_all(batch, tree, codes, starts, lengths.astype(numpy.int32), last)
         batch = _batch(batch.starts[:prefixes], batch.places[:prefixes], batch.ancestors[:prefixes], last)
         return self._ask(weights, batch, codes, prefixes, rows)
 

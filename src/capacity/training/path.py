@@ -6,7 +6,6 @@ one. torch trains everything else.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -69,7 +68,7 @@ def is_small(cell: Cell) -> bool:
 def why_no_numba() -> str | None:
     """Return why the compiled network cannot be used here: what importing it says; None if it can."""
     try:
-        importlib.import_module("capacity.kernel.update")
+        import capacity.kernel.update  # noqa: F401
     except ImportError as error:
         return str(error)
     return None
