@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from capacity.commands import COMMANDS
 from capacity.errors import InputError
+from capacity.imports import keep_from_loading
 from capacity.versions import check_versions
 
 
@@ -40,4 +41,5 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    keep_from_loading(sys.argv[1] if len(sys.argv) > 1 else "")
     main()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import pytest
 
@@ -10,6 +12,7 @@ from capacity.storage import evaluations, json_files, parquet, provenance
 from capacity.storage.evaluations import read_answers
 from tests.support.commands import run_command
 from tests.support.random_evaluations import CELL, LINES, SEEDS, history, random_evaluation, random_networks
+from tests.support.repository import SOURCE
 
 
 @pytest.fixture
@@ -22,12 +25,17 @@ def job(tmp_path):
     return tmp_path
 
 
-def evaluate(folder):
-    """Run the command on the files of a folder, which it writes to as well."""
+def evaluation_of(folder):
+    """The arguments of the command for the files of a folder, which it writes to as well."""
     arguments = [CELL.name, "--seeds", "0_7", "--device", "cpu", "--output", folder]
     for name in ("corpus.parquet", "history.parquet", "weights.safetensors"):
         arguments += [f"--{name.split('.')[0]}", folder / name]
-    run_command("evaluate", *arguments)
+    return arguments
+
+
+def evaluate(folder):
+    """Run the command on the files of a folder."""
+    run_command("evaluate", *evaluation_of(folder))
 
 
 def test_the_command_writes_what_was_evaluated_and_how_it_was_trained(job):
@@ -66,3 +74,12 @@ def test_the_command_refuses_weights_that_are_not_finite_of_a_seed_that_did_not_
     with pytest.raises(SystemExit, match=r"seed 0 of .* has weights that are not finite, and no record of diverging"):
         evaluate(job)
     assert not (job / "evaluation.json").exists()
+
+
+def test_the_command_loads_nothing_that_takes_long_to_load_and_is_not_needed(job):
+    command = [sys.executable, "-X", "importtime", "-m", "capacity", "evaluate", *evaluation_of(job)]
+    done = subprocess.run(command, cwd=SOURCE, capture_output=True, text=True, check=True)
+    loaded = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
+    assert "pyarrow.lib" in loaded
+    assert not loaded & {"pandas.core", "scipy.version", "statsmodels", "matplotlib"}  # a part shows that it was there
+    assert read_answers(job / "answers.parquet", CELL.name, SEEDS).num_rows == 2 * 206

@@ -41,7 +41,7 @@ def disk(tmp_path) -> Path:
 WRITERS = """
 import json, sys
 from pathlib import Path
-import matplotlib.figure, pyarrow as pa, torch
+import matplotlib.figure, numpy, pyarrow as pa
 from capacity.experiment.cell import make_cell
 from capacity.figures import style
 from capacity.model import initialization, weights
@@ -51,8 +51,8 @@ from capacity.tables import frames
 from capacity.training import snapshots
 
 disk, cell = Path(sys.argv[1]), make_cell("facts", Size(1, 1, 64, 2))
-numbers = torch.rand(20_000, dtype=torch.float64).numpy()
-parameters = {name: torch.rand(1, *shape) for name, shape in initialization.shapes(cell.size, 50, cell.block).items()}
+numbers = numpy.random.default_rng(0).random(20_000)
+parameters = initialization.initialise(cell.size, 50, cell.block, [0])
 frame = pa.table({"x": numbers}).to_pandas()
 figure = matplotlib.figure.Figure()
 figure.subplots().imshow(numbers.reshape(100, 200))
