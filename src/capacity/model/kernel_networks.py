@@ -41,17 +41,26 @@ class KernelNetworks:
         rows, places = numpy.divmod(prefixes.ends, codes.shape[1])
         ancestors = prefixes.rows[rows] if self._shape.layers > 1 else numpy.zeros((1, 1))
         batch = _batch(rows * codes.shape[1], places, ancestors, asked)
-        return numpy.stack([self._ask(each, batch, codes, len(prefixes), len(asked)) for each in self._weights])
+        out = numpy.empty((len(self), len(asked), self._shape.characters), numpy.float32)
+        for weights, table in zip(self._weights, out, strict=True):
+            self._ask(weights, batch, codes, len(prefixes), table)
+        return out
 
     def log_probabilities_after(self, texts: NDArray[numpy.int64], lengths: NDArray[numpy.int64]) -> NDArray[Any]:
         """Return natural logarithms, (S, N, V), after the first ``lengths`` characters of N texts, (S, N, T)."""
-        return numpy.stack([self._ask_after(*each, lengths) for each in zip(self._weights, texts, strict=True)])
+        out = numpy.empty((len(self), len(lengths), self._shape.characters), numpy.float32)
+        for weights, read, table in zip(self._weights, texts, out, strict=True):
+            self._ask_after(weights, read, lengths, table)
+        return out
 
-    def _ask_after(self, weights: Weights, texts: NDArray[numpy.int64], lengths: NDArray[numpy.int64]) -> NDArray[Any]:
+    def _ask_after(
+        self, weights: Weights, texts: NDArray[numpy.int64], lengths: NDArray[numpy.int64], out: NDArray[Any]
+    ) -> None:
         rows, length = texts.shape
         if self._shape.layers == 1:
             batch = _batch(length * numpy.arange(rows), lengths - 1, numpy.zeros((1, 1)), numpy.arange(rows))
-            return self._ask(weights, batch, texts, rows, rows)
+            self._ask(weights, batch, texts, rows, out)
+            return
         batch, tree, last = (
             empty_batch(rows, length, deep=True),
             empty_tree(rows, length),
@@ -61,20 +70,19 @@ class KernelNetworks:
         starts = (length * numpy.arange(rows)).astype(numpy.int32)
         prefixes = collect_all(batch, tree, codes, starts, lengths.astype(numpy.int32), last)
         batch = _batch(batch.starts[:prefixes], batch.places[:prefixes], batch.ancestors[:prefixes], last)
-        return self._ask(weights, batch, codes, prefixes, rows)
+        self._ask(weights, batch, codes, prefixes, out)
 
-    def _ask(self, weights: Weights, batch: Batch, codes: NDArray[Any], prefixes: int, asked: int) -> NDArray[Any]:
+    def _ask(self, weights: Weights, batch: Batch, codes: NDArray[Any], prefixes: int, out: NDArray[Any]) -> None:
+        """Write the logarithms, (P, V), after the P chosen prefixes of a batch to ``out``."""
         if prefixes > self._room:
             self._room = whole_blocks(prefixes)
             self._memory = network.memory(self._shape, prefixes, backward=False)
             self._numbers = numpy.arange(self._room, dtype=numpy.int32)
-        out = numpy.empty((asked, self._shape.characters), numpy.float32)
         parameters = network.split(weights, self._shape)
         codes = numpy.ascontiguousarray(codes.ravel(), dtype=numpy.int32)
         network.log_probabilities(
-            self._shape, parameters, self._memory, batch, codes, prefixes, whole_blocks(asked), self._numbers, out
+            self._shape, parameters, self._memory, batch, codes, prefixes, whole_blocks(len(out)), self._numbers, out
         )
-        return out
 
 
 def network_shape(size: Size, characters: int, block: int) -> Shape:
