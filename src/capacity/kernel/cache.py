@@ -29,7 +29,12 @@ def entry(function: Callable[..., Any]) -> Any:
     return _compiled(function, no_cpython_wrapper=False)
 
 
-def _compiled(function: Callable[..., Any], **options: bool) -> Any:
+def within(function: Callable[..., Any]) -> Any:
+    """Return a function that becomes part of each compiled function that calls it, which saves compiling it twice."""
+    return _compiled(function, no_cpython_wrapper=True, inline="always")
+
+
+def _compiled(function: Callable[..., Any], **options: Any) -> Any:
     kept = kept_in() is not None
     return numba.njit(error_model="numpy", cache=kept, no_cfunc_wrapper=True, **options)(function)
 

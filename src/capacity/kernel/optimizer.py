@@ -7,14 +7,14 @@ import math
 import numpy as np
 
 from capacity.kernel.cache import compiled
-from capacity.kernel.steps import ONE, ZERO
+from capacity.kernel.steps import ONE, ZERO, Floats
 
 PARTS = 16  # in which a sum of squares is taken: a fixed order that still fills a vector
 CLIP_EPSILON, ADAM_EPSILON = np.float32(1e-6), np.float32(1e-8)  # those of torch
 
 
 @compiled
-def clip_scale(gradient, largest):
+def clip_scale(gradient: Floats, largest: float) -> np.float32:
     """Return the factor that makes the norm of a flat gradient at most ``largest``; NaN if the norm is not finite."""
     parts = np.zeros(PARTS, np.float32)
     whole = gradient.size // PARTS * PARTS
@@ -33,7 +33,20 @@ def clip_scale(gradient, largest):
 
 
 @compiled
-def adamw(weights, gradient, first, second, decayed, rate, weight_decay, beta1, beta2, power1, power2, largest):
+def adamw(
+    weights: Floats,
+    gradient: Floats,
+    first: Floats,
+    second: Floats,
+    decayed: Floats,
+    rate: float,
+    weight_decay: float,
+    beta1: float,
+    beta2: float,
+    power1: float,
+    power2: float,
+    largest: float,
+) -> None:
     """Clip the gradient and make a step of AdamW, all in place.
 
     Args:

@@ -9,13 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from capacity.kernel.cache import compiled, entry
 from capacity.kernel.lanes import get
-from capacity.kernel.steps import BLOCK
-
-Integers = NDArray[np.int32]
+from capacity.kernel.steps import BLOCK, Integers
 
 
 class Batch(NamedTuple):
@@ -83,7 +80,15 @@ def empty_tree(rows: int, length: int) -> Tree:
 
 
 @compiled
-def collect(batch, tree, codes, starts, first, end, ends_of_rows):
+def collect(
+    batch: Batch,
+    tree: Tree,
+    codes: Integers,
+    starts: Integers,
+    first: Integers,
+    end: Integers,
+    ends_of_rows: Integers,
+) -> tuple[int, int, int]:
     """Fill in a batch; return its numbers of prefixes, of chosen prefixes, and of targets with repetitions.
 
     Args:
@@ -155,7 +160,7 @@ def collect(batch, tree, codes, starts, first, end, ends_of_rows):
 
 
 @compiled
-def fill_block(batch, chosen):
+def fill_block(batch: Batch, chosen: int) -> int:
     """Repeat the first chosen prefix, followed by nothing, up to a whole block; return how many there are then."""
     filled = chosen
     while filled % BLOCK > 0:
@@ -165,7 +170,9 @@ def fill_block(batch, chosen):
 
 
 @entry
-def collect_all(batch, tree, codes, starts, lengths, ends_of_rows):
+def collect_all(
+    batch: Batch, tree: Tree, codes: Integers, starts: Integers, lengths: Integers, ends_of_rows: Integers
+) -> int:
     """Fill in the prefixes of rows, and return how many there are; none is chosen.
 
     ``lengths``, (N,), are how many characters of each row are read. The other arguments are those of :func:`collect`.

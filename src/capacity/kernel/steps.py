@@ -10,7 +10,10 @@ that attention reads: the distinct inputs in the first layer, and the distinct p
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from capacity.kernel.cache import compiled
 from capacity.kernel.lanes import (
@@ -30,6 +33,9 @@ from capacity.kernel.lanes import (
     total,
 )
 
+Floats = NDArray[np.float32]
+Integers = NDArray[Any]
+
 BLOCK = 64
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 EPSILON = np.float32(1e-5)  # nanoGPT's, of a layer norm
@@ -37,7 +43,7 @@ ABSENT = np.float32(-1e30)  # the score of a later place, and the logit of no ch
 
 
 @compiled
-def product(out, left, right, inner, start, add):
+def product(out: Floats, left: Floats, right: Floats, inner: int, start: Floats, add: bool) -> None:
     """Multiply matrices: out = start + left right, or out + start + left right if ``add``.
 
     Args:
@@ -54,7 +60,7 @@ def product(out, left, right, inner, start, add):
 
 
 @compiled
-def normalise(out, scale, x, width, mask):
+def normalise(out: Floats, scale: Floats, x: Floats, width: int, mask: Floats) -> None:
     """Normalise each row of (R, d) states to mean 0 and variance 1: layer norm without its weight.
 
     ``scale``, (R,), becomes the factor of each row; ``mask``, (1, d), is 1 for the ``width`` features and 0 beyond.
@@ -76,7 +82,9 @@ def normalise(out, scale, x, width, mask):
 
 
 @compiled
-def normalise_back(d_x, gradient, normal, scale, width, mask, add):
+def normalise_back(
+    d_x: Floats, gradient: Floats, normal: Floats, scale: Floats, width: int, mask: Floats, add: bool
+) -> None:
     """Compute the gradient of what :func:`normalise` was given, or add it to ``d_x``; ``normal`` is what it made."""
     count = np.float32(width)
     for r in range(d_x.shape[0]):
@@ -92,7 +100,17 @@ def normalise_back(d_x, gradient, normal, scale, width, mask, add):
 
 
 @compiled
-def attend(attention, x, index, places, states, queries, keys, values, heads):
+def attend(
+    attention: Floats,
+    x: Floats,
+    index: Integers,
+    places: Integers,
+    states: Floats,
+    queries: Floats,
+    keys: Floats,
+    values: Floats,
+    heads: int,
+) -> None:
     """Compute the states after attention of the R prefixes of a block.
 
     Args:
@@ -140,8 +158,20 @@ def attend(attention, x, index, places, states, queries, keys, values, heads):
 
 @compiled
 def attend_back(
-    d_x, attention, d_attention, index, places, queries, keys, values, d_states, d_queries, d_keys, d_values, heads
-):
+    d_x: Floats,
+    attention: Floats,
+    d_attention: Floats,
+    index: Integers,
+    places: Integers,
+    queries: Floats,
+    keys: Floats,
+    values: Floats,
+    d_states: Floats,
+    d_queries: Floats,
+    d_keys: Floats,
+    d_values: Floats,
+    heads: int,
+) -> None:
     """Add to the gradients of the sources what the gradient of the states after attention, ``d_x``, gives them."""
     features, width = queries.shape[1] // heads, d_x.shape[1]
     for r in range(d_x.shape[0]):
@@ -183,7 +213,7 @@ def attend_back(
 
 
 @compiled
-def activate(hidden, slope):
+def activate(hidden: Floats, slope: Floats) -> None:
     """Apply GELU to (R, h) features in place; ``slope`` becomes its derivative."""
     for r in range(hidden.shape[0]):
         for lane in range(0, hidden.shape[1], WIDTH):
@@ -193,7 +223,7 @@ def activate(hidden, slope):
 
 
 @compiled
-def add_to(out, x):
+def add_to(out: Floats, x: Floats) -> None:
     """Add an array to another, number by number."""
     for r in range(out.shape[0]):
         for lane in range(0, out.shape[1], WIDTH):
@@ -201,7 +231,7 @@ def add_to(out, x):
 
 
 @compiled
-def multiply_by(out, x):
+def multiply_by(out: Floats, x: Floats) -> None:
     """Multiply an array by another, number by number."""
     for r in range(out.shape[0]):
         for lane in range(0, out.shape[1], WIDTH):
@@ -209,7 +239,7 @@ def multiply_by(out, x):
 
 
 @compiled
-def exponentials(logits, highest, sums, logs):
+def exponentials(logits: Floats, highest: Floats, sums: Floats, logs: Floats) -> None:
     """Make exponentials of (R, V) logits in place, above the highest one of each row.
 
     ``highest``, (R,), becomes the highest logit of each row; ``sums`` and ``logs``, (1, R), the sum of its exponentials
@@ -230,7 +260,9 @@ def exponentials(logits, highest, sums, logs):
 
 
 @compiled
-def cross_entropy(logits, first, batch, whole, highest, sums, logs):
+def cross_entropy(
+    logits: Floats, first: int, batch: Any, whole: int, highest: Floats, sums: Floats, logs: Floats
+) -> float:
     """Return the sum of a block's losses, in nats; its logits become their gradients.
 
     Args:

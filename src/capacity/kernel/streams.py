@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from capacity.kernel.cache import entry
+from capacity.kernel.steps import Integers
 
 
 @entry
-def reshuffle(text, original, starts, lengths, parts, raw):
+def reshuffle(
+    text: Integers, original: Integers, starts: Integers, lengths: Integers, parts: Integers, raw: Integers
+) -> None:
     """Write a text with the lines of each part in a new order to ``text``.
 
     The order is that of Fisher and Yates, which draws from the first place on.

@@ -6,20 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from capacity.kernel.cache import compiled, entry
-from capacity.kernel.network import (
-    Floats,
-    Memory,
-    Parameters,
-    Shape,
-    aligned,
-    count,
-    loss_and_gradients,
-    memory,
-    split,
-)
+from capacity.kernel.cache import entry, within
+from capacity.kernel.memory import Memory, Parameters, Shape, aligned, count, memory, split
+from capacity.kernel.network import loss_and_gradients
 from capacity.kernel.optimizer import adamw
-from capacity.kernel.prefixes import Batch, Integers, Tree, collect, empty_batch, empty_tree, whole_blocks
+from capacity.kernel.prefixes import Batch, Tree, collect, empty_batch, empty_tree, whole_blocks
+from capacity.kernel.steps import Floats, Integers
 
 
 class Rows(NamedTuple):
@@ -99,8 +91,8 @@ def learner(shape: Shape, rows: int) -> Learner:
     )
 
 
-@compiled
-def collect_rows(learner, rows, drawn):
+@within
+def collect_rows(learner: Learner, rows: Rows, drawn: Integers) -> tuple[int, int, int]:
     """Make the batch of the rows whose numbers are ``drawn``, (N,); return the numbers that :func:`collect` returns."""
     all_starts, all_first, all_end = rows.starts, rows.first, rows.end
     starts, first, end = learner.drawn.starts, learner.drawn.first, learner.drawn.end
@@ -111,7 +103,16 @@ def collect_rows(learner, rows, drawn):
 
 
 @entry
-def update(shape, learner, rows, drawn, settings, rate, power1, power2):
+def update(
+    shape: Shape,
+    learner: Learner,
+    rows: Rows,
+    drawn: Integers,
+    settings: Settings,
+    rate: float,
+    power1: float,
+    power2: float,
+) -> float:
     """Make one update of a network, and return the loss before it, in nats per counted character.
 
     Args:

@@ -9,8 +9,8 @@ import numpy
 from numpy.typing import NDArray
 
 from capacity.corpora.prefixes import Prefixes
-from capacity.kernel import network
-from capacity.kernel.network import Parameters, Shape
+from capacity.kernel import memory, network
+from capacity.kernel.memory import Parameters, Shape
 from capacity.kernel.prefixes import Batch, collect_all, empty_batch, empty_tree, whole_blocks
 from capacity.paper.protocol import Size
 
@@ -76,9 +76,9 @@ class KernelNetworks:
         """Write the logarithms, (P, V), after the P chosen prefixes of a batch to ``out``."""
         if prefixes > self._room:
             self._room = whole_blocks(prefixes)
-            self._memory = network.memory(self._shape, prefixes, backward=False)
+            self._memory = memory.memory(self._shape, prefixes, backward=False)
             self._numbers = numpy.arange(self._room, dtype=numpy.int32)
-        parameters = network.split(weights, self._shape)
+        parameters = memory.split(weights, self._shape)
         codes = numpy.ascontiguousarray(codes.ravel(), dtype=numpy.int32)
         network.log_probabilities(
             self._shape, parameters, self._memory, batch, codes, prefixes, whole_blocks(len(out)), self._numbers, out
@@ -102,7 +102,7 @@ def flatten(parameters: Mapping[str, NDArray[numpy.float32]], shape: Shape, numb
 
 def unflatten(weights: Weights, shape: Shape) -> dict[str, NDArray[numpy.float32]]:
     """Return the parameters of a flat array by name, copied, each with a leading axis of 1."""
-    parts = network.split(weights.copy(), shape)
+    parts = memory.split(weights.copy(), shape)
     parameters = {"token_embedding": parts.token_embedding, "position_embedding": parts.position_embedding}
     for layer in range(shape.layers):
         parameters |= {f"blocks.{layer}.{name}": getattr(parts, name)[layer] for name in _IN_LAYERS}

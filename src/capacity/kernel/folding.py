@@ -1,0 +1,118 @@
+"""Matrices that are folded into one, and their gradients taken apart again; and the embeddings.
+
+A norm's weight is folded into the matrix that reads it, and a head's output projection into its values' projection:
+``mixed`` is attention_out times the part of attention_in for values. A sum of projected values is the projection of
+their sum, so that the output of attention costs no product of its own.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from capacity.kernel.cache import compiled
+from capacity.kernel.memory import Memory, Parameters, Shape
+from capacity.kernel.steps import ONE, ZERO, product
+
+
+@compiled
+def fold(shape: Shape, w: Parameters, m: Memory) -> None:
+    """Compute the folded matrices of all layers, and their transposes, from the parameters w."""
+    d, heads, h = shape.width, shape.heads, shape.hidden
+    f, lanes_f, lanes_d = d // heads, m.query.shape[1] // heads, m.query.shape[2]
+    root = ONE / np.float32(math.sqrt(f))
+    for layer in range(shape.layers):
+        gain, matrix, projection = w.attention_norm[layer], w.attention_in[layer], w.attention_out[layer]
+        query, key, value, out_T = m.query[layer], m.key[layer], m.value[layer], m.out_T[layer]
+        query_T, key_T, value_T = m.query_T[layer], m.key_T[layer], m.value_T[layer]
+        mixed, mixed_T = m.mixed[layer], m.mixed_T[layer]
+        for head in range(heads):
+            for i in range(f):
+                row, feature = head * lanes_f + i, head * f + i
+                for k in range(d):
+                    query[row, k] = query_T[k, row] = matrix[feature, k] * (gain[k] * root)
+                    key[row, k] = key_T[k, row] = matrix[d + feature, k] * gain[k]
+                    value[row, k] = value_T[head * lanes_d + k, i] = matrix[2 * d + feature, k] * gain[k]
+                    out_T[row, k] = projection[k, feature]
+            of_head = mixed[head * lanes_d : (head + 1) * lanes_d]
+            rows = slice(head * lanes_f, (head + 1) * lanes_f)
+            product(of_head, out_T[rows].T, value[rows], f, m.no_bias, False)
+            for i in range(d):
+                for k in range(d):
+                    mixed_T[k, head * lanes_d + i] = of_head[i, k]
+        gain = w.mlp_norm[layer]
+        mlp_in, mlp_in_T, mlp_out, mlp_out_T = m.mlp_in[layer], m.mlp_in_T[layer], m.mlp_out[layer], m.mlp_out_T[layer]
+        matrix_in, matrix_out = w.mlp_in[layer], w.mlp_out[layer]
+        for i in range(h):
+            for k in range(d):
+                mlp_in[i, k] = mlp_in_T[k, i] = matrix_in[i, k] * gain[k]
+                mlp_out[k, i] = mlp_out_T[i, k] = matrix_out[k, i]
+    head, head_T, tokens, gain = m.head, m.head_T, w.token_embedding, w.final_norm[0]
+    for i in range(shape.characters):
+        for k in range(d):
+            head[i, k] = head_T[k, i] = tokens[i, k] * gain[k]
+
+
+@compiled
+def unfold(shape: Shape, layer: int, w: Parameters, g: Parameters, m: Memory) -> None:
+    """Add to the gradients g of a layer what the gradients of its folded matrices give them."""
+    d, heads, h = shape.width, shape.heads, shape.hidden
+    f, lanes_f, lanes_d = d // heads, m.query.shape[1] // heads, m.query.shape[2]
+    root = ONE / np.float32(math.sqrt(f))
+    gain, matrix, d_matrix, d_gain = (
+        w.attention_norm[layer],
+        w.attention_in[layer],
+        g.attention_in[layer],
+        g.attention_norm[layer],
+    )
+    out_T, value_T, d_projection = m.out_T[layer], m.value_T[layer], g.attention_out[layer]
+    d_queries, d_keys, d_values, d_out = m.d_query, m.d_key, m.d_value, m.d_out
+    for head in range(heads):
+        of_head = m.d_mixed[head * lanes_d : (head + 1) * lanes_d]
+        product(d_values, out_T[head * lanes_f : (head + 1) * lanes_f], of_head, d, m.no_bias, False)
+        product(d_out, of_head, value_T[head * lanes_d : (head + 1) * lanes_d], d, m.no_bias, False)
+        for i in range(f):
+            row, query, key, value = head * lanes_f + i, head * f + i, d + head * f + i, 2 * d + head * f + i
+            for k in range(d):
+                d_query, d_key, d_value = d_queries[row, k] * root, d_keys[row, k], d_values[i, k]
+                d_matrix[query, k], d_matrix[key, k] = d_query * gain[k], d_key * gain[k]
+                d_matrix[value, k] = d_value * gain[k]
+                d_gain[k] += d_query * matrix[query, k] + d_key * matrix[key, k] + d_value * matrix[value, k]
+                d_projection[k, query] = d_out[k, i]
+    gain, d_gain, matrix_in = w.mlp_norm[layer], g.mlp_norm[layer], w.mlp_in[layer]
+    d_in, d_matrix_in, d_out, d_matrix_out = m.d_mlp_in, g.mlp_in[layer], m.d_mlp_out, g.mlp_out[layer]
+    for i in range(h):
+        for k in range(d):
+            d_matrix_in[i, k] = d_in[i, k] * gain[k]
+            d_gain[k] += d_in[i, k] * matrix_in[i, k]
+            d_matrix_out[k, i] = d_out[k, i]
+
+
+@compiled
+def embed(shape: Shape, w: Parameters, m: Memory) -> None:
+    """Compute the states of all inputs, the sources of the first layer."""
+    states, tokens, positions = m.states[0], w.token_embedding, w.position_embedding
+    for place in range(shape.places):
+        for character in range(shape.characters):
+            number = place * shape.characters + character
+            for i in range(shape.width):
+                states[number, i] = tokens[character, i] + positions[place, i]
+
+
+@compiled
+def embed_back(shape: Shape, w: Parameters, g: Parameters, m: Memory) -> None:
+    """Compute the gradients of both embeddings, and of the norm before the head, which shares one of them."""
+    tokens, gain, d_head, d_inputs = w.token_embedding, w.final_norm[0], m.d_head, m.d_states[0]
+    d_tokens, d_positions, d_gain = g.token_embedding, g.position_embedding, g.final_norm[0]
+    for i in range(shape.characters):
+        for k in range(shape.width):
+            d_tokens[i, k] = d_head[i, k] * gain[k]
+            d_gain[k] += d_head[i, k] * tokens[i, k]
+    d_positions[:] = ZERO
+    for place in range(shape.places):
+        for character in range(shape.characters):
+            number = place * shape.characters + character
+            for i in range(shape.width):
+                d_tokens[character, i] += d_inputs[number, i]
+                d_positions[place, i] += d_inputs[number, i]
