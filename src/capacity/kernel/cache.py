@@ -36,7 +36,9 @@ def within(function: Callable[..., Any]) -> Any:
 
 def _compiled(function: Callable[..., Any], **options: Any) -> Any:
     kept = kept_in() is not None
-    return numba.njit(error_model="numpy", cache=kept, no_cfunc_wrapper=True, **options)(function)
+    settings: dict[str, Any] = {"error_model": "numpy", "cache": kept, "no_cfunc_wrapper": True} | options
+    compile_: Any = numba.njit  # with options that its type does not know
+    return compile_(**settings)(function)
 
 
 @functools.cache
@@ -55,7 +57,7 @@ def kept_in() -> Path | None:
             flush=True,
         )
         return None
-    config.CACHE_DIR = str(folder)
+    config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
     return folder
 
 

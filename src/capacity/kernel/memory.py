@@ -166,7 +166,7 @@ def memory(shape: Shape, prefixes: int, backward: bool) -> Memory:
     }
     arrays["mask"][0, : shape.width] = 1
     arrays["bias"][0, shape.characters :] = -1e30
-    return Memory(**arrays, index=np.zeros((BLOCK, shape.places), np.int32))
+    return Memory(**arrays, index=np.zeros((BLOCK, shape.places), np.int32))  # type: ignore[call-arg]
 
 
 @compiled

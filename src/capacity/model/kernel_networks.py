@@ -61,11 +61,8 @@ class KernelNetworks:
             batch = _batch(length * numpy.arange(rows), lengths - 1, numpy.zeros((1, 1)), numpy.arange(rows))
             self._ask(weights, batch, texts, rows, out)
             return
-        batch, tree, last = (
-            empty_batch(rows, length, deep=True),
-            empty_tree(rows, length),
-            numpy.zeros(rows, numpy.int32),
-        )
+        batch, tree = empty_batch(rows, length, deep=True), empty_tree(rows, length)
+        last = numpy.zeros(rows, numpy.int32)
         codes = numpy.append(texts, 0).astype(numpy.int32)
         starts = (length * numpy.arange(rows)).astype(numpy.int32)
         prefixes = collect_all(batch, tree, codes, starts, lengths.astype(numpy.int32), last)
@@ -112,18 +109,20 @@ def unflatten(weights: Weights, shape: Shape) -> dict[str, NDArray[numpy.float32
 
 def _batch(starts: Any, places: Any, ancestors: Any, chosen: Any) -> Batch:
     """Return a batch of which the chosen prefixes are asked for, and followed by nothing."""
-    room = whole_blocks(len(starts))
-    asked = whole_blocks(len(chosen))
-    padded = [_padded(starts, room), _padded(places, room), numpy.ascontiguousarray(ancestors, dtype=numpy.int32)]
-    if len(ancestors) > 1:
-        padded[2] = numpy.concatenate(
-            [padded[2], numpy.zeros((room - len(ancestors), ancestors.shape[1]), numpy.int32)]
-        )
-    nothing = numpy.zeros(1, numpy.int32)
-    return Batch(*padded, _padded(chosen, asked), numpy.zeros(asked + 1, numpy.int32), nothing, nothing)
+    room, asked = whole_blocks(len(starts)), whole_blocks(len(chosen))
+    deep = len(ancestors) > 1
+    return Batch(
+        starts=_padded(starts, room),
+        places=_padded(places, room),
+        ancestors=_padded(ancestors, room if deep else 1),
+        chosen=_padded(chosen, asked),
+        ends=numpy.zeros(asked + 1, numpy.int32),
+        targets=numpy.zeros(1, numpy.int32),
+        counts=numpy.zeros(1, numpy.int32),
+    )
 
 
-def _padded(numbers: Any, room: int) -> NDArray[numpy.int32]:
-    out = numpy.zeros(room, numpy.int32)
+def _padded(numbers: NDArray[Any], room: int) -> NDArray[numpy.int32]:
+    out = numpy.zeros((room, *numbers.shape[1:]), numpy.int32)
     out[: len(numbers)] = numbers
     return out

@@ -113,7 +113,8 @@ class KernelTraining:
         stream = self._reshuffled
         if stream is None:
             number = self._draws.next()
-            return self._draws.drawn[number]
+            batch: NDArray[numpy.int64] = self._draws.drawn[number]
+            return batch
         generator = self._draws.generator
         drawn = generator.integers(len(stream), self._cell.batch)
         parts = numpy.array(stream.lines_of_tasks)
