@@ -14,7 +14,7 @@ from torch import Tensor
 from capacity.corpora.prefixes import Prefixes, prefixes_of
 from capacity.corpora.streams import Rows, Stream
 from capacity.model.transformer import PrefixTensors
-from capacity.training.draws import Draws
+from capacity.training.draws import Draws, Numbers
 
 
 class Batches:
@@ -33,6 +33,7 @@ class Batches:
         self._device = device
         self._draws = [Draws(len(stream), batch, seed) for seed in seeds]
         self._rows = [torch.tensor(each, device=device) for each in _arrays(stream.rows)]
+        self._moved: Numbers | None = None  # the first seed's numbers when ``_drawn`` was made
         self._drawn = torch.empty(0)
 
     def state(self) -> dict[str, NDArray[numpy.uint32]]:
@@ -47,7 +48,6 @@ class Batches:
         """Continue with the batch that was the next one when ``state`` was taken."""
         for number, draws in enumerate(self._draws):
             draws.restore({name: state[f"{number}.{name}"] for name in draws.state()})
-        self._drawn = self._all_drawn()
 
     def rows(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return inputs, targets and whether they count of the next batch of every seed; each tensor is (S, N, T)."""
@@ -86,12 +86,11 @@ class Batches:
     def _numbers(self) -> Tensor:
         """Return the numbers of the rows that each seed draws next, (S, N)."""
         number = {draws.next() for draws in self._draws}.pop()  # all seeds of a stack draw in step
-        if number == 0:
-            self._drawn = self._all_drawn()
+        newest = self._draws[0].drawn
+        if self._moved is not newest:  # many updates' numbers move to the device at once
+            self._moved = newest
+            self._drawn = torch.from_numpy(numpy.stack([draws.drawn for draws in self._draws])).to(self._device)
         return self._drawn[:, number]
-
-    def _all_drawn(self) -> Tensor:
-        return torch.from_numpy(numpy.stack([draws.drawn for draws in self._draws])).to(self._device)
 
 
 def target_counts(prefixes: Prefixes, rows: Rows, times: NDArray[numpy.float32], characters: int) -> Tensor:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy
 import pytest
 import torch
 from hypothesis import given
@@ -10,9 +11,11 @@ from torch import Tensor
 
 from capacity.corpora import corpus
 from capacity.corpora.corpus import corpus_lines
-from capacity.corpora.prefixes import Prefixes, prefixes_of
+from capacity.corpora.prefixes import Numbers, Prefixes, prefixes_of
 from capacity.corpora.streams import Stream
+from capacity.exact.generator import Generator
 from capacity.model import transformer
+from capacity.model.transformer import PrefixTensors
 from capacity.paper.protocol import BLOCK, STREAMS, TASKS, Size
 from tests.support.plain_transformer import random_stack
 
@@ -28,17 +31,17 @@ some_rows = st.builds(
 )
 
 
-def random_rows(number: int, length: int, characters: int, seed: int = 3) -> Tensor:
-    return torch.randint(characters, (number, length), generator=torch.Generator().manual_seed(seed))
+def random_rows(number: int, length: int, characters: int, seed: int = 3) -> Numbers:
+    return Generator(seed).integers(characters, (number, length))
 
 
-def padded_rows(number: int, length: int, characters: int) -> Tensor:
+def padded_rows(number: int, length: int, characters: int) -> Numbers:
     """Rows of any length, the shortest a single character, with zeros behind."""
-    lengths = torch.arange(number) % length + 1
-    return random_rows(number, length, characters) * (torch.arange(length) < lengths[:, None])
+    lengths = numpy.arange(number) % length + 1
+    return random_rows(number, length, characters) * (numpy.arange(length) < lengths[:, None])
 
 
-def plain_prefixes(rows: Tensor) -> dict[tuple[int, ...], list[tuple[int, int]]]:
+def plain_prefixes(rows: Numbers) -> dict[tuple[int, ...], list[tuple[int, int]]]:
     """Each distinct prefix and where it ends, as (row, place), in reading order."""
     found: dict[tuple[int, ...], list[tuple[int, int]]] = {}
     for number, row in enumerate(rows.tolist()):
@@ -54,7 +57,9 @@ def described(prefixes: Prefixes) -> dict[tuple[int, ...], list[tuple[int, int]]
     assert prefixes.ends.shape == prefixes.last_inputs.shape == (count,)
     assert prefixes.tokens.shape == prefixes.places.shape
     characters = prefixes.tokens[prefixes.row_inputs]
-    assert torch.equal(prefixes.places[prefixes.row_inputs], torch.arange(length).expand_as(prefixes.rows))
+    assert numpy.array_equal(
+        prefixes.places[prefixes.row_inputs], numpy.broadcast_to(numpy.arange(length), prefixes.rows.shape)
+    )
     inputs = list(zip(prefixes.tokens.tolist(), prefixes.places.tolist(), strict=True))
     assert len(set(inputs)) == len(inputs)
 
@@ -74,7 +79,7 @@ def described(prefixes: Prefixes) -> dict[tuple[int, ...], list[tuple[int, int]]
 def test_prefixes_are_those_of_a_plain_dictionary(rows):
     prefixes = prefixes_of(rows)
     assert described(prefixes) == plain_prefixes(rows)
-    assert torch.equal(prefixes.tokens[prefixes.row_inputs], rows)
+    assert numpy.array_equal(prefixes.tokens[prefixes.row_inputs], rows)
     assert len(prefixes.tokens) == len({(place, int(row[place])) for row in rows for place in range(len(row))})
 
 
@@ -91,33 +96,35 @@ def test_prefixes_of_a_stream_are_those_of_a_plain_dictionary(task, stream):
 def test_selected_rows_have_the_prefixes_of_those_rows_alone(rows, data):
     chosen = data.draw(st.lists(st.integers(0, len(rows) - 1), min_size=1, max_size=15))
     whole = prefixes_of(rows)
-    selected = whole.select(torch.tensor(chosen))
+    selected = whole.select(numpy.array(chosen))
     assert described(selected) == plain_prefixes(rows[chosen]) == described(prefixes_of(rows[chosen]))
-    assert torch.equal(selected.tokens, whole.tokens)
-    assert torch.equal(selected.places, whole.places)
+    assert numpy.array_equal(selected.tokens, whole.tokens)
+    assert numpy.array_equal(selected.places, whole.places)
 
 
 def test_the_prefixes_of_all_rows_are_selected_unchanged():
     whole = prefixes_of(random_rows(20, 5, 3))
-    every = whole.select(torch.arange(20))
-    assert all(torch.equal(value, getattr(every, name)) for name, value in vars(whole).items())
+    every = whole.select(numpy.arange(20))
+    assert all(numpy.array_equal(value, getattr(every, name)) for name, value in vars(whole).items())
 
 
 def test_a_prefix_is_found_at_its_first_place_in_reading_order():
-    rows = torch.tensor([[4, 1, 1], [4, 1, 2], [0, 0, 0], [4, 1, 2]])
+    rows = numpy.array([[4, 1, 1], [4, 1, 2], [0, 0, 0], [4, 1, 2]])
     prefixes = prefixes_of(rows)
     at = {place: int(prefixes.rows.flatten()[place]) for place in range(12)}
     assert [int(prefixes.ends[at[place]]) for place in range(12)] == [0, 1, 2, 0, 1, 5, 6, 7, 8, 0, 1, 5]
     assert len(prefixes) == 7
-    again = prefixes.select(torch.tensor([1, 3, 0]))
+    again = prefixes.select(numpy.array([1, 3, 0]))
     numbers = again.rows.flatten().tolist()
     assert [int(again.ends[number]) for number in numbers] == [0, 1, 2, 0, 1, 2, 0, 1, 8]
 
 
-def test_prefixes_on_another_device_are_the_same():
+def test_prefixes_on_a_device_are_the_same():
     prefixes = prefixes_of(random_rows(5, 4, 3))
-    assert all(torch.equal(value, getattr(prefixes, name)) for name, value in vars(prefixes.to("cpu")).items())
-    assert {str(value.device) for value in vars(prefixes.to("meta")).values()} == {"meta"}
+    here, elsewhere = (vars(PrefixTensors.of(prefixes, device)) for device in ("cpu", "meta"))
+    assert here.keys() == elsewhere.keys() == vars(prefixes).keys()
+    assert all(numpy.array_equal(value.numpy(), getattr(prefixes, name)) for name, value in here.items())
+    assert {str(value.device) for value in elsewhere.values()} == {"meta"}
 
 
 FEW = random_rows(40, 5, 3)  # 15 inputs, whose 225 pairs are fewer than 40 x 25
@@ -130,6 +137,11 @@ ROWS = {
     "one row": (MANY[:1], True),
     "one character": (FEW[:, :1], True),
 }
+
+
+def stacked(rows: Numbers, seeds: int) -> Tensor:
+    """The same rows for each network of a stack."""
+    return torch.from_numpy(rows).expand(seeds, -1, -1)
 
 
 def differentiate(parameters: transformer.Parameters, logits: Tensor, upstream: Tensor) -> list[Tensor]:
@@ -155,14 +167,14 @@ def test_logits_after_prefixes_are_those_at_every_position_with_their_gradients(
     parameters = random_stack(size, 17, 9, seeds)
     for value in parameters.values():
         value.requires_grad_()
-    every = transformer.forward(parameters, rows.expand(seeds, -1, -1), size.heads)
+    every = transformer.forward(parameters, stacked(rows, seeds), size.heads)
     for name in called:
         monkeypatch.setattr(transformer, name, counting(name))
     prefixes = prefixes_of(rows)
-    after = transformer.forward_prefixes(parameters, prefixes, size.heads)
+    after = transformer.forward_prefixes(parameters, PrefixTensors.of(prefixes, "cpu"), size.heads)
     assert after.shape == (seeds, 17, len(prefixes))
     assert after.dtype == torch.float64
-    shared = after[:, :, prefixes.rows.flatten()]
+    shared = after[:, :, torch.from_numpy(prefixes.rows.ravel())]
     torch.testing.assert_close(shared, every, rtol=0, atol=1e-10)
     upstream = torch.randn(every.shape, generator=torch.Generator().manual_seed(8), dtype=torch.float64)
     found, expected = (differentiate(parameters, logits, upstream) for logits in (shared, every))
@@ -181,16 +193,17 @@ def test_logits_after_prefixes_are_those_at_every_position_with_their_gradients(
 def test_logits_after_selected_prefixes_are_those_of_the_selected_rows(size, chosen):
     """A selection keeps all inputs of the rows that it was made from, also those that it has not."""
     parameters = random_stack(size, 17, 9, 2)
-    index = torch.tensor(list(chosen))
+    index = numpy.array(list(chosen))
     prefixes = prefixes_of(FEW).select(index)
-    after = transformer.forward_prefixes(parameters, prefixes, size.heads)[:, :, prefixes.rows.flatten()]
-    every = transformer.forward(parameters, FEW[index].expand(2, -1, -1), size.heads)
-    torch.testing.assert_close(after, every, rtol=0, atol=1e-10)
+    after = transformer.forward_prefixes(parameters, PrefixTensors.of(prefixes, "cpu"), size.heads)
+    shared = after[:, :, torch.from_numpy(prefixes.rows.ravel())]
+    every = transformer.forward(parameters, stacked(FEW[index], 2), size.heads)
+    torch.testing.assert_close(shared, every, rtol=0, atol=1e-10)
 
 
 def test_a_network_of_a_stack_does_not_feel_the_others_when_prefixes_are_shared():
     parameters = random_stack(DEEP, 17, 9, 3, dtype=torch.float32)
-    prefixes = prefixes_of(FEW)
+    prefixes = PrefixTensors.of(prefixes_of(FEW), "cpu")
     before = transformer.forward_prefixes(parameters, prefixes, DEEP.heads)
     others = {name: torch.cat([value[:1] + 1, value[1:2], value[2:] * 2]) for name, value in parameters.items()}
     assert torch.equal(transformer.forward_prefixes(others, prefixes, DEEP.heads)[1], before[1])
