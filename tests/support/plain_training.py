@@ -47,7 +47,7 @@ def slow_training(
     start = transformer.initialise(cell.size, len(vocabulary), cell.block, [seed])
     network = plain_from_stack(start, 0, cell.size).to(dtype)
     optimizer = plain_adam(network, cell, fused=cell.size == MLT)
-    draws, masks = randomness.generator(seed, "data"), randomness.generator(seed, "dropout")
+    draws, masks = (torch.Generator().manual_seed(randomness.seed_for(seed, each)) for each in ("data", "dropout"))
     keep = 1 - cell.dropout
 
     def drop(x: Tensor) -> Tensor:

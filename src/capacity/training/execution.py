@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -37,11 +38,14 @@ class Execution:
 
     def check(self, device: str) -> None:
         """Raise InputError if a device or this machine cannot execute updates in this way."""
+        if not self.compile or device != "cpu":
+            return
         compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")  # as torch chooses
-        if self.compile and device == "cpu" and shutil.which(compiler) is None:
+        if shutil.which(compiler) is None:
             raise InputError(f"compile: true needs a C++ compiler ({compiler}), and none is found; set it to false")
-        for place in (sys.prefix, os.environ.get("TORCHINDUCTOR_CACHE_DIR", "")):
-            if self.compile and device == "cpu" and re.search(r"\s", place):
+        torch = importlib.util.find_spec("torch")  # where it is, without the time that it takes to load
+        for place in (torch.origin if torch else None, os.environ.get("TORCHINDUCTOR_CACHE_DIR")):
+            if re.search(r"\s", place or ""):
                 raise InputError(
                     f"compile: true does not work where a path has a space ({place}): torch does not quote the paths "
                     "that it gives to the C++ compiler; set it to false, or move to a folder without one"

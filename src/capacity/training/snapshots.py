@@ -72,9 +72,8 @@ def write(folder: Path, snapshot: Snapshot, fingerprint: Mapping[str, Any]) -> P
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         try:
-            save_file(
-                {name: numpy.ascontiguousarray(value) for name, value in snapshot.arrays.items()}, unfinished / ARRAYS
-            )
+            arrays = {name: numpy.asarray(value, order="C") for name, value in snapshot.arrays.items()}
+            save_file(arrays, unfinished / ARRAYS)
             parquet.write_parquet(unfinished / HISTORY, pa.Table.from_pylist(list(snapshot.history)), {})
             state = {name: getattr(snapshot, name) for name in STATE}
             json_files.write_json(unfinished / STATE_FILE, state | {"fingerprint": dict(fingerprint)})

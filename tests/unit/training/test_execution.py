@@ -1,180 +1,28 @@
 from __future__ import annotations
 
-import contextlib
+import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
-import torch
-from torch import Tensor
 
-from capacity.training.execution import EAGER_UPDATES, PRECISIONS, Execution, Replay
-
-
-class Machine:
-    """Stands for a CUDA device: kernels run when they are launched, but a graph keeps those of its capture, and runs
-    them each time that it is replayed. What happens is told in ``log``."""
-
-    def __init__(self) -> None:
-        self.log: list[str] = []
-        self.stream = "main"
-        self.graphs: list[FakeGraph] = []
-        self.capturing: FakeGraph | None = None
-
-    def launch(self, kernel: Callable[[], object]) -> None:
-        if self.capturing is None:
-            kernel()
-        else:
-            self.capturing.kernels.append(kernel)
-
-
-class FakeStream:
-    def __init__(self, machine: Machine, name: str) -> None:
-        self.machine, self.name = machine, name
-
-    def wait_stream(self, other: FakeStream) -> None:
-        self.machine.log.append(f"{self.name} waits for {other.name}")
-
-
-class FakeGraph:
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
-        machine.graphs.append(self)
-        self.kernels: list[Callable[[], object]] = []
-        self.generators: list[torch.Generator] = []
-
-    def register_generator_state(self, generator: torch.Generator) -> None:
-        self.machine.log.append("register")
-        self.generators.append(generator)
-
-    def replay(self) -> None:
-        self.machine.log.append("replay")
-        for kernel in self.kernels:
-            kernel()
-
-
-@pytest.fixture
-def machine(monkeypatch) -> Machine:
-    found = Machine()
-
-    @contextlib.contextmanager
-    def stream(chosen: FakeStream) -> Iterator[None]:
-        before, found.stream = found.stream, chosen.name
-        yield
-        found.stream = before
-
-    @contextlib.contextmanager
-    def graph(chosen: FakeGraph) -> Iterator[None]:
-        found.log.append("capture")
-        found.capturing = chosen
-        yield
-        found.capturing = None
-
-    monkeypatch.setattr(torch.cuda, "Stream", lambda: FakeStream(found, "side"))
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda: FakeStream(found, found.stream))
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: FakeGraph(found))
-    monkeypatch.setattr(torch.cuda, "stream", stream)
-    monkeypatch.setattr(torch.cuda, "graph", graph)
-    return found
-
-
-class Sum:
-    """An update: adds what it reads to a weight, in place, and returns the weight before."""
-
-    def __init__(self, machine: Machine | None = None) -> None:
-        self.machine = machine
-        self.weight = torch.zeros(2)
-        self.read: list[tuple[Tensor, ...]] = []
-
-    def __call__(self, once: Tensor, twice: Tensor) -> Tensor:
-        result = torch.full((2,), torch.nan)
-
-        def kernel() -> None:
-            result.copy_(self.weight)
-            self.weight.add_(once + 2 * twice)
-
-        self.read.append((once, twice))
-        if self.machine is None:
-            kernel()
-        else:
-            self.machine.log.append(f"update on {self.machine.stream}")
-            self.machine.launch(kernel)
-        return result
-
-
-def batches(number: int) -> list[tuple[Tensor, Tensor]]:
-    draws = torch.Generator().manual_seed(1)
-    return [(torch.rand(2, generator=draws), torch.rand(2, generator=draws)) for _ in range(number)]
-
-
-def test_a_replay_runs_eagerly_on_a_stream_aside_then_captures_once_and_then_only_replays(machine):
-    update = Sum(machine)
-    replay = Replay(update, [torch.Generator(), torch.Generator()])
-    assert machine.log == []
-    for once, twice in batches(EAGER_UPDATES):
-        replay(once, twice)
-    assert machine.log == ["side waits for main", "update on side", "main waits for side"] * EAGER_UPDATES
-    machine.log.clear()
-    for once, twice in batches(4):
-        replay(once, twice)
-    assert machine.log == ["register", "register", "capture", "update on main", "replay", "replay", "replay", "replay"]
-    assert len(update.read) == EAGER_UPDATES + 1
-
-
-def test_a_replay_does_to_the_weights_what_the_update_does(machine):
-    update, plain = Sum(machine), Sum()
-    replay = Replay(update, [])
-    results = []
-    for once, twice in batches(EAGER_UPDATES + 5):
-        results.append((replay(once, twice), plain(once, twice)))
-        assert torch.equal(update.weight, plain.weight)
-    for found, expected in results:  # looked at in the end: a result is not written over by later replays
-        assert torch.equal(found, expected)
-
-
-def test_arguments_are_copied_into_the_captured_tensors_and_left_as_they_are(machine):
-    update = Sum(machine)
-    replay = Replay(update, [])
-    given = batches(EAGER_UPDATES + 3)
-    kept = [tuple(each.clone() for each in batch) for batch in given]
-    for once, twice in given:
-        replay(once, twice)
-    captured = update.read[-1]
-    assert all(torch.equal(*pair) for pair in zip(captured, given[-1], strict=True))
-    assert not {each.data_ptr() for each in captured} & {each.data_ptr() for batch in given for each in batch}
-    assert all(
-        torch.equal(*pair) for one, other in zip(given, kept, strict=True) for pair in zip(one, other, strict=True)
-    )
-
-
-def test_the_generators_are_registered_before_the_capture_that_draws_from_them(machine):
-    generators = [torch.Generator().manual_seed(seed) for seed in (1, 2, 3)]
-    replay = Replay(Sum(machine), generators)
-    for once, twice in batches(EAGER_UPDATES + 3):
-        replay(once, twice)
-    (graph,) = machine.graphs
-    assert all(one is other for one, other in zip(graph.generators, generators, strict=True))
-    assert machine.log.index("capture") > max(n for n, said in enumerate(machine.log) if said == "register")
-
-
-def test_a_captured_update_cannot_read_more_or_fewer_tensors(machine):
-    replay = Replay(Sum(machine), [])
-    for once, twice in batches(EAGER_UPDATES + 1):
-        replay(once, twice)
-    with pytest.raises(ValueError, match="argument"):
-        replay(*batches(1)[0], torch.zeros(2))
+from capacity.training.execution import KERNELS, PRECISIONS, Execution
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize("graph", [False, True])
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_what_is_recorded_is_what_took_effect(precision, graph, device):
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_what_is_recorded_is_what_took_effect(kernel, precision, graph, device):
+    """But for the kernel, of which the cell decides too: the record of a job names the program that trained."""
     expected = {"precision": precision, "compile": True, "graph": graph and device == "cuda"}
-    assert Execution(precision, True, graph).record(device) == expected
+    expected |= {"kernel": kernel, "threads": 3}
+    assert Execution(precision, True, graph, kernel, 3).record(device) == expected
 
 
 def test_the_plain_execution_is_single_precision_without_compiler_and_graph():
-    assert Execution().record("cpu") == {"precision": "float32", "compile": False, "graph": False}
+    plain = {"precision": "float32", "compile": False, "graph": False, "kernel": "auto", "threads": 1}
+    assert Execution().record("cpu") == plain
 
 
 def compiler(folder, name: str) -> None:
@@ -183,13 +31,18 @@ def compiler(folder, name: str) -> None:
     (folder / name).chmod(0o755)
 
 
+def place_torch(monkeypatch, path: str) -> None:
+    """Let torch be installed elsewhere."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: SimpleNamespace(origin=path))
+
+
 @pytest.fixture
 def bare(tmp_path, monkeypatch):
     """A machine without a compiler, and the folder on its path."""
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
-    monkeypatch.setattr(torch, "__file__", "/folder/torch/__init__.py")
+    place_torch(monkeypatch, "/folder/torch/__init__.py")
     return tmp_path / "bin"
 
 
@@ -215,7 +68,7 @@ def test_a_compiler_that_the_environment_names_will_do(bare, tmp_path, monkeypat
 def test_a_path_with_a_space_is_refused_where_torch_would_not_quote_it(place, bare, monkeypatch):
     compiler(bare, "clang++" if sys.platform == "darwin" else "g++")
     if place == "torch":
-        monkeypatch.setattr(torch, "__file__", "/a folder/torch/__init__.py")
+        place_torch(monkeypatch, "/a folder/torch/__init__.py")
     else:
         monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "/a folder/.snakemake/torchinductor")
     with pytest.raises(ValueError, match=r"compile: true does not work where a path has a space \(/a folder"):

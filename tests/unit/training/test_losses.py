@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from capacity.corpora.streams import Rows
 from capacity.training.losses import prefix_losses, row_losses
 from tests.support.plain_transformer import by_position
 
@@ -13,7 +12,7 @@ def test_row_losses_are_means_over_what_counts():
     logits = torch.randn(2, 5, 3 * 4, generator=generator, dtype=torch.float64)
     targets = torch.randint(5, (2, 3, 4), generator=generator)
     weights = torch.randint(3, (2, 3, 4), generator=generator).double()
-    found = row_losses(logits, Rows(targets, targets, weights))
+    found = row_losses(logits, targets, weights)
     assert found.shape == (2,)
     each = by_position(logits, rows=3)
     for seed in range(2):

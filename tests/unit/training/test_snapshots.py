@@ -4,15 +4,19 @@ import math
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import numpy
 import pytest
-import torch
+from numpy.typing import NDArray
 
 from capacity.corpora import corpus
 from capacity.experiment.cell import Cell, make_cell
 from capacity.storage import json_files
 from capacity.training import loop, snapshots
+from capacity.training.execution import KERNELS, Execution
 from capacity.training.interruptions import InterruptedTrainingError
+from capacity.training.path import kernel_of
 from capacity.training.snapshots import DamagedSnapshotError, Snapshot, Snapshots
 from tests.support.short_cells import DEEP, SHORT, TINY, nothing
 
@@ -20,20 +24,30 @@ PRINT = {"code": "abc", "seeds": [3, 4]}
 
 
 def made(updates: int) -> Snapshot:
-    tensors = {"weight": torch.arange(6.0).view(2, 3) + updates, "state": torch.arange(5, dtype=torch.uint8)}
+    arrays = {
+        "weight": numpy.arange(6.0).reshape(2, 3) + updates,
+        "transposed": numpy.arange(6.0, dtype=numpy.float32).reshape(2, 3).T - updates,
+        "steps": numpy.array(float(updates), dtype=numpy.float32),  # without an axis
+        "state": numpy.arange(5, dtype=numpy.uint8),
+    }
     rows = [
         {"seed": 3, "iteration": 0, "training_loss": None, "stream_loss": 0.1 + 0.2},
         {"seed": 3, "iteration": updates, "training_loss": math.nan, "stream_loss": math.inf},
     ]
-    return Snapshot(updates, tensors, rows)
+    return Snapshot(updates, arrays, rows)
+
+
+def identical(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Of the same type, shape and bytes."""
+    return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
 
 
 def same(found: Snapshot, expected: Snapshot) -> bool:
     """Equal to the bit, NaN being equal to itself."""
     return (
         found.updates == expected.updates
-        and found.tensors.keys() == expected.tensors.keys()
-        and all(torch.equal(found.tensors[name], value) for name, value in expected.tensors.items())
+        and found.arrays.keys() == expected.arrays.keys()
+        and all(identical(found.arrays[name], value) for name, value in expected.arrays.items())
         and repr(list(found.history)) == repr(list(expected.history))
     )
 
@@ -58,7 +72,7 @@ def test_the_checksums_are_those_of_sha256sum(tmp_path):
     assert subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=path).returncode == 0
 
 
-@pytest.mark.parametrize("name", ["tensors.safetensors", "history.parquet", "state.json", "SHA256SUMS"])
+@pytest.mark.parametrize("name", ["arrays.safetensors", "history.parquet", "state.json", "SHA256SUMS"])
 @pytest.mark.parametrize("damage", ["flipped", "truncated", "empty", "missing"])
 def test_a_damaged_snapshot_is_passed_over_for_the_one_before(tmp_path, name, damage):
     said: list[str] = []
@@ -86,6 +100,17 @@ def test_a_snapshot_of_another_run_is_discarded_and_what_differs_is_said(tmp_pat
     assert keeping(tmp_path, say=said.append).newest([3]) is None
     assert "with other code, more" in said[0]
     assert not (tmp_path / "seeds=3").exists()
+
+
+def test_a_snapshot_of_an_older_layout_is_passed_over_with_a_line(tmp_path):
+    path = snapshots.write(tmp_path / "seeds=3", made(5), PRINT)
+    (path / "arrays.safetensors").rename(path / "tensors.safetensors")
+    sums = path / "SHA256SUMS"
+    sums.write_text(sums.read_text().replace("arrays.safetensors", "tensors.safetensors"))
+    said: list[str] = []
+    assert keeping(tmp_path, say=said.append).newest([3]) is None
+    assert "snapshot passed over" in said[0]
+    assert "does not list its files" in said[0]
 
 
 def test_the_newest_two_are_kept_and_what_is_unfinished_counts_for_nothing(tmp_path):
@@ -188,7 +213,9 @@ CELLS = {
 }
 
 
-def interrupted_everywhere(cell: Cell, seeds: list[int], folder: Path, every: int) -> loop.Trained:
+def interrupted_everywhere(
+    cell: Cell, seeds: list[int], folder: Path, every: int, execution: Execution
+) -> loop.Trained:
     """A training that is stopped after every so many updates and begun anew each time."""
     lines = corpus.build(cell)
     while True:
@@ -200,18 +227,20 @@ def interrupted_everywhere(cell: Cell, seeds: list[int], folder: Path, every: in
 
         kept = keeping(folder, asked_to_stop=asked)
         try:
-            return loop.train(cell, lines, seeds, "cpu", nothing, snapshots=kept)
+            return loop.train(cell, lines, seeds, "cpu", nothing, execution, kept)
         except InterruptedTrainingError:
             continue
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize(("name", "every"), [("fixed", 2), ("reshuffled", 3), ("dropout", 4), ("redrawn", 47)])
-def test_training_that_is_interrupted_again_and_again_ends_in_the_same_bits(tmp_path, name, every):
-    cell = CELLS[name]
-    whole = loop.train(cell, corpus.build(cell), [3, 1337], "cpu", nothing)
-    found = interrupted_everywhere(cell, [3, 1337], tmp_path, every)
+def test_training_that_is_interrupted_again_and_again_ends_in_the_same_bits(tmp_path, name, every, kernel):
+    cell, execution = CELLS[name], Execution(kernel=kernel)
+    assert kernel_of(cell, "cpu", execution) == ("torch" if kernel == "torch" or name == "dropout" else "numba")
+    whole = loop.train(cell, corpus.build(cell), [3, 1337], "cpu", nothing, execution)
+    found = interrupted_everywhere(cell, [3, 1337], tmp_path, every, execution)
     assert whole.parameters.keys() == found.parameters.keys()
-    assert all(torch.equal(whole.parameters[name], found.parameters[name]) for name in whole.parameters)
+    assert all(identical(whole.parameters[name], found.parameters[name]) for name in whole.parameters)
     assert repr(whole.history) == repr(found.history)
     assert whole.diverged_at == found.diverged_at
 
@@ -225,5 +254,5 @@ def test_a_stack_goes_on_as_it_would_have(tmp_path, name):
     with pytest.raises(InterruptedTrainingError):
         loop.train_stack(cell, lines, seeds, "cpu", nothing, snapshots=kept)
     found = loop.train_stack(cell, lines, seeds, "cpu", nothing, snapshots=keeping(tmp_path))
-    assert all(torch.equal(whole.parameters[name], found.parameters[name]) for name in whole.parameters)
+    assert all(identical(whole.parameters[name], found.parameters[name]) for name in whole.parameters)
     assert repr(whole.history) == repr(found.history)
