@@ -107,7 +107,6 @@ _ARRAYS = {
     "normal_scale": "kept 1 sources",
     "queries keys": "kept sources heads",
     "values": "kept sources mixed",
-    "d_normal": "sources width",
     "d_queries d_keys": "sources heads",
     "d_values": "sources mixed",
     # Of the prefixes of the layers below the last:

@@ -42,11 +42,15 @@ from capacity.kernel.steps import (
 @compiled
 def make_tables(shape: Shape, layer: int, slot: int, sources: int, m: Memory) -> None:
     """Compute queries, keys and values of the sources of a layer into the part ``slot`` of the memory."""
-    states, normal = m.states[layer % 2][:sources], m.normal[slot][:sources]
-    normalise(normal, m.normal_scale[slot, 0], states, shape.width, m.mask)
-    product(m.queries[slot][:sources], normal, m.query_T[layer], shape.width, m.no_bias, False)
-    product(m.keys[slot][:sources], normal, m.key_T[layer], shape.width, m.no_bias, False)
-    product(m.values[slot][:sources], normal, m.mixed_T[layer], shape.width, m.no_bias, False)
+    all_states, all_normal, scale = m.states[layer % 2], m.normal[slot], m.normal_scale[slot, 0]
+    all_queries, all_keys, all_values = m.queries[slot], m.keys[slot], m.values[slot]
+    for first in range(0, sources, BLOCK):
+        end = min(first + BLOCK, sources)
+        normal = all_normal[first:end]
+        normalise(normal, scale[first:end], all_states[first:end], shape.width, m.mask)
+        product(all_queries[first:end], normal, m.query_T[layer], shape.width, m.no_bias, False)
+        product(all_keys[first:end], normal, m.key_T[layer], shape.width, m.no_bias, False)
+        product(all_values[first:end], normal, m.mixed_T[layer], shape.width, m.no_bias, False)
 
 
 @compiled
@@ -139,16 +143,20 @@ def clear_gradients(layer: int, sources: int, m: Memory) -> None:
 @compiled
 def tables_back(shape: Shape, layer: int, sources: int, m: Memory) -> None:
     """Compute the gradients of a layer's projections, and add those of its sources' states to ``m.d_states``."""
-    normal, d_normal = m.normal[layer][:sources], m.d_normal[:sources]
-    d_queries, d_keys, d_values = m.d_queries[:sources], m.d_keys[:sources], m.d_values[:sources]
-    product(m.d_query, d_queries.T, normal, sources, m.no_bias, True)
-    product(m.d_key, d_keys.T, normal, sources, m.no_bias, True)
-    product(m.d_mixed, d_values.T, normal, sources, m.no_bias, True)
-    product(d_normal, d_queries, m.query[layer], d_queries.shape[1], m.no_bias, False)
-    product(d_normal, d_keys, m.key[layer], d_keys.shape[1], m.no_bias, True)
-    product(d_normal, d_values, m.mixed[layer], d_values.shape[1], m.no_bias, True)
-    d_states = m.d_states[layer % 2][:sources]
-    normalise_back(d_states, d_normal, normal, m.normal_scale[layer, 0], shape.width, m.mask, True)
+    all_normal, scale, all_d_states = m.normal[layer], m.normal_scale[layer, 0], m.d_states[layer % 2]
+    all_d_queries, all_d_keys, all_d_values, all_d_normal = m.d_queries, m.d_keys, m.d_values, m.d_n
+    query, key, mixed = m.query[layer], m.key[layer], m.mixed[layer]
+    for first in range(0, sources, BLOCK):
+        end = min(first + BLOCK, sources)
+        normal, d_normal = all_normal[first:end], all_d_normal[: end - first]
+        d_queries, d_keys, d_values = all_d_queries[first:end], all_d_keys[first:end], all_d_values[first:end]
+        product(m.d_query, d_queries.T, normal, end - first, m.no_bias, True)
+        product(m.d_key, d_keys.T, normal, end - first, m.no_bias, True)
+        product(m.d_mixed, d_values.T, normal, end - first, m.no_bias, True)
+        product(d_normal, d_queries, query, d_queries.shape[1], m.no_bias, False)
+        product(d_normal, d_keys, key, d_keys.shape[1], m.no_bias, True)
+        product(d_normal, d_values, mixed, d_values.shape[1], m.no_bias, True)
+        normalise_back(all_d_states[first:end], d_normal, normal, scale[first:end], shape.width, m.mask, True)
 
 
 @within

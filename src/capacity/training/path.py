@@ -17,6 +17,9 @@ from capacity.tasks.task import Line
 from capacity.training.execution import Execution
 
 
+LARGEST_WIDTH, LARGEST_HIDDEN = 192, 384  # features of a state and of an MLP in the compiled network
+
+
 class Training(Protocol):
     """A stack of S networks in training, all of which take part in each update."""
 
@@ -61,8 +64,13 @@ def kernel_of(cell: Cell, device: str, execution: Execution) -> str:
 
 
 def is_small(cell: Cell) -> bool:
-    """Return whether a network is so small that the compiled network is faster than torch's matrix products."""
-    return cell.size.layers == 1 or (cell.size.width <= 96 and cell.size.heads <= 2)
+    """Return whether a network is so small that the compiled network is faster than torch's matrix products.
+
+    As measured with one thread (docs/performance.md): up to a width of 192 it takes 0.15 to 0.9 of torch's time,
+    whatever the layers, heads and batch; at a width of 384, up to 2.4 times.
+    """
+    width = cell.size.width
+    return width <= LARGEST_WIDTH and cell.size.mlp_factor * width <= LARGEST_HIDDEN
 
 
 def why_no_numba() -> str | None:
