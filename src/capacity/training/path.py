@@ -16,7 +16,6 @@ from capacity.experiment.cell import Cell
 from capacity.tasks.task import Line
 from capacity.training.execution import Execution
 
-
 LARGEST_WIDTH, LARGEST_HIDDEN = 192, 384  # features of a state and of an MLP in the compiled network
 
 
