@@ -1,4 +1,4 @@
-"""Matrices that are folded into one, and their gradients taken apart again; and the embeddings.
+"""Matrices that are folded into one, and their gradients taken apart again; and the embeddings of inputs.
 
 A norm's weight is folded into the matrix that reads it, and a head's output projection into its values' projection:
 ``mixed`` is attention_out times the part of attention_in for values. A sum of projected values is the projection of
@@ -13,7 +13,8 @@ import numpy as np
 
 from capacity.kernel.cache import compiled
 from capacity.kernel.memory import Memory, Parameters, Shape
-from capacity.kernel.steps import ONE, ZERO, product
+from capacity.kernel.prefixes import Batch
+from capacity.kernel.steps import ONE, TILE, ZERO, Integers, product
 
 
 @compiled
@@ -90,29 +91,50 @@ def unfold(shape: Shape, layer: int, w: Parameters, g: Parameters, m: Memory) ->
 
 
 @compiled
-def embed(shape: Shape, w: Parameters, m: Memory) -> None:
-    """Compute the states of all inputs, the sources of the first layer."""
-    states, tokens, positions = m.states[0], w.token_embedding, w.position_embedding
-    for place in range(shape.places):
-        for character in range(shape.characters):
-            number = place * shape.characters + character
-            for i in range(shape.width):
-                states[number, i] = tokens[character, i] + positions[place, i]
+def number_inputs(shape: Shape, batch: Batch, codes: Integers, prefixes: int, m: Memory) -> int:
+    """Number the distinct inputs of a batch, those of each prefix and its beginnings; return how many there are.
+
+    An input is a character at a place, ``place * V + character``. ``m.inputs`` becomes the inputs in order, and
+    ``m.numbers`` the number of each; -1 where an input does not occur.
+    """
+    starts, places, characters = batch.starts, batch.places, shape.characters
+    inputs, numbers = m.inputs, m.numbers
+    numbers[:] = -1
+    for prefix in range(prefixes):  # with each prefix, the shorter ones that it begins with are in the batch
+        numbers[places[prefix] * characters + codes[starts[prefix] + places[prefix]]] = 0
+    count = 0
+    for number in range(numbers.size):
+        if numbers[number] == 0:
+            inputs[count], numbers[number] = number, count
+            count += 1
+    return count
 
 
 @compiled
-def embed_back(shape: Shape, w: Parameters, g: Parameters, m: Memory) -> None:
+def embed(shape: Shape, count: int, w: Parameters, m: Memory) -> int:
+    """Compute the states of the inputs, the sources of the first layer; return their number, up to a whole tile."""
+    states, tokens, positions, inputs = m.states[0], w.token_embedding, w.position_embedding, m.inputs
+    for number in range(count):
+        place, character = divmod(inputs[number], shape.characters)
+        for i in range(shape.width):
+            states[number, i] = tokens[character, i] + positions[place, i]
+    sources = (count + TILE - 1) // TILE * TILE
+    states[count:sources] = ZERO
+    return sources
+
+
+@compiled
+def embed_back(shape: Shape, count: int, w: Parameters, g: Parameters, m: Memory) -> None:
     """Compute the gradients of both embeddings, and of the norm before the head, which shares one of them."""
-    tokens, gain, d_head, d_inputs = w.token_embedding, w.final_norm[0], m.d_head, m.d_states[0]
+    tokens, gain, d_head, d_inputs, inputs = w.token_embedding, w.final_norm[0], m.d_head, m.d_states[0], m.inputs
     d_tokens, d_positions, d_gain = g.token_embedding, g.position_embedding, g.final_norm[0]
     for i in range(shape.characters):
         for k in range(shape.width):
             d_tokens[i, k] = d_head[i, k] * gain[k]
             d_gain[k] += d_head[i, k] * tokens[i, k]
     d_positions[:] = ZERO
-    for place in range(shape.places):
-        for character in range(shape.characters):
-            number = place * shape.characters + character
-            for i in range(shape.width):
-                d_tokens[character, i] += d_inputs[number, i]
-                d_positions[place, i] += d_inputs[number, i]
+    for number in range(count):
+        place, character = divmod(inputs[number], shape.characters)
+        for i in range(shape.width):
+            d_tokens[character, i] += d_inputs[number, i]
+            d_positions[place, i] += d_inputs[number, i]

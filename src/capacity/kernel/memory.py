@@ -11,10 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from capacity.kernel.cache import compiled
 from capacity.kernel.lanes import WIDTH
 from capacity.kernel.prefixes import whole_blocks
-from capacity.kernel.steps import BLOCK, Floats
+from capacity.kernel.steps import BLOCK, TILE, Floats
 
 
 class Shape(NamedTuple):
@@ -123,8 +122,16 @@ _ARRAYS = {
 }
 _DIMENSIONS = {name: dimensions.split() for names, dimensions in _ARRAYS.items() for name in names.split()}
 
-Memory = NamedTuple("Memory", [(name, Floats) for name in _DIMENSIONS] + [("index", NDArray[np.int32])])  # type: ignore[misc]
-"""The arrays that a network computes in; ``index`` is the ``index`` of :func:`capacity.kernel.steps.attend`."""
+_INTEGERS = ("index", "inputs", "numbers")
+
+Memory = NamedTuple(  # type: ignore[misc]
+    "Memory", [(name, Floats) for name in _DIMENSIONS] + [(name, NDArray[np.int32]) for name in _INTEGERS]
+)
+"""The arrays that a network computes in.
+
+``index`` is that of :func:`capacity.kernel.steps.attend`; ``inputs`` and ``numbers`` are those of
+:func:`capacity.kernel.folding.number_inputs`.
+"""
 
 
 def memory(shape: Shape, prefixes: int, backward: bool) -> Memory:
@@ -136,7 +143,7 @@ def memory(shape: Shape, prefixes: int, backward: bool) -> Memory:
         backward: whether gradients are computed too.
     """
     feature = padded(shape.width // shape.heads)
-    inputs = padded(shape.characters * shape.places, 8)
+    inputs = padded(shape.characters * shape.places, TILE)
     deep = shape.layers > 1
     below = shape.layers - 1 if backward else 0
     sizes = {
@@ -165,10 +172,6 @@ def memory(shape: Shape, prefixes: int, backward: bool) -> Memory:
     }
     arrays["mask"][0, : shape.width] = 1
     arrays["bias"][0, shape.characters :] = -1e30
-    return Memory(**arrays, index=np.zeros((BLOCK, shape.places), np.int32))  # type: ignore[call-arg]
-
-
-@compiled
-def count_sources(shape: Shape) -> int:
-    """Return the number of sources of the first layer: all inputs, up to whole tiles of a product."""
-    return (shape.characters * shape.places + 7) // 8 * 8
+    inputs, numbers = (np.zeros(shape.characters * shape.places, np.int32) for _ in range(2))
+    index = np.zeros((BLOCK, shape.places), np.int32)
+    return Memory(**arrays, index=index, inputs=inputs, numbers=numbers)  # type: ignore[call-arg]

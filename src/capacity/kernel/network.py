@@ -18,8 +18,8 @@ from __future__ import annotations
 import numpy as np
 
 from capacity.kernel.cache import compiled, entry, within
-from capacity.kernel.folding import embed, embed_back, fold, unfold
-from capacity.kernel.memory import Memory, Parameters, Shape, count_sources
+from capacity.kernel.folding import embed, embed_back, fold, number_inputs, unfold
+from capacity.kernel.memory import Memory, Parameters, Shape
 from capacity.kernel.prefixes import Batch
 from capacity.kernel.steps import (
     BLOCK,
@@ -61,20 +61,21 @@ def find_sources(
     numbers: Integers,
     batch: Batch,
     codes: Integers,
-    index: Integers,
+    m: Memory,
     places: Integers,
 ) -> None:
-    """Write the sources of the prefixes of a block to ``index``, (R, T), and their last places to ``places``, (R,).
+    """Write the sources of the prefixes of a block to ``m.index``, (R, T), and their last places to ``places``, (R,).
 
     The prefixes are those whose numbers are in ``numbers`` from ``first`` on.
     """
     starts, last_places, ancestors, characters = batch.starts, batch.places, batch.ancestors, shape.characters
+    numbers_of_inputs, index = m.numbers, m.index
     for r in range(BLOCK):
         prefix = numbers[first + r]
         start, places[r] = starts[prefix], last_places[prefix]
         for place in range(places[r] + 1):
             if layer == 0:
-                index[r, place] = place * characters + codes[start + place]
+                index[r, place] = numbers_of_inputs[place * characters + codes[start + place]]
             else:
                 index[r, place] = ancestors[prefix, place]
 
@@ -161,27 +162,34 @@ def tables_back(shape: Shape, layer: int, sources: int, m: Memory) -> None:
 
 @within
 def run_lower_layers(
-    shape: Shape, m: Memory, batch: Batch, codes: Integers, prefixes: int, numbers_of_all: Integers, backward: bool
+    shape: Shape,
+    m: Memory,
+    sources: int,
+    batch: Batch,
+    codes: Integers,
+    prefixes: int,
+    numbers_of_all: Integers,
+    backward: bool,
 ) -> int:
     """Compute all layers below the last, and the tables of the last; return the number of its sources.
 
     Args:
         shape: of the network.
         m: its memory, with folded matrices and the states of the inputs.
+        sources: the number of inputs.
         batch: the batch.
         codes: the characters of its rows.
         prefixes: their number, up to a whole block.
         numbers_of_all: the numbers from 0 on.
         backward: whether what the way back needs is kept.
     """
-    sources = count_sources(shape)
     make_tables(shape, 0, 0, sources, m)
     places = np.empty(BLOCK, np.int64)
     for layer in range(shape.layers - 1):
         slot = layer if backward else 0
         for first in range(0, prefixes, BLOCK):
             end = first + BLOCK
-            find_sources(shape, layer, first, numbers_of_all, batch, codes, m.index, places)
+            find_sources(shape, layer, first, numbers_of_all, batch, codes, m, places)
             y = m.states[(layer + 1) % 2][first:end]
             if backward:
                 attention = m.kept_attention[layer][first * shape.heads : end * shape.heads]
@@ -218,10 +226,11 @@ def loss_and_gradients(
         prefixes, chosen, whole: as :func:`capacity.kernel.prefixes.collect` returns them.
         numbers_of_all: the numbers from 0 on.
     """
+    inputs = number_inputs(shape, batch, codes, prefixes, m)
     prefixes = (prefixes + BLOCK - 1) // BLOCK * BLOCK
     fold(shape, w, m)
-    embed(shape, w, m)
-    sources = run_lower_layers(shape, m, batch, codes, prefixes, numbers_of_all, True)
+    first_sources = embed(shape, inputs, w, m)
+    sources = run_lower_layers(shape, m, first_sources, batch, codes, prefixes, numbers_of_all, True)
     for gradient in (g.attention_norm, g.mlp_norm, g.final_norm):
         gradient[:] = ZERO
     m.d_head[:] = ZERO
@@ -230,7 +239,7 @@ def loss_and_gradients(
     places = np.empty(BLOCK, np.int64)
     loss = 0.0
     for first in range(0, chosen, BLOCK):
-        find_sources(shape, layer, first, batch.chosen, batch, codes, m.index, places)
+        find_sources(shape, layer, first, batch.chosen, batch, codes, m, places)
         run_layer(shape, layer, layer, m, places, m.attention, m.x, m.n2, m.scale2[0], m.hidden, m.slope, m.y)
         normalise(m.n3, m.scale3[0], m.y, shape.width, m.mask)
         product(m.logits, m.n3, m.head_T, shape.width, m.bias, False)
@@ -243,11 +252,11 @@ def loss_and_gradients(
     unfold(shape, layer, w, g, m)
 
     for layer in range(shape.layers - 2, -1, -1):
-        sources = prefixes if layer > 0 else count_sources(shape)
+        sources = prefixes if layer > 0 else first_sources
         clear_gradients(layer, sources, m)
         for first in range(0, prefixes, BLOCK):
             end = first + BLOCK
-            find_sources(shape, layer, first, numbers_of_all, batch, codes, m.index, places)
+            find_sources(shape, layer, first, numbers_of_all, batch, codes, m, places)
             attention = m.kept_attention[layer][first * shape.heads : end * shape.heads]
             n2, scale = m.kept_n2[layer][first:end], m.kept_scale[layer, 0][first:end]
             hidden, slope = m.kept_hidden[layer][first:end], m.kept_slope[layer][first:end]
@@ -256,7 +265,7 @@ def loss_and_gradients(
         tables_back(shape, layer, sources, m)
         unfold(shape, layer, w, g, m)
 
-    embed_back(shape, w, g, m)
+    embed_back(shape, inputs, w, g, m)
     return loss / whole
 
 
@@ -277,14 +286,15 @@ def log_probabilities(
     The arguments are those of :func:`loss_and_gradients`; ``out`` says how many prefixes are chosen, and ``chosen`` is
     their number up to a whole block.
     """
+    inputs = number_inputs(shape, batch, codes, prefixes, m)
     prefixes = (prefixes + BLOCK - 1) // BLOCK * BLOCK
     fold(shape, w, m)
-    embed(shape, w, m)
-    run_lower_layers(shape, m, batch, codes, prefixes, numbers_of_all, False)
+    first_sources = embed(shape, inputs, w, m)
+    run_lower_layers(shape, m, first_sources, batch, codes, prefixes, numbers_of_all, False)
     layer = shape.layers - 1
     places = np.empty(BLOCK, np.int64)
     for first in range(0, chosen, BLOCK):
-        find_sources(shape, layer, first, batch.chosen, batch, codes, m.index, places)
+        find_sources(shape, layer, first, batch.chosen, batch, codes, m, places)
         run_layer(shape, layer, 0, m, places, m.attention, m.x, m.n2, m.scale2[0], m.hidden, m.slope, m.y)
         normalise(m.n3, m.scale3[0], m.y, shape.width, m.mask)
         product(m.logits, m.n3, m.head_T, shape.width, m.bias, False)

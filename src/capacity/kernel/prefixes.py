@@ -28,8 +28,8 @@ class Batch(NamedTuple):
         targets: (E,), a character that follows.
         counts: (E,), how often it does.
 
-    The arrays are as long as the largest batch needs. Up to a whole block, chosen prefixes are repeated and followed
-    by nothing.
+    The arrays are as long as the largest batch needs. Up to a whole block, the first prefix is repeated, and so is the
+    first chosen one, followed by nothing. With a prefix, its beginnings are in the batch.
     """
 
     starts: Integers
@@ -156,16 +156,20 @@ def collect(
             place = follow[prefix]
             targets[place], counts[place] = get(branches, number, CHARACTER), times
             follow[prefix] = place + 1
-    return prefixes, fill_block(batch, chosen), whole
+    return prefixes, fill_blocks(batch, prefixes, chosen), whole
 
 
 @compiled
-def fill_block(batch: Batch, chosen: int) -> int:
-    """Repeat the first chosen prefix, followed by nothing, up to a whole block; return how many there are then."""
-    filled = chosen
-    while filled % BLOCK > 0:
-        batch.chosen[filled], batch.ends[filled + 1] = batch.chosen[0], batch.ends[chosen]
-        filled += 1
+def fill_blocks(batch: Batch, prefixes: int, chosen: int) -> int:
+    """Repeat the first prefix, and the first chosen one, up to whole blocks; return how many are chosen then."""
+    starts, places, ancestors, numbers, ends = batch.starts, batch.places, batch.ancestors, batch.chosen, batch.ends
+    for prefix in range(prefixes, (prefixes + BLOCK - 1) // BLOCK * BLOCK):
+        starts[prefix], places[prefix] = starts[0], places[0]
+        if ancestors.shape[0] > 1:
+            ancestors[prefix] = ancestors[0]
+    filled = (chosen + BLOCK - 1) // BLOCK * BLOCK
+    for place in range(chosen, filled):
+        numbers[place], ends[place + 1] = numbers[0], ends[chosen]
     return filled
 
 

@@ -37,6 +37,7 @@ Floats = NDArray[np.float32]
 Integers = NDArray[Any]
 
 BLOCK = 64
+TILE = 8  # rows that are computed together: arrays have a multiple of them
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 EPSILON = np.float32(1e-5)  # nanoGPT's, of a layer norm
 ABSENT = np.float32(-1e30)  # the score of a later place, and the logit of no character: its exponential is 0
@@ -47,7 +48,7 @@ def product(out: Floats, left: Floats, right: Floats, inner: int, start: Floats,
     """Multiply matrices: out = start + left right, or out + start + left right if ``add``.
 
     Args:
-        out: (I, K), I a multiple of 8.
+        out: (I, K), I a multiple of :data:`TILE`.
         left: (I, J) or the transpose of a (J, I).
         right: (J, K).
         inner: how many of the J are added up; what lies beyond them is not read.

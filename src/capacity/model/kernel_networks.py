@@ -57,11 +57,7 @@ class KernelNetworks:
         self, weights: Weights, texts: NDArray[numpy.int64], lengths: NDArray[numpy.int64], out: NDArray[Any]
     ) -> None:
         rows, length = texts.shape
-        if self._shape.layers == 1:
-            batch = _batch(length * numpy.arange(rows), lengths - 1, numpy.zeros((1, 1)), numpy.arange(rows))
-            self._ask(weights, batch, texts, rows, out)
-            return
-        batch, tree = empty_batch(rows, length, deep=True), empty_tree(rows, length)
+        batch, tree = empty_batch(rows, length, deep=self._shape.layers > 1), empty_tree(rows, length)
         last = numpy.zeros(rows, numpy.int32)
         codes = numpy.append(texts, 0).astype(numpy.int32)
         starts = (length * numpy.arange(rows)).astype(numpy.int32)
@@ -108,13 +104,15 @@ def unflatten(weights: Weights, shape: Shape) -> dict[str, NDArray[numpy.float32
 
 
 def _batch(starts: Any, places: Any, ancestors: Any, chosen: Any) -> Batch:
-    """Return a batch of which the chosen prefixes are asked for, and followed by nothing."""
+    """Return a batch of which the chosen prefixes are asked for, and followed by nothing.
+
+    ``ancestors`` of a network of one layer, which reads none, may have a single row.
+    """
     room, asked = whole_blocks(len(starts)), whole_blocks(len(chosen))
-    deep = len(ancestors) > 1
     return Batch(
         starts=_padded(starts, room),
         places=_padded(places, room),
-        ancestors=_padded(ancestors, room if deep else 1),
+        ancestors=_padded(ancestors, room if len(ancestors) == len(starts) else 1),
         chosen=_padded(chosen, asked),
         ends=numpy.zeros(asked + 1, numpy.int32),
         targets=numpy.zeros(1, numpy.int32),
@@ -123,6 +121,5 @@ def _batch(starts: Any, places: Any, ancestors: Any, chosen: Any) -> Batch:
 
 
 def _padded(numbers: NDArray[Any], room: int) -> NDArray[numpy.int32]:
-    out = numpy.zeros((room, *numbers.shape[1:]), numpy.int32)
-    out[: len(numbers)] = numbers
-    return out
+    """Return some of a network's numbers, and the first of them again, up to ``room``."""
+    return numpy.concatenate([numbers, numbers[:1].repeat(room - len(numbers), axis=0)]).astype(numpy.int32)
