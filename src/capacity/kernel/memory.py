@@ -172,6 +172,6 @@ def memory(shape: Shape, prefixes: int, backward: bool) -> Memory:
     }
     arrays["mask"][0, : shape.width] = 1
     arrays["bias"][0, shape.characters :] = -1e30
-    inputs, numbers = (np.zeros(shape.characters * shape.places, np.int32) for _ in range(2))
+    listed, numbers = (np.zeros(shape.characters * shape.places, np.int32) for _ in range(2))
     index = np.zeros((BLOCK, shape.places), np.int32)
-    return Memory(**arrays, index=index, inputs=inputs, numbers=numbers)  # type: ignore[call-arg]
+    return Memory(**arrays, index=index, inputs=listed, numbers=numbers)  # type: ignore[call-arg]

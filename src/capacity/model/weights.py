@@ -37,7 +37,7 @@ def save(path: Path, parameters: Parameters, cell: Cell, seeds: Sequence[int]) -
     about = {"runs": runs_name(cell, seeds), files.CHECKSUM: checksum(parameters)}
     # A single key, because safetensors writes several in no fixed order, and the same weights must be the same bytes.
     with files.atomic(path) as temporary:
-        save_file(parameters, temporary, metadata={"about": json.dumps(about, sort_keys=True)})
+        save_file(dict(parameters), temporary, metadata={"about": json.dumps(about, sort_keys=True)})
 
 
 def load(path: str | Path, cell: Cell, seeds: Sequence[int]) -> Parameters:
