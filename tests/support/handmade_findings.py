@@ -87,7 +87,9 @@ def put(frame, where, **values):
 
 def origin(commit=COMMIT, cell="task=arithmetic/size=n14/variant=paper", seeds=(0,), **changed):
     record = {"cell": cell, "seeds": list(seeds), "git_commit": commit, "source_digest": "5" * 64, "device": "cpu"}
-    return record | {"threads": 1, "precision": "float32", "compile": False, "graph": False} | changed
+    return (
+        record | {"threads": 1, "kernel": "torch", "precision": "float32", "compile": False, "graph": False} | changed
+    )
 
 
 def sources_of(studies, budget="laptop", origins=None):

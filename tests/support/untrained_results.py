@@ -59,7 +59,14 @@ def write_job(folder: Path, corpus_file: Path, cell: Cell, lines: Sequence[Line]
     """Write the corpus, history, weights, record and evaluation of a job of :data:`SEEDS`; the second one diverged."""
     parquet.write_parquet(corpus_file, corpus.to_table(lines), {"stage": "corpus"})
     record = provenance.record("train", cell.settings(), cell=cell.name, seeds=list(SEEDS))
-    record |= {"device": "cpu", "threads": 1, "precision": "float32", "compile": False, "graph": False}
+    record |= {
+        "device": "cpu",
+        "threads": 1,
+        "kernel": "torch",
+        "precision": "float32",
+        "compile": False,
+        "graph": False,
+    }
     record |= {"diverged_at": [None, 400]}
     history = history_of(cell, SEEDS, lines)
     parquet.write_parquet(folder / "history.parquet", history, record)

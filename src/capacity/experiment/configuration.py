@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,14 +68,13 @@ def validate(config: Config) -> dict[str, Study]:
             check_name(study, config["studies"], f"budgets.{budget}.run")
         for number, entry in enumerate(settings["cells"]):
             key = f"budgets.{budget}.cells[{number}]"
-            for place, task in enumerate(entry.get("where", {}).get("task", ())):
-                check_name(task, TASKS, f"{key}.where.task[{place}]")
-            for size in entry.get("where", {}).get("size", ()):
-                check_name(size, config["sizes"], f"{key}.where.size")
+            _check_where(entry.get("where", {}), f"{key}.where", config)
             if "seeds" in entry:
                 expand_seeds(entry["seeds"], f"{key}.seeds")
             elif "set" not in entry:
                 raise ConfigurationError(f"{key}: {entry!r} decides nothing; give it set, seeds or both")
+        for number, where in enumerate(settings.get("leave_out", ())):
+            _check_where(where, f"budgets.{budget}.leave_out[{number}]", config)
     return studies(config)
 
 
@@ -86,6 +86,7 @@ def threads(config: Config, size: Size) -> int:
 def execution_options(config: Config, size: Size) -> str:
     """Return the options of the command ``train`` that say how updates of a size are carried out."""
     options = ["--precision", str(_by_size("precision", config, size))]
+    options += ["--kernel", config["kernel"]] * (config["kernel"] != "auto")
     options += ["--compile"] * config["compile"] + ["--cuda-graph"] * config["cuda_graph"]
     return " ".join(options)
 
@@ -93,6 +94,14 @@ def execution_options(config: Config, size: Size) -> str:
 def snapshot_options(config: Config) -> str:
     """Return the options of the command ``train`` that say when it saves snapshots."""
     return " ".join(f"--snapshot-{name} {config['snapshots'][name]}" for name in ("seconds", "updates"))
+
+
+def _check_where(where: Mapping[str, Any], key: str, config: Config) -> None:
+    """Raise ConfigurationError if a pattern of cells names a task or a size that does not exist."""
+    for place, task in enumerate(where.get("task", ())):
+        check_name(task, TASKS, f"{key}.task[{place}]")
+    for size in where.get("size", ()):
+        check_name(size, config["sizes"], f"{key}.size")
 
 
 def _by_size(key: str, config: Config, size: Size) -> Any:

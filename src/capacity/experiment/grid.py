@@ -47,8 +47,19 @@ class Study:
 
 
 def studies(config: Config) -> dict[str, Study]:
-    """Return every study of a configuration, by name, under its budget. Raises ConfigurationError."""
-    return {name: _study(name, settings, config) for name, settings in config["studies"].items()}
+    """Return every study of a configuration, by name, under its budget, but for those of which it leaves out all cells.
+
+    Raises ConfigurationError, also for a study without cells that the budget runs.
+    """
+    every = {name: _study(name, settings, config) for name, settings in config["studies"].items()}
+    budget = config["budget"]
+    for name in config["budgets"][budget]["run"]:
+        if not every[name].cells:
+            raise ConfigurationError(
+                f"budgets.{budget}.leave_out: it leaves out all cells of the study {name}, which is in "
+                f"budgets.{budget}.run; remove one of them"
+            )
+    return {name: study for name, study in every.items() if study.cells}
 
 
 def expand_seeds(entries: Iterable[int | str], key: str) -> tuple[int, ...]:
@@ -78,6 +89,8 @@ def _study(name: str, settings: Mapping[str, Any], config: Config) -> Study:
     for number, grid in enumerate(settings["grids"]):
         key = f"studies.{name}.grids[{number}]"
         for axes in _expand(grid, key, config):
+            if _is_left_out(axes, "seeds" in grid, config):
+                continue
             cell, cell_seeds = _resolve(axes, grid, key, config)
             if cell.name in cells:
                 raise ConfigurationError(f"{key}: the cell {cell.name} appears twice in this study; leave one out")
@@ -108,19 +121,32 @@ def _expand(grid: Mapping[str, Any], key: str, config: Config) -> Iterable[dict[
         yield dict(zip(names, values, strict=True))
 
 
+def _is_left_out(axes: Mapping[str, Any], seeds_are_named: bool, config: Config) -> bool:
+    """Return whether the budget leaves out the cell of one combination of axes."""
+    size = _size(axes, config)
+    patterns = config["budgets"][config["budget"]].get("leave_out", ())
+    return not seeds_are_named and any(_matches(where, axes["task"], size, config) for where in patterns)
+
+
+def _matches(where: Mapping[str, Any], task: str, size: Size, config: Config) -> bool:
+    """Return whether a cell has one of the tasks and one of the sizes of a pattern, as far as it names any."""
+    sizes = [Size(**config["sizes"][name]) for name in where.get("size", ())]
+    return task in where.get("task", [task]) and (size in sizes or not sizes)
+
+
+def _size(axes: Mapping[str, Any], config: Config) -> Size:
+    return Size(**config["sizes"][axes["size"]] if "size" in axes else {axis: axes[axis] for axis in SHAPE_AXES})
+
+
 def _resolve(axes: dict[str, Any], grid: Mapping[str, Any], key: str, config: Config) -> tuple[Cell, tuple[int, ...]]:
     """Return the cell of one combination of axes, and its seeds, where the budget decides what the grid leaves open."""
-    chosen = dict(axes)
-    task = chosen.pop("task")
-    name = chosen.pop("size", None)
-    size = Size(**config["sizes"][name]) if name else Size(**{axis: chosen.pop(axis) for axis in SHAPE_AXES})
+    task, size = axes["task"], _size(axes, config)
+    chosen = {axis: value for axis, value in axes.items() if axis not in ("task", "size", *SHAPE_AXES)}
     check_shape(size, key)
     budget: dict[str, Any] = {}
     seeds = grid.get("seeds")
     for entry in config["budgets"][config["budget"]]["cells"]:
-        where = entry.get("where", {})
-        sizes = [Size(**config["sizes"][each]) for each in where.get("size", ())]
-        if task in where.get("task", [task]) and (size in sizes or not sizes):
+        if _matches(entry.get("where", {}), task, size, config):
             budget |= entry.get("set", {})
             seeds = seeds if "seeds" in grid else entry.get("seeds", seeds)
     if seeds is None:

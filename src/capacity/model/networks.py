@@ -9,6 +9,7 @@ import numpy
 from numpy.typing import NDArray
 
 from capacity.corpora.prefixes import Prefixes
+from capacity.errors import InputError
 from capacity.paper.protocol import Size
 
 
@@ -60,9 +61,17 @@ def networks_of(
         kernel: The program that computes, which is best the one that trained: ``numba`` or ``torch``.
         device: ``cpu`` or ``cuda``, of torch.
         threads: Of the CPU, for torch.
+
+    Raises InputError if Numba, which the compiled network needs, cannot be imported.
     """
     if kernel == "numba":
-        from capacity.model.kernel_networks import KernelNetworks, flatten, network_shape
+        try:
+            from capacity.model.kernel_networks import KernelNetworks, flatten, network_shape
+        except ImportError as error:
+            raise InputError(
+                f"the compiled network trained these weights, and it cannot be used here ({error}); "
+                "install the packages in envs/requirements.txt, or train with kernel: torch"
+            ) from error
 
         characters, block = (parameters[f"{name}_embedding"].shape[1] for name in ("token", "position"))
         shape = network_shape(size, characters, block)

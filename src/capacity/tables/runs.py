@@ -20,7 +20,7 @@ from capacity.tables.cells import cell_columns
 from capacity.tables.frames import chunks
 from capacity.tasks.registry import PARTS
 
-ORIGIN = ("git_commit", "source_digest", "device", "threads", "precision", "compile", "graph")
+ORIGIN = ("git_commit", "source_digest", "device", "threads", "kernel", "precision", "compile", "graph")
 OUTCOMES = {
     "fits_arithmetic": ("seen", 0.99),
     "fits_facts": ("facts_matched_prompts", 1.0),

@@ -17,7 +17,7 @@ from capacity.training.execution import Execution
 from capacity.training.history import history_table
 from capacity.training.interruptions import InterruptedTrainingError, Signals, only_one
 from capacity.training.loop import Trained, train
-from capacity.training.path import kernel_of
+from capacity.training.path import is_for_kernel, kernel_of, why_no_numba
 from capacity.training.progress import Progress
 from capacity.training.snapshots import Snapshots
 
@@ -47,16 +47,19 @@ def run_job(
     Raises InputError if the corpus is damaged or of another cell, or if another machine trains the job, and SystemExit
     if a signal asks the job to stop.
     """
+    kernel = kernel_of(cell, device, execution)
     record = provenance.record(
         "train",
         cell.settings(),
         cell=cell.name,
         seeds=list(seeds),
         device=devices.name(device),
-        **execution.record(device) | {"kernel": kernel_of(cell, device, execution)},
+        **execution.record(device) | {"kernel": kernel},
     )
     lines = corpus.read(corpus_file, cell)
     progress = Progress(cell, seeds, folder / "progress.json", sys.stdout)
+    if kernel == "torch" and is_for_kernel(cell, device, execution):
+        progress.say(f"torch trains, because the compiled network cannot be used: {why_no_numba()}")
     with Signals() as signals, only_one(folder / "training.lock", progress.say) as took_over:
         if took_over and is_done(folder, record):
             progress.say("the earlier run of this job has just finished it")

@@ -57,9 +57,13 @@ class Training(Protocol):
 
 def kernel_of(cell: Cell, device: str, execution: Execution) -> str:
     """Return the program that trains a cell: ``numba``, the compiled network, or ``torch``."""
+    return "numba" if is_for_kernel(cell, device, execution) and why_no_numba() is None else "torch"
+
+
+def is_for_kernel(cell: Cell, device: str, execution: Execution) -> bool:
+    """Return whether the compiled network should train a cell: whether it can, and is the faster program."""
     chosen = execution.kernel == "auto" and execution.precision == "float32" and not execution.compile
-    possible = device == "cpu" and cell.dropout == 0.0
-    return "numba" if chosen and possible and is_small(cell) and why_no_numba() is None else "torch"
+    return chosen and device == "cpu" and cell.dropout == 0.0 and is_small(cell)
 
 
 def is_small(cell: Cell) -> bool:
