@@ -21,7 +21,7 @@ from benchmarks.ours import Batch, batches, execution
 from benchmarks.setting import Setting
 from capacity.corpora import corpus
 from capacity.experiment.cell import Cell
-from capacity.training.loop import Training
+from capacity.training.path import Training, training_of
 from capacity.training.schedule import learning_rate
 
 UPDATES = 5  # one more than our training makes before it replays a captured one
@@ -60,8 +60,8 @@ class Check:
         than rounding explains.
         """
         cell, device = self._cell, self._setting.device
-        training = Training(cell, corpus.build(cell), [0], device, execution(self._setting))
-        start = {name: value.detach()[0].cpu().clone() for name, value in training.parameters.items()}
+        training = training_of(cell, corpus.build(cell), [0], device, execution(self._setting))
+        start = parameters_of(training)
         given = batches(cell, UPDATES)
         expected = baseline(cell, start, given, device)
         found = {"ours": compare(ours(cell, training), expected, start)}
@@ -93,8 +93,16 @@ def iteration(cell: Cell, update: int) -> int:
 
 def ours(cell: Cell, training: Training) -> Course:
     """The updates by our training, which draws the batches itself."""
-    losses = [float(training.update(iteration(cell, number))) for number in range(UPDATES)]
-    return Course(losses, {name: value.detach()[0].cpu() for name, value in training.parameters.items()})
+    losses = []
+    for number in range(UPDATES):
+        training.update(iteration(cell, number))
+        losses.append(float(training.losses()[0]))
+    return Course(losses, parameters_of(training))
+
+
+def parameters_of(training: Training) -> dict[str, Tensor]:
+    """Copies of the parameters of the only network in training, by name, on the CPU."""
+    return {name: torch.tensor(value[0]) for name, value in training.parameters().items()}
 
 
 def baseline(cell: Cell, start: Mapping[str, Tensor], given: Sequence[Batch], device: str) -> Course:

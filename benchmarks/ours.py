@@ -17,7 +17,7 @@ from capacity.experiment.cell import Cell
 from capacity.model import devices
 from capacity.training.batches import Batches
 from capacity.training.execution import Execution
-from capacity.training.loop import Training
+from capacity.training.path import Training, training_of
 from capacity.training.schedule import is_evaluation_due
 
 
@@ -86,7 +86,7 @@ class Ours:
         training.measure()
 
     def _make(self, stack: Sequence[int]) -> Training:
-        return Training(self._cell, self._lines, stack, self._device, self._execution)
+        return training_of(self._cell, self._lines, stack, self._device, self._execution)
 
     def _advance(self, training: Training, first: int, updates: int) -> None:
         for iteration in range(first, first + updates):
@@ -109,7 +109,7 @@ class Ours:
 
 def execution(setting: Setting) -> Execution:
     """The choices that were made; the implementation's own where none was."""
-    chosen = {name: getattr(setting, name) for name in ("precision", "compile", "graph")}
+    chosen = {name: getattr(setting, name) for name in ("precision", "compile", "graph", "threads")}
     return Execution(**{name: value for name, value in chosen.items() if value is not None})
 
 
@@ -122,4 +122,4 @@ def batches(cell: Cell, updates: int) -> list[Batch]:
     stream = Stream(corpus.stream_lines(lines), corpus.vocabulary(lines), cell.stream, cell.block)
     drawn = Batches(stream, cell.batch, [0], "cpu")
     rows = [drawn.rows() for _ in range(updates)]
-    return [(each.inputs[0], each.targets[0]) for each in rows]
+    return [(inputs[0], targets[0]) for inputs, targets, _ in rows]

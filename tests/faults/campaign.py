@@ -27,8 +27,7 @@ from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
-
-from torch import Tensor
+from typing import Any
 
 from capacity.__main__ import main as run_capacity
 from capacity.corpora import corpus
@@ -36,7 +35,11 @@ from capacity.experiment.cell import Cell, make_cell
 from capacity.experiment.seeds import parse_seeds
 from capacity.paper.protocol import Size
 from capacity.storage import parquet
-from capacity.training import loop, snapshots
+from capacity.training import snapshots
+from capacity.training.execution import Execution
+from capacity.training.kernel_training import KernelTraining
+from capacity.training.path import kernel_of
+from capacity.training.torch_training import TorchTraining
 
 CELLS = [
     make_cell(
@@ -102,13 +105,14 @@ class Watched:
 
 def job(cell: Cell, folder: Path, watched: Watched, killed_at: int | None = None) -> None:
     """The training stage as the rule calls it; with ``killed_at`` it dies before that operation on its files."""
-    update = loop.Training.update
 
-    def watched_update(self: loop.Training, iteration: int) -> Tensor:
-        losses = update(self, iteration)
-        updates, operations = watched.read()
-        watched.write(updates + 1, operations)
-        return losses
+    def counting(update: Callable[[Any, int], None]) -> Callable[[Any, int], None]:
+        def counted(self: Any, iteration: int) -> None:
+            update(self, iteration)
+            updates, operations = watched.read()
+            watched.write(updates + 1, operations)
+
+        return counted
 
     def watch(event: str, arguments: tuple[object, ...]) -> None:
         if event in OPERATIONS and str(arguments[0]).startswith(str(folder)):
@@ -117,12 +121,21 @@ def job(cell: Cell, folder: Path, watched: Watched, killed_at: int | None = None
                 os.kill(os.getpid(), signal.SIGKILL)
             watched.write(updates, operations + 1)
 
-    loop.Training.update = watched_update  # type: ignore[method-assign]
+    KernelTraining.update = counting(KernelTraining.update)  # type: ignore[method-assign, assignment]
+    TorchTraining.update = counting(TorchTraining.update)  # type: ignore[method-assign, assignment]
     sys.addaudithook(watch)
     command = ["train", cell.name, "--seeds", SEEDS, "--corpus", str(folder.parent / f"{cell.task}.parquet")]
     command += ["--output", str(folder), "--device", "cpu", "--snapshot-updates", str(SNAPSHOT_UPDATES)]
     with (folder.parent / "log").open("a", buffering=1) as log, redirect_stdout(log), redirect_stderr(log):
         run_capacity(command)
+
+
+def compile_for(cell: Cell) -> None:
+    """Compile here what trains a cell, so that no job, which is forked from here, spends its time on that."""
+    if kernel_of(cell, "cpu", Execution()) == "numba":
+        training = KernelTraining(cell, corpus.build(cell), parse_seeds(SEEDS)[0])
+        training.update(0)
+        training.measure()
 
 
 def newest(folder: Path) -> int:
@@ -149,6 +162,7 @@ def campaign(kills: int, seed: int, folder: Path) -> dict[str, int]:
     operations: dict[str, int] = {}
     for cell in CELLS:
         parquet.write_parquet(folder / f"{cell.task}.parquet", corpus.to_table(corpus.build(cell)), {})
+        compile_for(cell)
         start = time.monotonic()
         watched.write(0, 0)
         undisturbed = folder / f"undisturbed {cell.task}"

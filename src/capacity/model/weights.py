@@ -37,7 +37,8 @@ def save(path: Path, parameters: Parameters, cell: Cell, seeds: Sequence[int]) -
     about = {"runs": runs_name(cell, seeds), files.CHECKSUM: checksum(parameters)}
     # A single key, because safetensors writes several in no fixed order, and the same weights must be the same bytes.
     with files.atomic(path) as temporary:
-        save_file(dict(parameters), temporary, metadata={"about": json.dumps(about, sort_keys=True)})
+        arrays = {name: numpy.asarray(value, order="C") for name, value in parameters.items()}  # as they are written
+        save_file(arrays, temporary, metadata={"about": json.dumps(about, sort_keys=True)})
 
 
 def load(path: str | Path, cell: Cell, seeds: Sequence[int]) -> Parameters:

@@ -23,7 +23,9 @@ from capacity.model import transformer
 from capacity.model.initialization import count_parameters
 from capacity.paper import protocol
 from capacity.paper.protocol import MLT, SIZES, Size
-from capacity.training import loop, schedule
+from capacity.training import schedule
+from capacity.training.execution import KERNELS, Execution
+from capacity.training.path import training_of
 
 EFFORT = Effort(rounds=4, block_seconds=0.1, evaluations=2, starts=1, updates_before_evaluation=30, budget_seconds=60.0)
 RATES = Rates({"float32": 1e9, "bfloat16": 1e12}, 1e9)
@@ -138,9 +140,10 @@ def test_ours_on_a_cpu_is_one_network_after_another():
         two.evaluate()
 
 
-def test_our_training_computes_what_the_baseline_does():
-    training = loop.Training(CELL, corpus.build(CELL), [0], "cpu")
-    start = {name: value.detach()[0].clone() for name, value in training.parameters.items()}
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_our_training_computes_what_the_baseline_does(kernel):
+    training = training_of(CELL, corpus.build(CELL), [0], "cpu", Execution(kernel=kernel))
+    start = check.parameters_of(training)
     expected = check.baseline(CELL, start, batches(CELL, check.UPDATES), "cpu")
     differences = check.compare(check.ours(CELL, training), expected, start)
     assert differences["loss"] < check.LOSS_TOLERANCE

@@ -114,6 +114,15 @@ def test_weights_come_back_as_they_were_saved(tmp_path):
         assert numpy.array_equal(loaded[name], value)
 
 
+def test_weights_that_lie_transposed_in_memory_come_back_as_they_are(tmp_path):
+    transposed = {name: numpy.asarray(value, order="F") for name, value in STACK.items()}
+    assert not all(value.flags.c_contiguous for value in transposed.values())
+    weights.save(tmp_path / "weights.safetensors", transposed, CELL, SEEDS)
+    assert parameters_as_bytes(weights.load(tmp_path / "weights.safetensors", CELL, SEEDS)) == parameters_as_bytes(
+        STACK
+    )
+
+
 @pytest.mark.parametrize("damage", ["truncated", "overwritten", "empty"])
 def test_damaged_weights_are_refused_by_name(tmp_path, damage):
     path = tmp_path / "weights.safetensors"

@@ -2,21 +2,23 @@ from __future__ import annotations
 
 import json
 
-import torch
+import numpy
+import pytest
 from safetensors import safe_open
 
 from capacity.corpora import corpus
 from capacity.experiment.cell import Cell, parse_cell
 from capacity.storage import files, json_files, parquet, provenance
 from capacity.training import job, loop
+from capacity.training.snapshots import Snapshots
 from tests.support.commands import run_command
 from tests.support.short_cells import nothing, short_cell
 
 
-def train(cell: Cell, folder) -> None:
+def train(cell: Cell, folder, *more: str) -> None:
     parquet.write_parquet(folder / "corpus.parquet", corpus.to_table(corpus.build(cell)), {})
     arguments = ["--seeds", "3-4", "--corpus", str(folder / "corpus.parquet"), "--device", "cpu"]
-    run_command("train", cell.name, *arguments, "--output", folder / "job")
+    run_command("train", cell.name, *arguments, "--output", folder / "job", *more)
 
 
 def test_the_command_leaves_weights_history_and_record_with_the_same_contents_every_time(tmp_path, monkeypatch):
@@ -31,19 +33,44 @@ def test_the_command_leaves_weights_history_and_record_with_the_same_contents_ev
         assert (first / name).read_bytes() == (second / name).read_bytes()
     trained = loop.train(cell, corpus.build(cell), [3, 4], "cpu", nothing)
     for folder in (first, second):
-        with safe_open(folder / "weights.safetensors", framework="pt") as stored:
+        with safe_open(folder / "weights.safetensors", framework="numpy") as stored:
             assert json.loads(stored.metadata()["about"])["runs"] == f"{cell.name}/seeds=3-4"
             weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
         assert set(weights) == set(trained.parameters)
-        assert all(torch.equal(weights[name], value) for name, value in trained.parameters.items())
+        assert all(numpy.array_equal(weights[name], value) for name, value in trained.parameters.items())
     table = parquet.read_parquet(first / "history.parquet")
     assert table.to_pylist() == trained.history
     record = json_files.read_json(first / "run.json")
     assert parquet.provenance_of(table) == record
     assert (record["stage"], record["seeds"], record["device"], record["threads"]) == ("train", [3, 4], "cpu", 1)
     assert (record["precision"], record["compile"], record["graph"]) == ("float32", False, False)
+    assert record["kernel"] == "numba"
     assert parse_cell(record["cell"]) == cell
     assert record["settings"] == json.loads(json.dumps(cell.settings()))
+
+
+@pytest.mark.parametrize(
+    ("more", "dropout", "expected"), [([], 0.0, "numba"), (["--kernel", "torch"], 0.0, "torch"), ([], 0.2, "torch")]
+)
+def test_the_record_names_the_program_that_trained(tmp_path, more, dropout, expected):
+    train(short_cell(dropout=dropout), tmp_path, *more)
+    assert json_files.read_json(tmp_path / "job" / "run.json")["kernel"] == expected
+
+
+@pytest.mark.parametrize(("first", "second"), [("auto", "torch"), ("torch", "auto")])
+def test_a_snapshot_by_another_program_is_passed_over_with_a_line(tmp_path, first, second, monkeypatch, capsys):
+    cell = short_cell()
+    with monkeypatch.context() as patch:
+        patch.setattr(Snapshots, "remove", lambda self: None)
+        train(cell, tmp_path, "--kernel", first, "--snapshot-updates", "5")
+    assert list((tmp_path / "job" / "snapshots").rglob("arrays.safetensors"))
+    for name in ("weights.safetensors", "history.parquet", "run.json", "timing.json"):
+        (tmp_path / "job" / name).unlink()
+    capsys.readouterr()
+    train(cell, tmp_path, "--kernel", second)
+    said = [line for line in capsys.readouterr().out.splitlines() if "snapshot passed over" in line]
+    assert len(said) == 4  # the newest two of both seeds
+    assert all(line.endswith("with other kernel") for line in said)
 
 
 def test_the_fingerprint_is_all_that_decides_the_numbers_and_not_the_commit(tmp_path):

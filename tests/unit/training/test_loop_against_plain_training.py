@@ -10,12 +10,14 @@ import torch
 
 from capacity.corpora import corpus
 from capacity.experiment.cell import Cell, make_cell
-from capacity.model import transformer
+from capacity.model import initialization, transformer
 from capacity.paper import protocol
 from capacity.paper.protocol import SIZES, TASKS
 from capacity.tasks.task import Line
 from capacity.training import loop
+from capacity.training.execution import Execution
 from capacity.training.schedule import learning_rate
+from capacity.training.torch_training import TorchTraining
 from tests.support.plain_training import slow_training, weights_of
 from tests.support.plain_transformer import plain_from_seed
 from tests.support.short_cells import DEEP, TINY, nothing, short_cell
@@ -25,17 +27,22 @@ def fast_training(
     cell: Cell, lines: list[Line], seed: int, dtype: torch.dtype = torch.float32
 ) -> tuple[transformer.Parameters, list[float]]:
     """The same run by what is tested, on request with every number in double precision."""
-    initialise = transformer.initialise
+    initialise = initialization.initialise
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            transformer,
+            initialization,
             "initialise",
-            lambda *given: {name: value.to(dtype) for name, value in initialise(*given).items()},
+            lambda *given: {
+                name: torch.tensor(value, dtype=dtype).numpy() for name, value in initialise(*given).items()
+            },
         )
-        training = loop.Training(cell, lines, [seed], "cpu")
+        training = TorchTraining(cell, lines, [seed], "cpu")
     training._rate = training._rate.to(dtype)
-    losses = [float(training.update(iteration)) for iteration in range(cell.iterations)]
-    return {name: value.detach()[0] for name, value in training.parameters.items()}, losses
+    losses = []
+    for iteration in range(cell.iterations):
+        training.update(iteration)
+        losses.append(float(training.losses()[0]))
+    return {name: torch.from_numpy(value[0]) for name, value in training.parameters().items()}, losses
 
 
 @pytest.mark.parametrize("clip", [1.0, 0.05])
@@ -55,11 +62,11 @@ def test_training_is_a_plain_training_loop_made_fast(size, task, more, clip, mon
     monkeypatch.setattr(protocol, "GRADIENT_CLIP", clip)
     cell = short_cell(size, task, **more)
     lines = corpus.build(cell)
-    trained = loop.train_stack(cell, lines, [21], "cpu", nothing)
+    trained = loop.train_stack(cell, lines, [21], "cpu", nothing, Execution(kernel="torch"))
     network, losses = slow_training(cell, lines, 21, clip)
     moved = plain_from_seed(size, len(corpus.vocabulary(lines)), cell.block, 21)
     for name, value in network.named_parameters():
-        found = trained.parameters[name.removesuffix(".weight")][0]
+        found = torch.from_numpy(trained.parameters[name.removesuffix(".weight")][0])
         torch.testing.assert_close(found, value.detach(), rtol=0, atol=2e-5)
         assert (value - moved.get_parameter(name)).abs().max() > 1e-3
     means = [sum(losses[first:end]) / (end - first) for first, end in ((0, 4), (4, 8), (8, 10))]
