@@ -1,4 +1,5 @@
-"""What every test shares: torch set up as a job sets it up, and the same hypothesis examples in every run.
+"""What every test shares: torch set up as a job sets it up, one folder for what Numba compiles, and the same hypothesis
+examples in every run.
 
 With several processes the files that take longest begin first, so that none is left over at the end, and there is one
 process more than cores, because the tests of a batch system mostly wait.
@@ -6,7 +7,9 @@ process more than cores, because the tests of a batch system mostly wait.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -15,6 +18,8 @@ from capacity.model import devices
 
 pytest_plugins = ["tests.support.clones", "tests.support.installations"]
 devices.prepare(threads=1)
+# Compiled once, also for the jobs of workflows, and kept from run to run.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "numba"))
 settings.register_profile("reproducible", derandomize=True, deadline=None, database=None, max_examples=50)
 settings.load_profile("reproducible")
 

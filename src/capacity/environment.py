@@ -26,7 +26,7 @@ def job_prelude(folder: Path, import_path: Path | None, python: str | None) -> s
     At a time limit a batch system sends SIGTERM to everything that a job runs. With the trap, the shell waits for
     Python to save, and then leaves with its exit code; if it died first, the job would be over, and Python killed while
     it saves. What torch and Numba compile is kept in ``folder``, and not where all work of a user would share it;
-    there is no other place for headers.
+    there is no other place for headers. A folder that the environment names for Numba is kept.
 
     Args:
         folder: in which Snakemake keeps what is its own.
@@ -35,7 +35,8 @@ def job_prelude(folder: Path, import_path: Path | None, python: str | None) -> s
     """
     code = f"set -euo pipefail; trap : TERM; export {MEMORY}; "
     code += f"export TORCHINDUCTOR_CACHE_DIR={shlex.quote(str(folder / 'torchinductor'))} "
-    code += f"TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS=0 NUMBA_CACHE_DIR={shlex.quote(str(folder / 'numba'))}; "
+    numba = os.environ.get("NUMBA_CACHE_DIR") or str(folder / "numba")
+    code += f"TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS=0 NUMBA_CACHE_DIR={shlex.quote(numba)}; "
     if import_path is not None:
         code += f"export PYTHONPATH={shlex.quote(str(import_path))}; "
     if python is not None:
