@@ -23,6 +23,12 @@ FORBIDDEN = {
         ("figures/style", "capacity.claims.judge"),
         ("claims/judge", "capacity.commands.claims"),
     ],
+    "torch only in the modules that compute with it": [
+        ("training/loop", "torch"),
+        ("training/path", "torch"),
+        ("model/weights", "torch.nn"),
+        ("kernel/update", "torch"),
+    ],
     "torch only where networks are trained, evaluated or loaded": [
         ("tables/frames", "torch"),
         ("tables/summary", "capacity.model.transformer"),
@@ -30,6 +36,9 @@ FORBIDDEN = {
         ("evaluation/questions", "capacity.model.transformer"),
         ("experiment/cell", "torch"),
         ("commands/claims", "capacity.model.devices"),
+        ("corpora/streams", "torch"),
+        ("training/loop", "capacity.training.batches"),
+        ("training/snapshots", "capacity.model.transformer"),
     ],
     "matplotlib only in figures": [
         ("tables/markdown", "matplotlib"),
