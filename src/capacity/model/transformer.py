@@ -4,8 +4,9 @@ Decoder-only, layer norm before each sublayer, GELU, learned positions, tied inp
 (paper, section 3.2; the architecture of nanoGPT). Every parameter has a leading axis of length S, one slice per seed,
 and every matrix product is batched over it, so S small networks cost hardly more than one on a GPU.
 
-States are columns: (S, d, C), features before the C states of a batch, as in W x. Sums over the few features of a
-small network then run along long rows of memory, which is several times faster than across them.
+States that are computed for distinct prefixes are columns: (S, d, C), features before the C states of a batch, as in
+W x. Sums over the few features of a small network then run along long rows of memory, which is several times faster
+than across them. Where every position is computed, states are rows, (S, C, d), which suits wide networks and GPUs.
 
 Axes in the comments: S seeds, N rows, T positions, d width, H heads, f features of a head, V vocabulary, m MLP factor.
 """
@@ -27,6 +28,10 @@ from capacity.paper.protocol import Size
 
 Parameters = dict[str, Tensor]
 Dropout = Callable[[Tensor], Tensor]
+
+PREFIXES_AT_ONCE = 32
+"""The number of states of :func:`forward_prefixes` is rounded up to a multiple of this, because a library that prepares
+itself anew for every shape of a matrix would do so for almost every batch."""
 
 
 def initialise(size: Size, vocabulary: int, block: int, seeds: Sequence[int]) -> Parameters:
@@ -74,27 +79,25 @@ def forward(
     seeds, rows, length = tokens.shape
     drop = dropout or _identity
 
-    def drop_columns(x: Tensor) -> Tensor:
-        return drop(x.transpose(1, 2)).transpose(1, 2)  # masks are drawn state by state, as nanoGPT draws them
-
     embedding = parameters["token_embedding"]  # (S, V, d)
     # One flat table for the whole stack: seed s reads its own V rows.
     first = torch.arange(seeds, device=tokens.device) * embedding.shape[1]
     x = functional.embedding(tokens + first[:, None, None], embedding.flatten(0, 1))  # (S, N, T, d)
-    x = x + parameters["position_embedding"][:, None, :length]
-    x = drop(x).flatten(1, 2).transpose(1, 2).contiguous()  # (S, d, N T)
+    x = drop((x + parameters["position_embedding"][:, None, :length]).flatten(1, 2))  # (S, N T, d)
 
     for block in _blocks(parameters):
-        at_rows = (each.transpose(1, 2).reshape(seeds, rows, length, -1) for each in _projections(block, x))
-        query, key, value = (_by_head(each, heads) for each in at_rows)
+        projected = _read_states(block["attention_in"], block["attention_norm"], x)  # (S, N T, 3 d)
+        by_head = projected.view(seeds, rows, length, 3, heads, -1).permute(3, 0, 1, 4, 2, 5)
+        query, key, value = by_head.flatten(1, 3).unbind()  # (S N H, T, f) each
         weights = drop(_attention_weights(query, key).view(seeds, rows, heads, length, length)).flatten(0, 2)
         mixed = _mix(weights, value, rows, heads)
-        x = x + drop_columns(torch.bmm(block["attention_out"], mixed.transpose(1, 2)))
-        x = x + drop_columns(_mlp(block, x))
+        x = x + drop(torch.bmm(mixed, block["attention_out"].transpose(1, 2)))
+        hidden = functional.gelu(_read_states(block["mlp_in"], block["mlp_norm"], x))
+        x = x + drop(torch.bmm(hidden, block["mlp_out"].transpose(1, 2)))
 
     if places is not None:
-        x = x.gather(2, places[:, None].expand(-1, x.shape[1], -1))
-    return _head(parameters, x)
+        x = x.gather(1, places[:, :, None].expand(-1, -1, x.shape[2]))
+    return _read_states(parameters["token_embedding"], parameters["final_norm"], x).transpose(1, 2)
 
 
 def forward_prefixes(parameters: Parameters, prefixes: PrefixTensors, heads: int) -> Tensor:
@@ -113,16 +116,17 @@ def forward_prefixes(parameters: Parameters, prefixes: PrefixTensors, heads: int
         (S, V, P), for the P prefixes.
     """
     rows, length = prefixes.rows.shape
+    padding = -len(prefixes.ends) % PREFIXES_AT_ONCE
     embedded = _pick(parameters["token_embedding"], prefixes.tokens)
     x = (embedded + _pick(parameters["position_embedding"], prefixes.places)).transpose(1, 2)  # (S, d, Q)
     states = prefixes.row_inputs
 
     for block in _blocks(parameters):
-        weights_in = _scaled(block["attention_in"], block["attention_norm"])
+        weights_in = block["attention_in"]
         if heads == 1:  # a sum of projected values is the projection of the sum, and projecting the matrix costs least
             query, key, value = weights_in.chunk(3, dim=1)
             weights_in = torch.cat([query, key, torch.bmm(block["attention_out"], value)], dim=1)
-        table = torch.bmm(weights_in, _normalise(x)).transpose(1, 2).contiguous()  # (S, C, 3 d)
+        table = _read(weights_in, block["attention_norm"], x).transpose(1, 2).contiguous()  # (S, C, 3 d)
         if states is prefixes.row_inputs and table.shape[1] ** 2 <= rows * length**2:
             query, key, value = table.chunk(3, dim=2)
             weights = _attention_weights_of_inputs(query, key, prefixes, heads)
@@ -130,14 +134,14 @@ def forward_prefixes(parameters: Parameters, prefixes: PrefixTensors, heads: int
         else:
             query, key, value = _pick(table, states).chunk(3, dim=3)
             weights = _attention_weights(_by_head(query, heads), _by_head(key, heads))
-        mixed = _pick_once(_mix(weights, _by_head(value, heads), rows, heads), prefixes.ends)
+        mixed = _pick_once(_mix(weights, _by_head(value, heads), rows, heads), prefixes.ends, padding)
         if states is prefixes.row_inputs:
-            x = _pick(x.transpose(1, 2), prefixes.last_inputs).transpose(1, 2)
+            x = _pick(x.transpose(1, 2), functional.pad(prefixes.last_inputs, (0, padding))).transpose(1, 2)
             states = prefixes.rows
         mixed = mixed.transpose(1, 2)
         x = (x + (mixed if heads == 1 else torch.bmm(block["attention_out"], mixed))).contiguous()
         x = x + _mlp(block, x)
-    return _head(parameters, x)
+    return _head(parameters, x)[..., : len(prefixes.ends)]
 
 
 _BLOCK = ("attention_norm", "attention_in", "attention_out", "mlp_norm", "mlp_in", "mlp_out")
@@ -177,28 +181,34 @@ def _normalise(x: Tensor) -> Tensor:
     return normalised
 
 
-def _scaled(weight: Tensor, norm: Tensor) -> Tensor:
-    """A layer norm's weight (S, in), moved into the matrix (S, out, in) that reads the norm: the same product, but
-    with a multiplication over a small matrix instead of one over every position."""
-    return weight * norm[:, None]
+def _read(weight: Tensor, norm: Tensor, x: Tensor) -> Tensor:
+    """The product of a matrix (S, out, in) and the layer norm, with weight (S, in), of states (S, in, C): (S, out, C).
 
-
-def _projections(block: Parameters, x: Tensor) -> list[Tensor]:
-    """Queries, keys and values, each (S, d, C), of states (S, d, C)."""
-    weights = _scaled(block["attention_in"], block["attention_norm"]).chunk(3, dim=1)
+    The weight of the norm multiplies the smaller of both.
+    """
     normalised = _normalise(x)
-    return [torch.bmm(weight, normalised) for weight in weights]
+    if weight.shape[1] < x.shape[2]:
+        return torch.bmm(weight * norm[:, None], normalised)
+    return torch.bmm(weight, normalised * norm[:, :, None])
+
+
+def _read_states(weight: Tensor, norm: Tensor, x: Tensor) -> Tensor:
+    """:func:`_read` of states (S, C, in): (S, C, out)."""
+    normalised = functional.layer_norm(x, x.shape[2:])
+    if weight.shape[1] < x.shape[1]:
+        return torch.bmm(normalised, (weight * norm[:, None]).transpose(1, 2))
+    return torch.bmm(normalised * norm[:, None], weight.transpose(1, 2))
 
 
 def _mlp(block: Parameters, x: Tensor) -> Tensor:
     """(S, d, C) to (S, d, C)."""
-    hidden = torch.bmm(_scaled(block["mlp_in"], block["mlp_norm"]), _normalise(x))
+    hidden = _read(block["mlp_in"], block["mlp_norm"], x)
     return torch.bmm(block["mlp_out"], functional.gelu(hidden))
 
 
 def _head(parameters: Parameters, x: Tensor) -> Tensor:
     """Logits (S, V, C) of states (S, d, C)."""
-    return torch.bmm(_scaled(parameters["token_embedding"], parameters["final_norm"]), _normalise(x))
+    return _read(parameters["token_embedding"], parameters["final_norm"], x)
 
 
 def _pick(table: Tensor, index: Tensor) -> Tensor:
@@ -211,22 +221,25 @@ def _pick(table: Tensor, index: Tensor) -> Tensor:
 
 
 class _PickOnce(torch.autograd.Function):
-    """:func:`_pick` of distinct numbers (P,): gradients are moved, with nothing to add up."""
+    """:func:`_pick` of distinct numbers (P,), and zeros after them: gradients are moved, with nothing to add up."""
 
     @staticmethod
-    def forward(ctx: Any, table: Tensor, index: Tensor) -> Tensor:
+    def forward(ctx: Any, table: Tensor, index: Tensor, padding: int) -> Tensor:
         ctx.save_for_backward(index)
         ctx.shape = table.shape
-        return table.index_select(1, index)
+        seeds, _, features = table.shape
+        picked = table.new_zeros(seeds, len(index) + padding, features)
+        picked[:, : len(index)] = table.index_select(1, index)
+        return picked
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (index,) = ctx.saved_tensors
-        return gradient.new_zeros(ctx.shape).index_copy_(1, index, gradient), None
+        return gradient.new_zeros(ctx.shape).index_copy_(1, index, gradient[:, : len(index)]), None, None
 
 
-def _pick_once(table: Tensor, index: Tensor) -> Tensor:
-    picked: Tensor = _PickOnce.apply(table, index)  # type: ignore[no-untyped-call]
+def _pick_once(table: Tensor, index: Tensor, padding: int) -> Tensor:
+    picked: Tensor = _PickOnce.apply(table, index, padding)  # type: ignore[no-untyped-call]
     return picked
 
 

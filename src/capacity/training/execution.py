@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from capacity.errors import InputError
+from capacity.model import devices
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -38,8 +39,14 @@ class Execution:
 
     def check(self, device: str) -> None:
         """Raise InputError if a device or this machine cannot execute updates in this way."""
-        if not self.compile or device != "cpu":
+        if device != "cpu":
             return
+        if self.precision == "bfloat16":
+            devices.check_bfloat16()
+        if self.compile:
+            self._check_compiler()
+
+    def _check_compiler(self) -> None:
         compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")  # as torch chooses
         if shutil.which(compiler) is None:
             raise InputError(f"compile: true needs a C++ compiler ({compiler}), and none is found; set it to false")

@@ -49,7 +49,7 @@ class TorchTraining:
     def __init__(
         self, cell: Cell, lines: Sequence[Line], seeds: Sequence[int], device: str, execution: Execution = PLAIN
     ) -> None:
-        devices.prepare(execution.threads)
+        devices.prepare(execution.threads, execution.precision == "bfloat16")
         vocabulary = corpus.vocabulary(lines)
         stream = Stream(corpus.stream_lines(lines), vocabulary, cell.stream, cell.block)
         initial = initialization.initialise(cell.size, len(vocabulary), cell.block, seeds)

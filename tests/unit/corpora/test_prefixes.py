@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional
 
 from capacity.corpora import corpus
 from capacity.corpora.corpus import corpus_lines
@@ -207,3 +208,14 @@ def test_a_network_of_a_stack_does_not_feel_the_others_when_prefixes_are_shared(
     before = transformer.forward_prefixes(parameters, prefixes, DEEP.heads)
     others = {name: torch.cat([value[:1] + 1, value[1:2], value[2:] * 2]) for name, value in parameters.items()}
     assert torch.equal(transformer.forward_prefixes(others, prefixes, DEEP.heads)[1], before[1])
+
+
+@pytest.mark.parametrize("number", [1, 5, 40])
+def test_the_number_of_states_that_are_computed_is_rounded_up_so_that_batches_share_their_shapes(number, monkeypatch):
+    columns = []
+    gelu = functional.gelu
+    monkeypatch.setattr(functional, "gelu", lambda x: columns.append(x.shape[2]) or gelu(x))
+    prefixes = prefixes_of(random_rows(number, 7, 66))
+    after = transformer.forward_prefixes(random_stack(DEEP, 66, 7, 1), PrefixTensors.of(prefixes, "cpu"), DEEP.heads)
+    assert after.shape[2] == len(prefixes)
+    assert columns == [-(-len(prefixes) // 32) * 32] * DEEP.layers

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import ctypes
+import resource
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -10,6 +12,7 @@ import torch
 
 from capacity.errors import InputError
 from capacity.model import devices
+from capacity.training.execution import Execution
 from tests.support.commands import run_command
 from tests.support.repository import SOURCE
 
@@ -45,15 +48,48 @@ def test_the_cpu_is_called_cpu_in_a_record():
     assert devices.name("cpu") == "cpu"
 
 
-def test_prepare_sets_the_threads_and_leaves_onednn_out():
+@pytest.fixture
+def prepared():
+    """Leave torch as it was."""
     threads, enabled = torch.get_num_threads(), torch.backends.mkldnn.enabled
-    try:
-        devices.prepare(2)
-        assert torch.get_num_threads() == 2
-        assert not torch.backends.mkldnn.enabled
-    finally:
-        torch.set_num_threads(threads)
-        torch.backends.mkldnn.set_flags(_enabled=enabled)
+    yield
+    torch.set_num_threads(threads)
+    torch.backends.mkldnn.set_flags(_enabled=enabled)
+
+
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_prepare_sets_the_threads_and_uses_onednn_for_bfloat16_alone(bfloat16, prepared):
+    devices.prepare(2, bfloat16)
+    assert torch.get_num_threads() == 2
+    assert torch.backends.mkldnn.enabled == bfloat16
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="the C library is another one")
+def test_memory_of_large_tensors_is_taken_from_the_system_once(prepared):
+    devices.prepare(1)
+
+    def pages_of_a_tensor() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        torch.ones(25_000_000)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    assert min(pages_of_a_tensor() for _ in range(10)) < 1000  # of the 25,000 that it lies on
+
+
+@pytest.mark.parametrize("feature", ["avx512_bf16", "amx_bf16", "bf16"])
+def test_a_processor_with_instructions_for_bfloat16_will_do(feature, monkeypatch):
+    features = {"architecture": "any", "avx512_f": True, feature: True}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features)
+    Execution(precision="bfloat16").check("cpu")
+
+
+@pytest.mark.parametrize("features", [{}, {"avx512_f": True, "avx512_bf16": False, "amx_bf16": False}])
+def test_a_processor_without_instructions_for_bfloat16_is_refused_before_a_network_is_trained(features, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features)
+    with pytest.raises(InputError, match=r"precision: bfloat16 on a CPU needs .* AVX-512 BF16 or AMX .*float32"):
+        Execution(precision="bfloat16").check("cpu")
+    Execution(precision="bfloat16").check("cuda")
+    Execution(precision="float32").check("cpu")
 
 
 def test_jobs_beside_one_another_take_gpus_in_turn_and_share_them_evenly_when_there_are_more_jobs(tmp_path):
@@ -83,6 +119,7 @@ def test_a_gpu_of_a_process_that_was_killed_is_free_again(tmp_path):
 import sys, time
 from pathlib import Path
 from capacity.model import devices
+from capacity.training.execution import Execution
 with devices.least_taken("ab", Path(sys.argv[1])) as number:
     print(number, flush=True)
     time.sleep(60)

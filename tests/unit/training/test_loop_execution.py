@@ -21,8 +21,10 @@ from tests.support.short_cells import DEEP, short_cell
 
 
 @pytest.mark.parametrize("seeds", [[4], [4, 9]], ids=["by prefixes", "by rows"])
-def test_bfloat16_trains_with_nearly_the_same_losses_and_keeps_weights_in_float32(seeds):
-    cell = short_cell(DEEP, iterations=20, learning_rate=1e-2)
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_bfloat16_trains_with_nearly_the_same_losses_and_keeps_weights_in_float32(dropout, seeds):
+    """By torch itself, whatever this processor has: without instructions for it the same takes longer."""
+    cell = short_cell(DEEP, iterations=20, learning_rate=1e-2, dropout=dropout)
     lines = corpus.build(cell)
     whole = TorchTraining(cell, lines, seeds, "cpu")
     half = TorchTraining(cell, lines, seeds, "cpu", Execution(precision="bfloat16"))
@@ -35,7 +37,7 @@ def test_bfloat16_trains_with_nearly_the_same_losses_and_keeps_weights_in_float3
         assert found.dtype == numpy.float32
         numpy.testing.assert_allclose(found, expected, rtol=0.02, atol=0)
     assert any(not numpy.array_equal(expected, found) for expected, found in pairs)
-    assert bool((pairs[-1][1] < pairs[0][1] - 0.2).all())
+    assert bool((pairs[-1][1] < pairs[0][1] - (0.1 if dropout else 0.2)).all())
     assert {value.dtype for value in half.parameters().values()} == {numpy.dtype("float32")}
     for name, value in half.measure().items():
         assert all(math.isfinite(each) for each in value), name
