@@ -18,6 +18,7 @@ SMALL: dict[str, Any] = {
     "device": "cpu",
     "threads": {"default": 1, "sizes": {"wide": 3}},
     "precision": {"default": "float32", "sizes": {"wide": "bfloat16"}},
+    "kernel": "auto",
     "compile": False,
     "snapshots": {"seconds": 60, "updates": 0},
     "cuda_graph": False,

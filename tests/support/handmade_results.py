@@ -114,7 +114,7 @@ def evaluation(cell: Cell, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     )
     seeds = [one["seed"] for one in runs]
     how = Execution().record("cpu")
-    training = provenance.record("train", cell.settings(), cell=cell.name, seeds=seeds, device="cpu", threads=1, **how)
+    training = provenance.record("train", cell.settings(), cell=cell.name, seeds=seeds, device="cpu", **how)
     return {
         "cell": cell.name,
         "parameters": total,
