@@ -75,7 +75,14 @@ def validate(config: Config) -> dict[str, Study]:
                 raise ConfigurationError(f"{key}: {entry!r} decides nothing; give it set, seeds or both")
         for number, where in enumerate(settings.get("leave_out", ())):
             _check_where(where, f"budgets.{budget}.leave_out[{number}]", config)
-    return studies(config)
+    every, budget = studies(config), config["budget"]
+    for study in config["budgets"][budget]["run"]:
+        if study not in every:
+            raise ConfigurationError(
+                f"budgets.{budget}.leave_out: it leaves out all cells of the study {study!r}, which is in "
+                f"budgets.{budget}.run; remove it from one of them"
+            )
+    return every
 
 
 def threads(config: Config, size: Size) -> int:

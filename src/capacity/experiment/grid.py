@@ -49,16 +49,9 @@ class Study:
 def studies(config: Config) -> dict[str, Study]:
     """Return every study of a configuration, by name, under its budget, but for those of which it leaves out all cells.
 
-    Raises ConfigurationError, also for a study without cells that the budget runs.
+    Raises ConfigurationError.
     """
     every = {name: _study(name, settings, config) for name, settings in config["studies"].items()}
-    budget = config["budget"]
-    for name in config["budgets"][budget]["run"]:
-        if not every[name].cells:
-            raise ConfigurationError(
-                f"budgets.{budget}.leave_out: it leaves out all cells of the study {name}, which is in "
-                f"budgets.{budget}.run; remove one of them"
-            )
     return {name: study for name, study in every.items() if study.cells}
 
 

@@ -20,8 +20,8 @@ SHIPPED = schema.read_yaml(REPOSITORY / "config.yaml")
 
 GRID = "studies.base.grids.0"
 SAID_GRID = "studies.base.grids[0]"
-ENTRY = "budgets.laptop.cells.0"
-SAID_ENTRY = "budgets.laptop.cells[0]"
+ENTRY = "budgets.laptop.cells.2"
+SAID_ENTRY = "budgets.laptop.cells[2]"
 TWIN = {"layers": 1, "heads": 1, "width": 14, "mlp_factor": 1}
 
 # What is changed, to what, and what the message says: first the key, then parts of the rest.
@@ -90,10 +90,10 @@ MUTATIONS: list[tuple[str, Any, str, tuple[str, ...]]] = [
     ("sizes.n14.width", 28, "sizes.n14", ("width=28", "width=14", "choose another name")),
     (f"{GRID}.width", [14], f"{SAID_GRID}.width", ("either size or", "not both")),
     (f"{GRID}.seeds", ["9-0"], f"{SAID_GRID}.seeds", ("'9-0'", "upwards")),
-    (f"{GRID}.warmup_iterations", [4000], f"{SAID_GRID}.warmup_iterations", ("4000", "above iterations, 3600")),
+    (f"{GRID}.warmup_iterations", [4000], f"{SAID_GRID}.warmup_iterations", ("4000", "above iterations, 1500")),
     (f"{GRID}.decay_iterations", [10], f"{SAID_GRID}.warmup_iterations", ("not less than decay_iterations, 10",)),
     (f"{GRID}.final_learning_rate", [1.0], f"{SAID_GRID}.final_learning_rate", ("1.0", "above learning_rate, 0.01")),
-    (f"{GRID}.evaluation_interval", [3601], f"{SAID_GRID}.evaluation_interval", ("3601", "above iterations, 3600")),
+    (f"{GRID}.evaluation_interval", [30001], f"{SAID_GRID}.evaluation_interval", ("30001", "above iterations, 30000")),
     (f"{GRID}.block", [5000], f"{SAID_GRID}.block", ("5000", "the text's 1764 characters")),
     (
         GRID,
@@ -234,13 +234,13 @@ def test_quotes_and_semicolons_are_free_in_a_title_which_commands_quote():
 
 
 TEXTS = {
-    "budget twice": ("budget: laptop", "budget: laptop\nbudget: paper", "line 7: the key 'budget' appears twice"),
+    "budget twice": ("budget: laptop", "budget: laptop\nbudget: paper", "line 8: the key 'budget' appears twice"),
     "study twice": ("  weight-decay:", "  base:", "the key 'base' appears twice"),
     "size twice": ("  n28: {", "  n14: {", "the key 'n14' appears twice"),
     "key twice in braces": ("layers: 1, heads: 1", "heads: 1, layers: 1, heads: 1", "the key 'heads' appears twice"),
     "tab": ("  default: 1", "\tdefault: 1", "is not YAML"),
     "unclosed": ("[1337, \"0-1\"]", "[1337, \"0-1\"", "is not YAML"),
-    "anchor unknown": ("*laptop-facts", "*laptop-fact", "is not YAML"),
+    "anchor unknown": ("*small-mlt", "*small-mlp", "is not YAML"),
     "tag that makes objects": ("budget: laptop", "budget: !!python/object/apply:os.getcwd []", "is not YAML"),
     "control character": ("budget: laptop", "budget: lap\x07top", "is not YAML"),
 }  # fmt: skip
