@@ -88,7 +88,7 @@ def test_the_command_keeps_the_jobs_that_are_trained(written, tmp_path):
     cell = plan.jobs[0].cell
     json_files.write_json(tmp_path / "cells" / cell / "seeds=0-9_1337/run.json", {})
     first, second = write(tmp_path, configuration, "--cells", tmp_path / "cells").jobs[:2]
-    assert first == Job(cell, (0, 1, 1337), f"results/cells/{cell}/seeds=0-9_1337")
+    assert first == Job(cell, (0, 1, 2, 3, 1337), f"results/cells/{cell}/seeds=0-9_1337")
     assert second.cell != cell
 
 

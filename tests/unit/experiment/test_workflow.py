@@ -16,7 +16,7 @@ from capacity.experiment.workflow import Workflow, cells_below, growing
 from capacity.storage import code, json_files
 from tests.support.repository import REPOSITORY
 
-CELL = "task=facts/size=n14/variant=evaluation_interval-50_iterations-3000"
+CELL = "task=facts/size=n14/variant=iterations-10000"
 
 
 @pytest.fixture(scope="module")
