@@ -37,7 +37,7 @@ class Example:
         loss = update(self.shape, self.learner, self.rows, drawn, SETTINGS, 0.0, 0.9, 0.99)
         return loss, self.learner.gradient
 
-    def plain_loss_and_gradient(self, drawn: NDArray[numpy.int64]) -> tuple[float, NDArray[numpy.float64]]:
+    def plain_loss_and_gradient(self, drawn: NDArray[numpy.int64]) -> tuple[float, NDArray[numpy.float32]]:
         """The same by the plain network in double precision, every position of every row."""
         network = plain_from_stack(self.parameters, 0, self.cell.size)
         rows = self.stream.rows[drawn]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import tomllib
 from importlib import metadata
@@ -16,7 +17,7 @@ from packaging.version import Version
 
 from capacity.experiment import configuration, schema
 from capacity.paper.protocol import SIZES
-from capacity.training.execution import PRECISIONS
+from capacity.training.execution import KERNELS, PRECISIONS
 
 PICKLERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 LOADERS = {"torch.load", "torch.save", "numpy.load", "pandas.read_pickle", "builtins.eval", "builtins.exec"}
@@ -260,11 +261,12 @@ def test_the_options_that_are_not_quoted_are_words_from_two_lists(repository):
     config = configuration.main_configuration(repository)
     settings = schema.read_yaml(schema.SCHEMA)
     assert settings["$defs"]["precision"]["enum"] == list(PRECISIONS)
-    for precision in PRECISIONS:
+    assert settings["properties"]["kernel"]["enum"] == list(KERNELS)
+    for precision, kernel in itertools.product(PRECISIONS, KERNELS):
         for switches in ({"compile": False, "cuda_graph": False}, {"compile": True, "cuda_graph": True}):
-            changed = config | switches | {"precision": {"default": precision}}
+            changed = config | switches | {"precision": {"default": precision}, "kernel": kernel}
             options = configuration.execution_options(changed, SIZES["n14"])
-            assert re.fullmatch(r"--precision (float32|bfloat16)( --compile --cuda-graph)?", options)
+            assert re.fullmatch(r"--precision (float32|bfloat16)( --kernel torch)?( --compile --cuda-graph)?", options)
 
 
 def test_rules_run_commands_and_no_code_of_their_own(repository):

@@ -13,11 +13,11 @@ from capacity.experiment.cell import make_cell, parse_cell
 from capacity.experiment.grid import expand_seeds
 from capacity.paper import protocol
 from capacity.paper.protocol import MLT, SIZES, Size
-from tests.support.configuration_slips import DELETED, GRID, SMALL, changed, message, study
+from tests.support.configuration_slips import DELETED, GRID, SMALL, changed, message, study, with_change
 from tests.support.repository import REPOSITORY
 
 
-@pytest.mark.parametrize("budget", [None, "laptop", "paper"])
+@pytest.mark.parametrize("budget", [None, "quick", "laptop", "workstation", "paper"])
 def test_the_shipped_configuration_is_valid_under_every_budget(budget):
     config = configuration.main_configuration(REPOSITORY, budget)
     assert config["budget"] == (budget or "laptop")
@@ -52,6 +52,84 @@ def test_the_grokking_study_is_the_papers_long_run():
         assert (cell.task, cell.size, cell.iterations, cell.decay_iterations) == ("arithmetic", MLT, 1_500_000, 10**7)
         assert (cell.learning_rate, cell.final_learning_rate) == (1e-6, 1e-7)
         assert (cell.weight_decay, cell.dropout, cell.batch, cell.warmup_iterations) == (0.1, 0.2, 882, 2000)
+
+
+def shapes_of(budget: str, study: str = "base") -> dict[tuple[str, str], tuple[str, int]]:
+    """The variant, and how many seeds, of each cell of a study under a budget."""
+    chosen = experiment_grid.studies(configuration.main_configuration(REPOSITORY, budget))[study]
+    return {(cell.task, cell.size.name): (cell.variant, len(chosen.seeds[name])) for name, cell in chosen.cells.items()}
+
+
+def test_the_quick_budget_is_two_sizes_on_arithmetic_to_the_letter():
+    assert shapes_of("quick") == {("arithmetic", "n14"): ("paper", 2), ("arithmetic", "n56"): ("paper", 2)}
+
+
+def test_the_laptop_budget_trains_arithmetic_to_the_letter_and_mlt_on_nothing_else():
+    cells = shapes_of("laptop")
+    assert {size: cells["arithmetic", size] for size in ("n14", "n28", "n56")} == {
+        "n14": ("paper", 5),
+        "n28": ("paper", 3),
+        "n56": ("paper", 3),
+    }
+    assert [task for task, size in cells if size == "mlt"] == ["arithmetic"]
+    assert {size for task, size in cells if task == "joint"} == {"n14", "n28", "n56"}
+
+
+def test_the_workstation_budget_is_nine_cells_to_the_letter_with_seeds_for_verdicts():
+    cells = shapes_of("workstation")
+    small = {name: value for name, value in cells.items() if name[1] != "mlt"}
+    assert len(small) == 9
+    assert {variant for variant, _ in small.values()} == {"paper"}
+    assert {task: {seeds for (of, _), (_, seeds) in small.items() if of == task} for task in protocol.TASKS} == {
+        "arithmetic": {20},
+        "facts": {10},
+        "joint": {10},
+    }
+
+
+def left_out(*patterns: dict[str, Any]) -> dict[str, Any]:
+    return changed("budgets.small.leave_out", list(patterns))
+
+
+def test_a_budget_leaves_out_the_cells_that_have_a_task_and_a_size_of_a_pattern():
+    four = changed(GRID, {"task": ["arithmetic", "facts"], "size": ["n14", "wide"]})
+    before = list(experiment_grid.studies(four)["one"].cells.values())
+    assert len(before) == 4
+    for pattern in ({"task": ["facts"]}, {"size": ["wide"]}, {"task": ["facts"], "size": ["wide"]}):
+        kept = experiment_grid.studies(with_change(four, "budgets.small.leave_out", [pattern]))["one"]
+        expected = [
+            cell
+            for cell in before
+            if not (
+                cell.task in pattern.get("task", [cell.task])
+                and cell.size in [Size(**SMALL["sizes"][name]) for name in pattern.get("size", SMALL["sizes"])]
+            )
+        ]
+        assert list(kept.cells.values()) == expected
+        assert len(expected) < 4
+
+
+def test_a_grid_that_names_its_seeds_is_not_left_out():
+    config = configuration.main_configuration(REPOSITORY, "quick")
+    assert {cell.size for cell in experiment_grid.studies(config)["grokking"].cells.values()} == {MLT}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ({}, "budgets.small.leave_out[0]: "),
+        ({"stream": ["fixed"]}, "budgets.small.leave_out[0].stream: "),
+        ({"size": ["wider"]}, "budgets.small.leave_out[0].size: "),
+        ({"task": ["fact"]}, "budgets.small.leave_out[0].task[0]: "),
+    ],
+)
+def test_a_pattern_that_names_nothing_that_exists_is_refused(pattern, said):
+    assert message(left_out(pattern)).startswith(said)
+
+
+def test_a_budget_that_leaves_out_all_of_a_study_that_it_runs_is_refused():
+    tasks = sorted({cell.task for study in experiment_grid.studies(SMALL).values() for cell in study.cells.values()})
+    assert "it leaves out all cells of the study 'one'" in message(left_out({"task": tasks}))
 
 
 def test_the_laptop_budget_keeps_the_papers_small_networks():
