@@ -1,6 +1,8 @@
 # `make` sets up and runs the main job, `make test` sets up and runs linters and tests.
 
 PYTHON ?= python3
+# A budget other than that of config.yaml: make run BUDGET=quick
+BUDGET ?=
 # The rest is relative, so that a clone may lie in a folder with spaces in its name.
 VENV := .venv
 SNAKEMAKE := $(VENV)/bin/snakemake
@@ -15,7 +17,7 @@ all: run report
 	@echo "The report:     results/report.html"
 
 run: $(VENV)/installed
-	$(SNAKEMAKE) --cores all all
+	$(SNAKEMAKE) --cores all all $(if $(BUDGET),--config budget=$(BUDGET))
 
 report: run
 	$(SNAKEMAKE) --report results/report.html
