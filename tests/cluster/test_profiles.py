@@ -21,7 +21,7 @@ import pytest
 from tests.support.clones import Clone
 from tests.support.loopback_slurm import Slurm, loopback_slurm, missing_programs
 
-VARIANT = "variant=batch-8_evaluation_interval-100_iterations-300"
+VARIANT = "variant=batch-8_evaluation_interval-2000_iterations-10000"
 LIMITED = f"results/cells/task=arithmetic/size=n14/{VARIANT}/seeds=0_1337"
 CANCELLED = f"results/cells/task=facts/size=n14/{VARIANT}/seeds=0_1337"
 OUTPUTS = ("weights.safetensors", "history.parquet", "run.json", "evaluation.json")
@@ -148,12 +148,12 @@ def reach_time_limit(slurm: Slurm, job: str) -> None:
 @pytest.fixture(scope="module")
 def study(tiny):
     """Two cells whose training can be interrupted."""
-    cells = [{"set": {"iterations": 300, "batch": 8, "evaluation_interval": 100}, "seeds": [1337, 0]}]
+    cells = [{"set": {"iterations": 10000, "batch": 8, "evaluation_interval": 2000}, "seeds": [1337, 0]}]
     grids = [{"task": ["arithmetic", "facts"], "size": ["n14"]}]
     return tiny | {
         "studies": {"base": {"title": "Two cells, in seconds", "grids": grids}},
         "budgets": {"laptop": {"seeds_per_job": 2, "cells": cells}},
-        "snapshots": {"seconds": 0, "updates": 10},
+        "snapshots": {"seconds": 0, "updates": 200},
     }
 
 
@@ -229,7 +229,7 @@ def test_a_job_that_fails_leaves_its_log_and_that_of_slurm(disturbed):
     cluster = disturbed.cluster
     corpus = cluster.folder / "results/corpora/arithmetic.parquet"
     whole = corpus.read_bytes()
-    target = f"{LIMITED.replace('iterations-300', 'iterations-200')}/run.json"
+    target = f"{LIMITED.replace('iterations-10000', 'iterations-9000')}/run.json"
     corpus.write_bytes(whole[:-100])
     running = cluster.start(target, *OPTIONS, "--retries", "0")
     assert cluster.finish(running) != 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -56,9 +57,13 @@ class Clone:
 
     @property
     def environment(self) -> dict[str, str]:
-        """No virtual environment is active, and a ``python`` on the path does nothing but fail; and what was set."""
+        """No virtual environment is active, and a ``python`` on the path does nothing but fail; and what was set.
+
+        What Numba compiles is kept where all tests keep it.
+        """
         path = f"{self.home / 'bin'}:/usr/bin:/bin"
-        return {"PATH": path, "HOME": str(self.home), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", **self.variables}
+        given = {"PATH": path, "HOME": str(self.home), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
+        return {**given, "NUMBA_CACHE_DIR": os.environ["NUMBA_CACHE_DIR"], **self.variables}
 
     def snakemake(self, *arguments: str, succeeds: bool = True) -> str:
         """Run Snakemake, check whether it succeeds, and return what it prints."""

@@ -96,3 +96,16 @@ def test_an_installed_package_is_imported_through_a_folder_of_its_own(tmp_path, 
         folder = environment.import_folder(tmp_path / ".snakemake")
         assert [path.name for path in folder.iterdir()] == ["capacity"]
         assert (folder / "capacity").samefile(installed / "capacity")
+
+
+def test_jobs_keep_what_numba_compiles_beside_snakemakes_files_or_in_the_folder_that_the_environment_names(
+    tmp_path, monkeypatch
+):
+    def chosen():
+        code = environment.job_prelude(tmp_path / "a folder", None, None) + 'echo "$NUMBA_CACHE_DIR"'
+        return subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    assert chosen() == str(tmp_path / "a folder/numba")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "/another folder")
+    assert chosen() == "/another folder"

@@ -16,7 +16,8 @@ from dataclasses import replace
 import pytest
 
 TARGET = "results/corpora/facts.parquet"
-ENVIRONMENT = ("PYTHONPATH", "TORCHINDUCTOR_CACHE_DIR", "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS")
+COMPILED = ("TORCHINDUCTOR_CACHE_DIR", "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS", "NUMBA_CACHE_DIR")
+ENVIRONMENT = ("PYTHONPATH", *COMPILED)
 
 # The Python of an environment: it adds what it is called with to a file.
 PYTHON = """#!/bin/sh
@@ -90,13 +91,13 @@ def base(tmp_path_factory):
 
 @pytest.fixture
 def tooled(make_clone, base, request):
-    """A clone, on whose path a tool comes first that runs a program."""
+    """A clone, on whose path a tool comes first that runs a program, with no folder chosen for what Numba compiles."""
 
     def make(tool, program):
         clone = make_clone(f"{tool} of {request.node.name}")
         executable(base / "tools" / tool, program)
         path = os.pathsep.join((str(base / "tools"), str(clone.home / "bin"), "/usr/bin", "/bin"))
-        return replace(clone, variables={"PATH": path})
+        return replace(clone, variables={"PATH": path, "NUMBA_CACHE_DIR": ""})
 
     return make
 
@@ -118,6 +119,7 @@ def check_python(base, source, folder):
         "PYTHONPATH": str(source),
         "TORCHINDUCTOR_CACHE_DIR": str(folder / ".snakemake/torchinductor"),
         "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS": "0",
+        "NUMBA_CACHE_DIR": str(folder / ".snakemake/numba"),
     }
     assert (folder / TARGET).is_file()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-VARIANT = "batch-8_evaluation_interval-100_iterations-300"
+VARIANT = "batch-8_evaluation_interval-2000_iterations-10000"
 JOB = f"results/cells/task=arithmetic/size=n14/variant={VARIANT}/seeds=0_1337"
 SAME = ("weights.safetensors", "history.parquet", "run.json", "evaluation.json", "answers.parquet", "operands.parquet")
 TARGET = f"{JOB}/evaluation.json"
@@ -23,9 +23,9 @@ OPTIONS = ("--cores", "1", "--configfile", "long.yaml")
 def studied(make_clone, tiny):
     """A clone with one job of some seconds, that has been done once without being disturbed."""
     clone = make_clone("interrupted clone")
-    cells = [{"set": {"iterations": 300, "batch": 8, "evaluation_interval": 100}, "seeds": [1337, 0]}]
+    cells = [{"set": {"iterations": 10000, "batch": 8, "evaluation_interval": 2000}, "seeds": [1337, 0]}]
     study = tiny | {"budgets": {"laptop": {"seeds_per_job": 2, "cells": cells}}}
-    clone.configure("long.yaml", study | {"snapshots": {"seconds": 0, "updates": 10}})
+    clone.configure("long.yaml", study | {"snapshots": {"seconds": 0, "updates": 200}})
     clone.configure("other.yaml", study | {"snapshots": {"seconds": 5, "updates": 0}})
     clone.snakemake(TARGET, *OPTIONS)
     return clone

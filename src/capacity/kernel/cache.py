@@ -2,7 +2,8 @@
 
 They are kept below ``NUMBA_CACHE_DIR``, which the jobs of the workflow set to a folder beside Snakemake's, or else in
 the user's folder for caches. Numba looks only at the file of a function to see whether it changed, and not at those
-that the file imports. So the folder is named by the content of all files that are compiled.
+that the file imports. So the folder is named by the content of all files that are compiled, and by the processor that
+they are compiled for; where the files lie does not matter.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import functools
 import hashlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import config
+from numba.core import caching, config, registry
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -35,10 +37,37 @@ def within(function: Callable[..., Any]) -> Any:
 
 
 def _compiled(function: Callable[..., Any], **options: Any) -> Any:
-    kept = kept_in() is not None
-    settings: dict[str, Any] = {"error_model": "numpy", "cache": kept, "no_cfunc_wrapper": True} | options
+    folder = kept_in()
+    settings: dict[str, Any] = {"error_model": "numpy", "cache": folder is not None, "no_cfunc_wrapper": True}
     compile_: Any = numba.njit  # with options that its type does not know
-    return compile_(**settings)(function)
+    with nullcontext() if folder is None else _keeping_in(folder):
+        return compile_(**settings, **options)(function)
+
+
+class Locator(caching.UserProvidedCacheLocator):  # type: ignore[misc]
+    """Where a compiled function is kept: in the chosen folder itself, and not in one named by the path of its source.
+
+    So a clone that is moved, and another clone of the same code, have nothing to compile.
+    """
+
+    @classmethod
+    def get_suitable_cache_subpath(cls, py_file: str) -> str:
+        """Return the path from the chosen folder."""
+        return ""
+
+
+@contextmanager
+def _keeping_in(folder: Path) -> Iterator[None]:
+    """Have Numba keep in a folder what is defined in the meantime, and leave other users of Numba their settings."""
+    names = ("CACHE_DIR", "CACHE_LOCATOR_CLASSES")
+    before = [getattr(config, name) for name in names]
+    for name, value in zip(names, (str(folder), f"{__name__}.{Locator.__name__}"), strict=True):
+        setattr(config, name, value)
+    try:
+        yield
+    finally:
+        for name, value in zip(names, before, strict=True):
+            setattr(config, name, value)
 
 
 @functools.cache
@@ -57,7 +86,6 @@ def kept_in() -> Path | None:
             flush=True,
         )
         return None
-    config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
     return folder
 
 
@@ -67,7 +95,8 @@ def _base() -> Path:
 
 
 def _digest() -> str:
-    digest = hashlib.sha256(numba.__version__.encode())
+    processor = registry.cpu_target.target_context.codegen().magic_tuple()
+    digest = hashlib.sha256(repr((numba.__version__, processor)).encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
