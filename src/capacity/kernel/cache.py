@@ -44,7 +44,7 @@ def _compiled(function: Callable[..., Any], **options: Any) -> Any:
         return compile_(**settings, **options)(function)
 
 
-class Locator(caching.UserProvidedCacheLocator):  # type: ignore[misc]
+class Locator(caching.UserProvidedCacheLocator):
     """Where a compiled function is kept: in the chosen folder itself, and not in one named by the path of its source.
 
     So a clone that is moved, and another clone of the same code, have nothing to compile.
