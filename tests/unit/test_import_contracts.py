@@ -40,6 +40,15 @@ FORBIDDEN = {
         ("training/loop", "capacity.training.batches"),
         ("training/snapshots", "capacity.model.transformer"),
     ],
+    "Numba only in kernel": [
+        ("training/kernel_training", "numba"),
+        ("exact/elementary", "numba.core"),
+        ("model/kernel_networks", "llvmlite.ir"),
+    ],
+    "kernel imports nothing else of the package": [
+        ("kernel/steps", "capacity.exact.elementary"),
+        ("kernel/cache", "capacity.errors"),
+    ],
     "matplotlib only in figures": [
         ("tables/markdown", "matplotlib"),
         ("findings/page", "capacity.figures.style"),
@@ -72,6 +81,18 @@ def verdicts(source: Path) -> dict[str, str]:
 
 def test_the_package_keeps_every_contract():
     assert verdicts(PACKAGE.parent) == dict.fromkeys(FORBIDDEN, "KEPT")
+
+
+def contract(name: str) -> dict:
+    settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    (chosen,) = [each for each in settings["tool"]["importlinter"]["contracts"] if each["name"] == name]
+    return chosen
+
+
+def test_kernel_may_import_no_package_at_all():
+    packages = {f"capacity.{name.strip()}" for layer in contract("Layers")["layers"] for name in layer.split("|")}
+    forbidden = contract("kernel imports nothing else of the package")["forbidden_modules"]
+    assert set(forbidden) == packages - {"capacity.kernel"}
 
 
 def test_every_contract_is_tried():
