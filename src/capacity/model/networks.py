@@ -65,13 +65,13 @@ def networks_of(
     Raises InputError if Numba, which the compiled network needs, cannot be imported.
     """
     if kernel == "numba":
-        try:
-            from capacity.model.kernel_networks import KernelNetworks, flatten, network_shape
-        except ImportError as error:
+        reason = why_no_numba()
+        if reason is not None:
             raise InputError(
-                f"the compiled network trained these weights, and it cannot be used here ({error}); "
+                f"the compiled network trained these weights, and it cannot be used here ({reason}); "
                 "install the packages in envs/requirements.txt, or train with kernel: torch"
-            ) from error
+            )
+        from capacity.model.kernel_networks import KernelNetworks, flatten, network_shape
 
         characters, block = (parameters[f"{name}_embedding"].shape[1] for name in ("token", "position"))
         shape = network_shape(size, characters, block)
@@ -79,6 +79,15 @@ def networks_of(
     from capacity.model.torch_networks import torch_networks  # takes longer to load than a small network to evaluate
 
     return torch_networks(parameters, size.heads, device, threads)
+
+
+def why_no_numba() -> str | None:
+    """Return why the compiled network cannot be used here: what importing it says; None if it can."""
+    try:
+        import capacity.kernel.update  # noqa: F401
+    except Exception as error:  # Numba may be absent, of another version, or without a library that it loads
+        return f"{type(error).__name__}: {error}"
+    return None
 
 
 def len_of(parameters: Mapping[str, NDArray[numpy.float32]]) -> int:

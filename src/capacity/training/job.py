@@ -12,12 +12,13 @@ from capacity.dictionary.column import describe
 from capacity.dictionary.histories import JOB_HISTORY
 from capacity.experiment.cell import Cell
 from capacity.model import devices, weights
+from capacity.model.networks import why_no_numba
 from capacity.storage import files, json_files, parquet, provenance
 from capacity.training.execution import Execution
 from capacity.training.history import history_table
 from capacity.training.interruptions import InterruptedTrainingError, Signals, only_one
 from capacity.training.loop import Trained, train
-from capacity.training.path import is_for_kernel, kernel_of, why_no_numba
+from capacity.training.path import is_for_kernel, kernel_of
 from capacity.training.progress import Progress
 from capacity.training.snapshots import Snapshots
 

@@ -13,6 +13,7 @@ import numpy
 from numpy.typing import NDArray
 
 from capacity.experiment.cell import Cell
+from capacity.model.networks import why_no_numba
 from capacity.tasks.task import Line
 from capacity.training.execution import Execution
 
@@ -74,15 +75,6 @@ def is_small(cell: Cell) -> bool:
     """
     width = cell.size.width
     return width <= LARGEST_WIDTH and cell.size.mlp_factor * width <= LARGEST_HIDDEN
-
-
-def why_no_numba() -> str | None:
-    """Return why the compiled network cannot be used here: what importing it says; None if it can."""
-    try:
-        import capacity.kernel.update  # noqa: F401
-    except ImportError as error:
-        return str(error)
-    return None
 
 
 def training_of(cell: Cell, lines: Sequence[Line], seeds: Sequence[int], device: str, execution: Execution) -> Training:
