@@ -84,7 +84,7 @@ def networks_of(
 def why_no_numba() -> str | None:
     """Return why the compiled network cannot be used here: what importing it says; None if it can."""
     try:
-        import capacity.kernel.update  # noqa: F401
+        from capacity.kernel import network  # noqa: F401
     except Exception as error:  # Numba may be absent, of another version, or without a library that it loads
         return f"{type(error).__name__}: {error}"
     return None

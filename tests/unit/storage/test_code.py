@@ -128,6 +128,12 @@ def test_an_edit_of_the_optimizer_trains_everything_anew_and_remakes_no_table_by
     assert edited(path, "ADAM_EPSILON = 1e-8", "ADAM_EPSILON = 1e-7") == {"train"}
 
 
+def test_an_edit_of_the_compiled_network_evaluates_anew_too_and_one_of_its_optimizer_only_trains(copied_package):
+    before, after = "shape.layers - 1", "shape.layers - 2"
+    assert edited(copied_package / "kernel/network.py", before, after) >= {"train", "evaluate"}
+    assert edited(copied_package / "kernel/optimizer.py", "PARTS = 16", "PARTS = 32") == {"train"}
+
+
 @pytest.mark.parametrize(
     ("module", "before", "after"),
     [
@@ -138,7 +144,7 @@ def test_an_edit_of_the_optimizer_trains_everything_anew_and_remakes_no_table_by
         ("model/initialization", "INITIAL_DEVIATION = 0.02", "INITIAL_DEVIATION = 0.03"),
         ("exact/generator", "BLOCK = 16", "BLOCK = 32"),
         ("exact/elementary", "1.0 - (0.5 * square", "1.0 - (0.4 * square"),
-        ("model/devices", "set_flags(_enabled=False)", "set_flags(_enabled=True)"),
+        ("model/devices", "set_flags(_enabled=bfloat16)", "set_flags(_enabled=True)"),
     ],
 )
 def test_an_edit_that_decides_numbers_of_training_trains_anew(copied_package, module, before, after):

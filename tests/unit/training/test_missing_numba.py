@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from capacity import kernel
 from capacity.corpora import corpus
 from capacity.storage import json_files, parquet
 from capacity.training.execution import Execution
@@ -89,5 +90,6 @@ def test_weights_of_the_compiled_network_are_not_evaluated_without_it(command, t
 
 def test_without_numba_torch_is_the_program_of_a_cell(monkeypatch):
     assert kernel_of(CELL, "cpu", Execution()) == "numba"
-    monkeypatch.setitem(sys.modules, "capacity.kernel.update", None)
+    monkeypatch.delattr(kernel, "network")
+    monkeypatch.setitem(sys.modules, "capacity.kernel.network", None)
     assert kernel_of(CELL, "cpu", Execution()) == "torch"
