@@ -95,7 +95,7 @@ def test_the_configuration_of_the_document_goes_over_that_of_the_clone(make_othe
     other = make_other("as documented", config["capacity"])
     trained = trained_in(other.planned("capacity/results/tables/width-ladder/summary.md"))
     assert trained == {
-        f"capacity/results/cells/task=arithmetic/size={size}/variant=iterations-3600/seeds={seed}"
+        f"capacity/results/cells/task=arithmetic/size={size}/variant=paper/seeds={seed}"
         for size in ("n8", "n16", "n24")
         for seed in range(5)
     }

@@ -100,5 +100,5 @@ def _mb(numbers: int, attempt: int) -> int:
 
 def _minutes(cell: Cell, positions: int, attempt: int) -> int:
     """Return the minutes that updates of so many positions take: memory traffic, and multiplications."""
-    seconds = positions * (0.12e-6 * cell.size.layers * cell.size.width + 6 * _parameters(cell) / 40e9)
+    seconds = positions * (0.08e-6 * cell.size.layers * cell.size.width + 6 * _parameters(cell) / 40e9)
     return min(LONGEST_MINUTES, math.ceil(attempt * (START_MINUTES + SLOWER * seconds / 60)))

@@ -220,10 +220,14 @@ def loss_and_gradients(
 
     Args:
         shape: of the network.
-        w, g: its parameters and their gradients.
+        w: with ``g``, below.
+        g: its parameters and their gradients.
         m: its memory.
-        batch, codes: the batch, and the characters of its rows.
-        prefixes, chosen, whole: as :func:`capacity.kernel.prefixes.collect` returns them.
+        batch: with ``codes``, below.
+        codes: the batch, and the characters of its rows.
+        prefixes: with ``whole``, below.
+        chosen: with ``whole``, below.
+        whole: as :func:`capacity.kernel.prefixes.collect` returns them.
         numbers_of_all: the numbers from 0 on.
     """
     inputs = number_inputs(shape, batch, codes, prefixes, m)

@@ -50,12 +50,17 @@ def adamw(
     """Clip the gradient and make a step of AdamW, all in place.
 
     Args:
-        weights, gradient: flat arrays.
-        first, second: the moments, of the same length.
+        weights: with ``gradient``, below.
+        gradient: flat arrays.
+        first: with ``second``, below.
+        second: the moments, of the same length.
         decayed: 1 where the weight decay acts and 0 elsewhere.
-        rate, weight_decay: of the step; the decay is per unit of the rate.
-        beta1, beta2: the shares of the moments that stay.
-        power1, power2: the betas to the power of the number of this step, counted from 1.
+        rate: with ``weight_decay``, below.
+        weight_decay: of the step; the decay is per unit of the rate.
+        beta1: with ``beta2``, below.
+        beta2: the shares of the moments that stay.
+        power1: with ``power2``, below.
+        power2: the betas to the power of the number of this step, counted from 1.
         largest: the norm to which the gradient is clipped.
     """
     scale = clip_scale(gradient, largest)

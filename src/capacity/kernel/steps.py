@@ -119,7 +119,10 @@ def attend(
         x: (R, d), becomes the states.
         index: (R, T), the source at each place of each prefix.
         places: (R,), the last place of each prefix.
-        states, queries, keys, values: of the sources. A value of a head has d features: it is projected back already.
+        states: with ``values``, below.
+        queries: with ``values``, below.
+        keys: with ``values``, below.
+        values: of the sources. A value of a head has d features: it is projected back already.
         heads: H.
     """
     features, width = queries.shape[1] // heads, x.shape[1]
@@ -271,7 +274,9 @@ def cross_entropy(
         first: the number of the first prefix.
         batch: how often each character follows each prefix (:class:`capacity.kernel.prefixes.Batch`).
         whole: the number of targets of the batch: gradients are those of the mean over them.
-        highest, sums, logs: as in :func:`exponentials`.
+        highest: with ``logs``, below.
+        sums: with ``logs``, below.
+        logs: as in :func:`exponentials`.
     """
     loss, inverse = 0.0, np.float32(1.0 / whole)
     ends, targets, counts = batch.ends, batch.targets, batch.counts

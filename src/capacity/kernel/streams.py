@@ -17,7 +17,8 @@ def reshuffle(
     Args:
         text: (C,), becomes the new text.
         original: (C,), the characters of the lines, one after another.
-        starts, lengths: (M,), where each line is in the original.
+        starts: with ``lengths``, below.
+        lengths: (M,), where each line is in the original.
         parts: the numbers of lines in each part, which keeps its place.
         raw: random 32-bit numbers, one less than lines for each part.
     """

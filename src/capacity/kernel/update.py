@@ -20,7 +20,8 @@ class Rows(NamedTuple):
     Attributes:
         codes: the characters of all rows, one row after another or overlapping.
         starts: (R,), where in ``codes`` each row begins.
-        first, end: (R,), the places of each row whose targets count: from ``first`` up to and without ``end``.
+        first: with ``end``, below.
+        end: (R,), the places of each row whose targets count: from ``first`` up to and without ``end``.
     """
 
     codes: Integers
@@ -42,11 +43,16 @@ class Learner(NamedTuple):
     """A network in training, and the arrays that it is trained in.
 
     Attributes:
-        weights, gradient, first, second: flat arrays: the parameters, their gradient, and the moments of AdamW.
+        weights: with ``second``, below.
+        gradient: with ``second``, below.
+        first: with ``second``, below.
+        second: flat arrays: the parameters, their gradient, and the moments of AdamW.
         decayed: flat, 1 where the weight decay acts: on matrices and embeddings, not on norms (paper, section 3.3).
-        parameters, gradients: ``weights`` and ``gradient`` in parts.
+        parameters: with ``gradients``, below.
+        gradients: ``weights`` and ``gradient`` in parts.
         memory: where the network computes.
-        batch, tree: where its batches are made.
+        batch: with ``tree``, below.
+        tree: where its batches are made.
         drawn: the rows of the batch, without characters.
         last: (N,), the number of the longest prefix of each row.
         numbers: the numbers from 0 on.
@@ -122,7 +128,8 @@ def update(
         drawn: (N,), the numbers of the rows of the batch.
         settings: of AdamW.
         rate: the learning rate.
-        power1, power2: the betas to the power of the number of this update, counted from 1.
+        power1: with ``power2``, below.
+        power2: the betas to the power of the number of this update, counted from 1.
     """
     prefixes, chosen, whole = collect_rows(learner, rows, drawn)
     loss = loss_and_gradients(
