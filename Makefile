@@ -7,7 +7,8 @@ BUDGET ?=
 VENV := .venv
 SNAKEMAKE := $(VENV)/bin/snakemake
 
-.PHONY: all run report test faults lint docs status benchmark benchmark-scale benchmark-overhead clean
+.PHONY: all run report test faults lint docs status benchmark benchmark-compiled benchmark-precision benchmark-scale \
+	benchmark-overhead clean
 .DEFAULT_GOAL := all
 
 all: run report
@@ -47,6 +48,13 @@ status: $(VENV)/installed
 
 benchmark: $(VENV)/installed-benchmark
 	$(VENV)/bin/python -m benchmarks
+
+benchmark-compiled: $(VENV)/installed
+	$(VENV)/bin/python -m benchmarks.compiled
+
+benchmark-precision: $(VENV)/installed
+	$(VENV)/bin/python -m benchmarks.precision
+	$(VENV)/bin/python -m benchmarks.precision --curves
 
 benchmark-scale: $(VENV)/installed
 	$(VENV)/bin/python -m benchmarks.scale

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from benchmarks import contest, report
 from benchmarks.child import Child, ChildError
-from benchmarks.contest import Effort, Timing
+from benchmarks.contest import QUICK, THOROUGH, Effort, Timing
+from benchmarks.distinct import distinct, operations
 from benchmarks.floor import Rates, work
 from benchmarks.goals import ONE_LAYER_SIZES, STUDY_SEEDS, goals
 from benchmarks.results import CellResult
@@ -24,13 +25,17 @@ from capacity.paper.protocol import SIZES, TASKS
 from capacity.storage import json_files
 from capacity.storage import provenance as storage_provenance
 from capacity.storage.provenance import Provenance
+from capacity.training.execution import Execution
+from capacity.training.path import kernel_of
 
-THOROUGH = Effort(
-    rounds=8, block_seconds=1.5, evaluations=5, starts=3, updates_before_evaluation=500, budget_seconds=60.0
-)
-QUICK = Effort(rounds=3, block_seconds=0.5, evaluations=1, starts=1, updates_before_evaluation=0, budget_seconds=5.0)
 SEEDS = {"cpu": (1, 4, 16), "cuda": (1, 4, 16, 64, 256)}
 STUDY = "study"
+MODULES = {
+    "ours": "benchmarks.ours",
+    "torch": "benchmarks.ours",
+    "baseline": "benchmarks.baseline",
+    "jax": "benchmarks.jax_update",
+}
 
 
 def main() -> None:
@@ -150,16 +155,18 @@ def time_cell(setting: Setting, seeds: Sequence[int], effort: Effort, rates: Rat
     seeds = seeds[:1] if setting.is_large else seeds
     on_cpu = setting.device == "cpu"
     timings = [Timing("ours", number, is_evaluated=not on_cpu or number == 1) for number in seeds]
+    if kernel_of(setting.cell, setting.device, Execution()) == "numba":
+        timings.append(Timing("torch", 1, is_evaluated=False))
     timings += [Timing("baseline", 1), Timing("jax", 1, is_evaluated=False)]
-    modules = {"ours": "benchmarks.ours", "baseline": "benchmarks.baseline", "jax": "benchmarks.jax_update"}
     with ExitStack() as stack:
         pairs = []
         for timing in timings:
             if timing.contestant == "jax" and importlib.util.find_spec("jax") is None:
                 timing.failure = "JAX is not installed; pip install -r envs/requirements-benchmark.txt"
                 continue
-            module = modules[timing.contestant]
-            child = stack.enter_context(Child(module, replace(setting, seeds=timing.seeds)))
+            kernel = "torch" if timing.contestant == "torch" else setting.kernel
+            told = replace(setting, seeds=timing.seeds, kernel=kernel)
+            child = stack.enter_context(Child(MODULES[timing.contestant], told))
             contest.start(timing, child, effort)
             pairs.append((timing, child))
         execution = pairs[0][1].call("settings")
@@ -174,7 +181,8 @@ def time_cell(setting: Setting, seeds: Sequence[int], effort: Effort, rates: Rat
     vocabulary = len(corpus.vocabulary(corpus.build(setting.cell)))
     precision = execution["precision"]
     least = work(setting.cell, vocabulary, precision)
-    return CellResult(setting, execution, least, rates.seconds(least, precision), differences, timings)
+    computed = operations(setting.cell, vocabulary, distinct(setting.cell)) if setting.cell.dropout == 0.0 else None
+    return CellResult(setting, execution, least, computed, rates.seconds(least, precision), differences, timings)
 
 
 def run_for_real(setting: Setting, timings: Sequence[Timing]) -> None:

@@ -1,8 +1,8 @@
 """Whether the contestants compute the same thing: ratios of different computations would be worthless.
 
-Our training, the baseline and the JAX program start from the same parameters and make a few updates on the same
-batches; ours and JAX's are held against the baseline's. Dropout is off, because its masks cannot be the same, weight
-decay is on, so that it is checked for sizes that have none, and everything is in float32.
+Our training by the compiled network and by torch, the baseline and the JAX program start from the same parameters and
+make a few updates on the same batches; all others are held against the baseline's. Dropout is off, because its masks
+cannot be the same, weight decay is on, so that it is checked for sizes that have none, and everything is in float32.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from torch import Tensor
 
 from benchmarks import torch_device
 from benchmarks.baseline import Trainer
-from benchmarks.ours import Batch, batches, execution
+from benchmarks.ours import execution
 from benchmarks.setting import Setting
 from capacity.corpora import corpus
+from capacity.corpora.streams import Stream
 from capacity.experiment.cell import Cell
+from capacity.training.batches import Batches
 from capacity.training.path import Training, training_of
 from capacity.training.schedule import learning_rate
 
@@ -31,6 +33,9 @@ CHANGE_TOLERANCE = 3e-3
 """Of the norm of what the updates changed in a parameter. Wider, because the first steps of AdamW have the same length
 whether a gradient is large or as small as its rounding error."""
 RATE_TOLERANCE = 1e-4
+
+
+Batch = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -64,19 +69,23 @@ class Check:
         start = parameters_of(training)
         given = batches(cell, UPDATES)
         expected = baseline(cell, start, given, device)
-        found = {"ours": compare(ours(cell, training), expected, start)}
+        differences = {"ours": compare(ours(cell, training), expected, start)}
+        if device == "cpu":
+            by_torch = replace(self._setting, kernel="torch")
+            training = training_of(cell, corpus.build(cell), [0], device, execution(by_torch))
+            differences["torch"] = compare(ours(cell, training), expected, start)
         if self._jax_is_usable():
-            found["jax"] = compare(jax_program(cell, start, given), expected, start)
-            found["jax"]["learning_rate"] = rate_difference(cell)
+            differences["jax"] = compare(jax_program(cell, start, given), expected, start)
+            differences["jax"]["learning_rate"] = rate_difference(cell)
         limits = {"loss": LOSS_TOLERANCE, "change": CHANGE_TOLERANCE, "learning_rate": RATE_TOLERANCE}
-        for contestant, differences in found.items():
-            for name, difference in differences.items():
+        for contestant, its_differences in differences.items():
+            for name, difference in its_differences.items():
                 if not difference <= limits[name]:  # nor NaN
                     raise ValueError(
                         f"{contestant} and the baseline compute different things for {cell.name}: {name} differs by "
                         f"{difference:.1e} of its value, and rounding by at most {limits[name]:.0e}"
                     )
-        return found
+        return differences
 
     def _jax_is_usable(self) -> bool:
         if importlib.util.find_spec("jax") is None:
@@ -84,6 +93,15 @@ class Check:
         from benchmarks import jax_update
 
         return jax_update.has(self._setting.device)
+
+
+def batches(cell: Cell, updates: int) -> list[Batch]:
+    """What training with seed 0 reads, as inputs and targets of every row that is drawn, each (N, T)."""
+    lines = corpus.build(cell)
+    stream = Stream(corpus.stream_lines(lines), corpus.vocabulary(lines), cell.stream, cell.block)
+    drawn = Batches(stream, cell.batch, [0], "cpu")
+    rows = [drawn.rows() for _ in range(updates)]
+    return [(inputs[0], targets[0]) for inputs, targets, _ in rows]
 
 
 def iteration(cell: Cell, update: int) -> int:
@@ -143,11 +161,11 @@ def rate_difference(cell: Cell) -> float:
     return max(abs(theirs / mine - 1.0) for mine, theirs in rates)
 
 
-def compare(found: Course, expected: Course, start: Mapping[str, Tensor]) -> dict[str, float]:
+def compare(course: Course, expected: Course, start: Mapping[str, Tensor]) -> dict[str, float]:
     """Largest relative differences: of losses, and of each parameter's change (by Euclidean norms)."""
-    losses = [abs(mine / theirs - 1.0) for mine, theirs in zip(found.losses, expected.losses, strict=True)]
+    losses = [abs(mine / theirs - 1.0) for mine, theirs in zip(course.losses, expected.losses, strict=True)]
     changes = [
-        float((found.parameters[name] - value).norm() / (value - start[name]).norm())
+        float((course.parameters[name] - value).norm() / (value - start[name]).norm())
         for name, value in expected.parameters.items()
     ]
     return {"loss": max(losses), "change": max(changes)}

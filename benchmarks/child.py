@@ -95,4 +95,5 @@ def confine(setting: Setting) -> None:
         if setting.threads == 1:
             os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
         if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: setting.threads])
+            first = setting.first_processor
+            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[first : first + setting.threads])

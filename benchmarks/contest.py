@@ -33,7 +33,7 @@ class Timing:
     """What was measured of one contestant; lists have one value per round, in order.
 
     Attributes:
-        contestant: ``ours``, ``baseline`` or ``jax``.
+        contestant: ``ours``, ``torch`` (ours too, by torch), ``baseline`` or ``jax``.
         seeds: networks that one update trains.
         is_evaluated: whether it is asked to evaluate as well.
         block: updates in each round.
@@ -90,6 +90,10 @@ class Effort:
     budget_seconds: float
 
 
+THOROUGH = Effort(
+    rounds=8, block_seconds=1.5, evaluations=5, starts=3, updates_before_evaluation=500, budget_seconds=60.0
+)
+QUICK = Effort(rounds=3, block_seconds=0.5, evaluations=1, starts=1, updates_before_evaluation=0, budget_seconds=5.0)
 LEAST_ROUNDS = 3
 
 

@@ -1,4 +1,7 @@
-"""This project's own training, as a run does it: everything that the benchmark knows of ``capacity.training.loop``."""
+"""This project's own training, as a run does it, by the compiled network or by torch.
+
+This module loads no torch: what a process of the compiled network needs to start, and its memory, are measured.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +9,23 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import Any
 
-from torch import Tensor
-
 from benchmarks import torch_device
 from benchmarks.measure import Sample, timed
 from benchmarks.setting import Setting
 from capacity.corpora import corpus
-from capacity.corpora.streams import Stream
-from capacity.experiment.cell import Cell
-from capacity.model import devices
-from capacity.training.batches import Batches
+from capacity.imports import keep_from_loading
 from capacity.training.execution import Execution
-from capacity.training.path import Training, training_of
+from capacity.training.path import Training, kernel_of, training_of
 from capacity.training.schedule import is_evaluation_due
 
 
 def enter(setting: Setting) -> Ours:
-    torch_device.prepare(setting)
-    devices.prepare(setting.threads)
-    return Ours(setting)
+    ours = Ours(setting)
+    if ours.kernel == "torch":
+        torch_device.prepare(setting)
+    else:
+        keep_from_loading("train")
+    return ours
 
 
 class Ours:
@@ -35,13 +36,14 @@ class Ours:
         self._lines = corpus.build(self._cell)
         self._device = setting.device
         self._execution = execution(setting)
+        self.kernel = setting.kernel or kernel_of(self._cell, self._device, self._execution)
         seeds = list(range(setting.seeds))
         self._stacks = [[seed] for seed in seeds] if setting.device == "cpu" else [seeds]
         self._iteration = 0
 
     def settings(self) -> dict[str, Any]:
         """How training is executed, with all that was left open resolved."""
-        return self._execution.record(self._device)
+        return self._execution.record(self._device) | {"kernel": self.kernel}
 
     def update(self, updates: int, untimed: int = 0) -> Sample:
         """Time of the updates alone: of several stacks each is made anew, as in a run, and is warm after an update."""
@@ -57,6 +59,10 @@ class Ours:
         if len(self._stacks) > 1:
             raise ValueError(f"seeds: {len(self._stacks)} are trained one after another; ask about one of them")
         return self._timed(self._training.measure)
+
+    def losses(self) -> list[float]:
+        """The loss before the latest update, of the only stack."""
+        return [float(loss) for loss in self._training.losses()]
 
     def full_run(self) -> Sample:
         """A run from the first update to the last evaluation, for real."""
@@ -86,6 +92,10 @@ class Ours:
         training.measure()
 
     def _make(self, stack: Sequence[int]) -> Training:
+        if self.kernel == "numba":
+            from capacity.training.kernel_training import KernelTraining
+
+            return KernelTraining(self._cell, self._lines, stack[0])
         return training_of(self._cell, self._lines, stack, self._device, self._execution)
 
     def _advance(self, training: Training, first: int, updates: int) -> None:
@@ -110,16 +120,5 @@ class Ours:
 def execution(setting: Setting) -> Execution:
     """The choices that were made; the implementation's own where none was."""
     chosen = {name: getattr(setting, name) for name in ("precision", "compile", "graph", "threads")}
-    return Execution(**{name: value for name, value in chosen.items() if value is not None})
-
-
-Batch = tuple[Tensor, Tensor]
-
-
-def batches(cell: Cell, updates: int) -> list[Batch]:
-    """What training with seed 0 reads, as inputs and targets of every row that is drawn, each (N, T)."""
-    lines = corpus.build(cell)
-    stream = Stream(corpus.stream_lines(lines), corpus.vocabulary(lines), cell.stream, cell.block)
-    drawn = Batches(stream, cell.batch, [0], "cpu")
-    rows = [drawn.rows() for _ in range(updates)]
-    return [(inputs[0], targets[0]) for inputs, targets, _ in rows]
+    kernel = "torch" if setting.kernel == "torch" else "auto"
+    return Execution(kernel=kernel, **{name: value for name, value in chosen.items() if value is not None})

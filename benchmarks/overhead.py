@@ -162,8 +162,8 @@ def main() -> None:
             print(
                 f"\nThe smaller study, asked about as rarely as by the plugin:\n{runs_table(patient[-1:])}", flush=True
             )
-        found = overheads(runs)
-        verdicts = goals(found, arguments.ways, arguments.seeds, arguments.training_seconds)
+        measured = overheads(runs)
+        verdicts = goals(measured, arguments.ways, arguments.seeds, arguments.training_seconds)
         json_files.write_json(
             arguments.output,
             {
@@ -176,11 +176,11 @@ def main() -> None:
                 "starts": starts,
                 "runs": [asdict(run) for run in runs],
                 "patient": [asdict(run) for run in patient],
-                "overheads": [asdict(each) for each in found],
+                "overheads": [asdict(each) for each in measured],
                 "goals": [asdict(goal) for goal in verdicts],
             },
         )
-    print(f"\n{overheads_table(found)}\n\n{parts_table(found)}\n\n{report.goals_table(verdicts)}")
+    print(f"\n{overheads_table(measured)}\n\n{parts_table(measured)}\n\n{report.goals_table(verdicts)}")
     print(f"\nEvery number: {arguments.output}")
 
 
@@ -236,8 +236,8 @@ def run(name: str, seeds: int, cells: int, folder: Path, slurm: Slurm | None, is
     paths = (ROOT / "benchmarks/meter", ROOT / "src", ROOT)
     environment = dict(os.environ) | {"PYTHONPATH": os.pathsep.join(map(str, paths)), "METER_FOLDER": str(meters)}
     if slurm is not None:
-        found = slurm.environment
-        environment |= found | {"PATH": f"{found['PATH']}{os.pathsep}{os.environ['PATH']}"}
+        of_slurm = slurm.environment
+        environment |= of_slurm | {"PATH": f"{of_slurm['PATH']}{os.pathsep}{os.environ['PATH']}"}
 
     log = folder / "said"
     busy = busy_seconds()
@@ -293,7 +293,7 @@ def busy_seconds() -> float | None:
 
 def overheads(runs: Sequence[Run]) -> list[Overhead]:
     """What a cell costs, by way and number of seeds, from the two runs of each."""
-    found = []
+    by_way = []
     for small, large in zip(runs[::2], runs[1::2], strict=True):
         further = large.cells - small.cells
         clock = (large.seconds - small.seconds) / further
@@ -301,7 +301,7 @@ def overheads(runs: Sequence[Run]) -> list[Overhead]:
             name: (large.parts.get(name, 0.0) - small.parts.get(name, 0.0)) / further
             for name in {**small.parts, **large.parts}
         }
-        found.append(
+        by_way.append(
             Overhead(
                 way=large.way,
                 seeds=large.seeds,
@@ -313,7 +313,7 @@ def overheads(runs: Sequence[Run]) -> list[Overhead]:
                 training=(large.training_seconds - small.training_seconds) / further,
             )
         )
-    return found
+    return by_way
 
 
 def starts_table(starts: Mapping[str, float]) -> str:
@@ -339,7 +339,7 @@ def runs_table(runs: Sequence[Run]) -> str:
     return report.aligned([heading, *rows], words=1)
 
 
-def overheads_table(found: Sequence[Overhead]) -> str:
+def overheads_table(overheads: Sequence[Overhead]) -> str:
     """One line per way and number of seeds: what a cell takes, and how long it must train for that to be a tenth."""
     rows = [
         (
@@ -352,7 +352,7 @@ def overheads_table(found: Sequence[Overhead]) -> str:
             f"{each.once:.0f}",
             f"{worst(each) / SHARE:.0f}",
         )
-        for each in found
+        for each in overheads
     ]
     heading = (
         *("way", "seeds", "processor seconds of a cell", "its training loop", "clock", "core-seconds"),
@@ -361,11 +361,11 @@ def overheads_table(found: Sequence[Overhead]) -> str:
     return report.aligned([heading, *rows], words=1)
 
 
-def parts_table(found: Sequence[Overhead]) -> str:
+def parts_table(overheads: Sequence[Overhead]) -> str:
     """What the processor seconds of a cell are made of."""
     rows = [
         (each.way, str(each.seeds), name, f"{seconds:.2f}")
-        for each in found
+        for each in overheads
         for name, seconds in sorted(each.parts.items(), key=lambda pair: -pair[1])
         if seconds >= 0.005
     ]
@@ -377,15 +377,17 @@ def worst(overhead: Overhead) -> float:
     return max(overhead.processor, overhead.cores)
 
 
-def goals(found: Sequence[Overhead], ways: Sequence[str], seeds: Sequence[int], training_seconds: float) -> list[Goal]:
+def goals(
+    overheads: Sequence[Overhead], ways: Sequence[str], seeds: Sequence[int], training_seconds: float
+) -> list[Goal]:
     """For each way and number of seeds whether a cell costs less than a tenth of its training on one core."""
-    known = {(each.way, each.seeds): each for each in found}
+    measured = {(each.way, each.seeds): each for each in overheads}
     verdicts = []
     for way in ways:
         for number in seeds:
             text = f"{way}, seeds to a job: {number}"
             wanted = f"under a tenth of {number * training_seconds:.0f} s"
-            each = known.get((way, number))
+            each = measured.get((way, number))
             if each is None:
                 verdicts.append(Goal(text, wanted, "", None))
                 continue

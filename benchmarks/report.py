@@ -17,13 +17,24 @@ BUSY = 0.95
 NOTES = """\
 Times are medians, ranges quartiles. Ratios are of the time of one update of one network, taken round by round.
 floor: arithmetic and memory traffic of the dense batch at the rates above; less work than that can be below it.
+dense GFLOP/s: operations of the dense batch over the time; distinct: of its distinct prefixes, which ours computes.
 full run: all updates and evaluations and the start; ~ marks an extrapolation from the samples.
 baseline, evaluation: a random sample of 10 prompts of each task, scaled to all of them.
 evaluation after: updates that the networks had had; a trained network ends its answers sooner."""
 
 HEADER = (
-    *("cell", "contestant", "seeds", "ms per update", "quartiles", "rounds", "per seed", "of JAX", "of baseline"),
-    *("of floor", "s per evaluation", "after", "MiB", "start s", "full run"),
+    *("cell", "contestant", "seeds", "ms per update", "quartiles", "rounds", "per seed", "of torch", "of JAX"),
+    *(
+        "of baseline",
+        "of floor",
+        "dense GFLOP/s",
+        "distinct GFLOP/s",
+        "s per evaluation",
+        "after",
+        "MiB",
+        "start s",
+        "full run",
+    ),
 )
 
 
@@ -49,6 +60,7 @@ def cell_record(result: CellResult) -> dict[str, Any]:
         "cell": result.setting.cell.name,
         "execution": result.execution,
         "work": asdict(result.work),
+        "distinct_operations": result.distinct_operations,
         "floor_seconds": result.floor_seconds,
         "differences": result.differences,
         "contestants": [_timing_record(result, timing) for timing in result.timings],
@@ -63,7 +75,7 @@ def _timing_record(result: CellResult, timing: Timing) -> dict[str, Any]:
         record["of_floor"] = _of_floor(result, timing)
         record["evaluations_share"] = result.evaluations_share(timing)
         record["extrapolated_full_seconds"] = result.extrapolated_seconds(timing)
-        for other in ("jax", "baseline"):
+        for other in ("torch", "jax", "baseline"):
             ratio = result.ratio(timing, other)
             record[f"of_{other}"] = None if ratio is None else asdict(ratio)
     for name in ("evaluation", "start"):
@@ -84,9 +96,12 @@ def _row(result: CellResult, timing: Timing) -> tuple[str, ...]:
         f"{1e3 * update.lower:.3f}-{1e3 * update.upper:.3f}",
         str(update.count),
         f"{1e3 * update.median / timing.seeds:.3f}",
+        _ratio(result.ratio(timing, "torch")),
         _ratio(result.ratio(timing, "jax")),
         _ratio(result.ratio(timing, "baseline")),
-        f"{_of_floor(result, timing):.1f}",
+        f"{_of_floor(result, timing):.2f}",
+        f"{result.work.operations * timing.seeds / update.median / 1e9:.0f}",
+        _distinct_rate(result, timing),
         "" if evaluation is None else f"{evaluation:.3f}",
         str(timing.updates_before_evaluation) if timing.evaluation_seconds else "",
         "" if timing.peak_bytes is None else f"{timing.peak_bytes / 2**20:.0f}",
@@ -109,6 +124,12 @@ def _remarks(result: CellResult, timing: Timing) -> list[str]:
 
 def _of_floor(result: CellResult, timing: Timing) -> float:
     return summarise(timing.update_seconds).median / timing.seeds / result.floor_seconds
+
+
+def _distinct_rate(result: CellResult, timing: Timing) -> str:
+    if result.distinct_operations is None or timing.contestant not in ("ours", "torch"):
+        return ""
+    return f"{result.distinct_operations * timing.seeds / summarise(timing.update_seconds).median / 1e9:.0f}"
 
 
 def _ratio(ratio: Summary | None) -> str:

@@ -20,6 +20,7 @@ class CellResult:
         setting: the cell and the machine; its number of seeds means nothing here.
         execution: how our training was executed.
         work: of one update of one network.
+        distinct_operations: of one update if nothing is computed twice; None if it has to be, as dropout demands.
         floor_seconds: the least time of that work on this machine.
         differences: of each contestant from the reference, as far as they were compared.
         timings: of the contestants, ours first, fewest seeds first.
@@ -28,6 +29,7 @@ class CellResult:
     setting: Setting
     execution: dict[str, Any]
     work: Work
+    distinct_operations: float | None
     floor_seconds: float
     differences: dict[str, dict[str, float]]
     timings: list[Timing]
