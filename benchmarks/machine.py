@@ -11,6 +11,7 @@ from benchmarks import torch_device
 from benchmarks.floor import Rates
 from benchmarks.measure import processor_name, timed
 from benchmarks.setting import Setting
+from capacity.model import products
 
 
 def enter(setting: Setting) -> Machine:
@@ -25,7 +26,7 @@ class Machine:
         self._device = device
 
     def rates(self, precisions: Iterable[str]) -> Rates:
-        """The largest rates seen, of matrix products of several sizes and of one large copy."""
+        """The largest rates seen, of matrix products of several sizes by each library, and of one large copy."""
         widths = (512, 1024, 2048) if self._device == "cpu" else (2048, 4096, 8192)
         operations = {
             precision: max(self._matrix_rate(width, getattr(torch, precision)) for width in widths)
@@ -39,7 +40,11 @@ class Machine:
     def _matrix_rate(self, width: int, precision: torch.dtype) -> float:
         left, right = (torch.rand(width, width, device=self._device).to(precision) for _ in range(2))
         result = torch.empty_like(left)
-        return 2 * width**3 / self._least_seconds(partial(torch.matmul, left, right, out=result))
+        rate = 2 * width**3 / self._least_seconds(partial(torch.matmul, left, right, out=result))
+        if self._device == "cuda" or precision != torch.float32:
+            return rate
+        by_onednn = partial(products.multiply, left[None], right[None])
+        return max(rate, 2 * width**3 / self._least_seconds(by_onednn))
 
     def _bandwidth(self) -> float:
         """Bytes read and written per second."""

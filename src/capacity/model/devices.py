@@ -56,7 +56,7 @@ def prepare(threads: int, bfloat16: bool = False) -> None:
     Args:
         threads: number of CPU threads.
         bfloat16: whether matrix products are to be computed in bfloat16, which oneDNN does. It prepares itself anew for
-            every shape, and does not compute products in float32, so it is off without.
+            every shape, so without it is off, but for the large products of :mod:`capacity.model.products`.
     """
     import torch
 

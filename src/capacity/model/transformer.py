@@ -24,6 +24,7 @@ from torch.nn import functional
 
 from capacity.corpora.prefixes import Prefixes
 from capacity.model import initialization
+from capacity.model.products import multiply
 from capacity.paper.protocol import Size
 
 Parameters = dict[str, Tensor]
@@ -91,9 +92,9 @@ def forward(
         query, key, value = by_head.flatten(1, 3).unbind()  # (S N H, T, f) each
         weights = drop(_attention_weights(query, key).view(seeds, rows, heads, length, length)).flatten(0, 2)
         mixed = _mix(weights, value, rows, heads)
-        x = x + drop(torch.bmm(mixed, block["attention_out"].transpose(1, 2)))
+        x = x + drop(multiply(mixed, block["attention_out"].transpose(1, 2)))
         hidden = functional.gelu(_read_states(block["mlp_in"], block["mlp_norm"], x))
-        x = x + drop(torch.bmm(hidden, block["mlp_out"].transpose(1, 2)))
+        x = x + drop(multiply(hidden, block["mlp_out"].transpose(1, 2)))
 
     if places is not None:
         x = x.gather(1, places[:, :, None].expand(-1, -1, x.shape[2]))
@@ -125,7 +126,7 @@ def forward_prefixes(parameters: Parameters, prefixes: PrefixTensors, heads: int
         weights_in = block["attention_in"]
         if heads == 1:  # a sum of projected values is the projection of the sum, and projecting the matrix costs least
             query, key, value = weights_in.chunk(3, dim=1)
-            weights_in = torch.cat([query, key, torch.bmm(block["attention_out"], value)], dim=1)
+            weights_in = torch.cat([query, key, multiply(block["attention_out"], value)], dim=1)
         table = _read(weights_in, block["attention_norm"], x).transpose(1, 2).contiguous()  # (S, C, 3 d)
         if states is prefixes.row_inputs and table.shape[1] ** 2 <= rows * length**2:
             query, key, value = table.chunk(3, dim=2)
@@ -139,7 +140,7 @@ def forward_prefixes(parameters: Parameters, prefixes: PrefixTensors, heads: int
             x = _pick(x.transpose(1, 2), functional.pad(prefixes.last_inputs, (0, padding))).transpose(1, 2)
             states = prefixes.rows
         mixed = mixed.transpose(1, 2)
-        x = (x + (mixed if heads == 1 else torch.bmm(block["attention_out"], mixed))).contiguous()
+        x = (x + (mixed if heads == 1 else multiply(block["attention_out"], mixed))).contiguous()
         x = x + _mlp(block, x)
     return _head(parameters, x)[..., : len(prefixes.ends)]
 
@@ -188,22 +189,22 @@ def _read(weight: Tensor, norm: Tensor, x: Tensor) -> Tensor:
     """
     normalised = _normalise(x)
     if weight.shape[1] < x.shape[2]:
-        return torch.bmm(weight * norm[:, None], normalised)
-    return torch.bmm(weight, normalised * norm[:, :, None])
+        return multiply(weight * norm[:, None], normalised)
+    return multiply(weight, normalised * norm[:, :, None])
 
 
 def _read_states(weight: Tensor, norm: Tensor, x: Tensor) -> Tensor:
     """:func:`_read` of states (S, C, in): (S, C, out)."""
     normalised = functional.layer_norm(x, x.shape[2:])
     if weight.shape[1] < x.shape[1]:
-        return torch.bmm(normalised, (weight * norm[:, None]).transpose(1, 2))
-    return torch.bmm(normalised * norm[:, None], weight.transpose(1, 2))
+        return multiply(normalised, (weight * norm[:, None]).transpose(1, 2))
+    return multiply(normalised * norm[:, None], weight.transpose(1, 2))
 
 
 def _mlp(block: Parameters, x: Tensor) -> Tensor:
     """(S, d, C) to (S, d, C)."""
     hidden = _read(block["mlp_in"], block["mlp_norm"], x)
-    return torch.bmm(block["mlp_out"], functional.gelu(hidden))
+    return multiply(block["mlp_out"], functional.gelu(hidden))
 
 
 def _head(parameters: Parameters, x: Tensor) -> Tensor:
