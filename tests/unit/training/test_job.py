@@ -10,6 +10,7 @@ from capacity.corpora import corpus
 from capacity.experiment.cell import Cell, parse_cell
 from capacity.storage import files, json_files, parquet, provenance
 from capacity.training import job, loop
+from capacity.training.execution import KERNELS
 from capacity.training.snapshots import Snapshots
 from tests.support.commands import run_command
 from tests.support.short_cells import nothing, short_cell
@@ -82,3 +83,24 @@ def test_the_fingerprint_is_all_that_decides_the_numbers_and_not_the_commit(tmp_
     assert json.loads(json.dumps(found)) == found
     (tmp_path / "corpus").write_bytes(b"other lines")
     assert job.fingerprint(record, tmp_path / "corpus") != found
+
+
+def test_a_seed_that_diverges_is_said_and_recorded_alike_by_both_programs(tmp_path, capsys):
+    """Its job ends well, and so does its evaluation, which counts it as a failure."""
+    cell = short_cell(learning_rate=1e20)
+    said, found = [], []
+    for kernel in KERNELS:
+        folder = tmp_path / kernel
+        train(cell, folder, "--kernel", kernel)
+        said.append([line.split("] ")[-1] for line in capsys.readouterr().out.splitlines() if "diverged" in line])
+        options = ["--seeds", "3-4", "--corpus", folder / "corpus.parquet", "--device", "cpu"]
+        run_command("evaluate", cell.name, *options, "--output", folder / "job")
+        runs = json_files.read_json(folder / "job" / "evaluation.json")["runs"]
+        found.append([(run["seed"], run["diverged"], run["diverged_at"]) for run in runs])
+    assert said[0] == said[1]
+    assert found[0] == found[1]
+    assert [(seed, diverged) for seed, diverged, _ in found[0]] == [(3, True), (4, True)]
+    assert all(
+        f"seed {seed} diverged: after {updates} updates" in line
+        for (seed, _, updates), line in zip(found[0], said[0], strict=True)
+    )

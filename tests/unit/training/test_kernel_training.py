@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import replace
 
 import numpy
@@ -195,6 +196,57 @@ def test_a_huge_learning_rate_diverges_at_the_same_update_as_by_torch(rate):
         diverged_at += trained.diverged_at
         assert all(numpy.isnan(value).all() for value in trained.parameters.values())
     assert diverged_at[0] == diverged_at[1] < cell.iterations
+
+
+def broken_at(training, iteration, what, value, monkeypatch):
+    """Before an update put a value that is not finite into the weights, a moment or the learning rate of a training."""
+    if what == "rate":
+        module = sys.modules[type(training).__module__]
+        rate = module.learning_rate
+        monkeypatch.setattr(module, "learning_rate", lambda cell, at: value if at == iteration else rate(cell, at))
+        return updated(training, 0, 10)
+    losses = updated(training, 0, iteration)
+    state = {name: array.copy() for name, array in training.state().items()}
+    if isinstance(training, KernelTraining):
+        state[what][5] = value
+    else:
+        name = "parameter.token_embedding"
+        number = [each for each in state if each.startswith("parameter.")].index(name)
+        state[name if what == "weights" else f"optimizer.{what}.{number}"].flat[5] = value
+    training.restore(state)
+    return losses + updated(training, iteration, 10)
+
+
+# The second moment is never infinite: a gradient is clipped, so no square of it is above 1.
+@pytest.mark.parametrize(
+    ("what", "value"),
+    [
+        *((what, value) for what in ("weights", "first", "rate") for value in (math.nan, math.inf, -math.inf)),
+        *(("second", value) for value in (math.nan, -math.inf)),
+    ],
+)
+def test_what_is_not_finite_ends_training_at_the_same_update_as_by_torch(what, value, monkeypatch):
+    cell = short_cell()
+    lines = corpus.build(cell)
+    expected = 4 if what == "weights" else 5
+    for training in (KernelTraining(cell, lines, SEED), TorchTraining(cell, lines, [SEED], "cpu")):
+        losses = broken_at(training, 4, what, value, monkeypatch)
+        assert [math.isfinite(loss) for loss in losses] == [True] * expected + [False] * (10 - expected)
+        assert training.diverged_at() == [expected]
+        assert all(numpy.isnan(array).all() for array in training.parameters().values())
+
+
+def test_weights_that_only_the_last_update_breaks_have_diverged_then(monkeypatch):
+    update = KernelTraining.update
+
+    def broken(self, iteration):
+        update(self, iteration)
+        if iteration == 9:
+            self._learner.weights[3] = math.nan
+
+    monkeypatch.setattr(KernelTraining, "update", broken)
+    cell = short_cell()
+    assert train(cell, corpus.build(cell), [SEED], "cpu", nothing).diverged_at == [10]
 
 
 def test_seeds_one_after_another_are_those_trained_alone():
