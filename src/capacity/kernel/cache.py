@@ -35,7 +35,11 @@ CHECKSUM_BYTES = hashlib.sha256().digest_size
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Return a function compiled by Numba, which other compiled functions call."""
+    """Return a function compiled by Numba, which other compiled functions call.
+
+    No references to arrays are counted in what is compiled here, which would take up to a tenth of an update. So the
+    functions cannot make arrays: they are given those that they write to.
+    """
     return _compiled(function, no_cpython_wrapper=True)
 
 
@@ -51,7 +55,7 @@ def within(function: Callable[..., Any]) -> Any:
 
 def _compiled(function: Callable[..., Any], **options: Any) -> Any:
     compile_: Any = numba.njit  # with options that its type does not know
-    made = compile_(error_model="numpy", no_cfunc_wrapper=True, **options)(function)
+    made = compile_(error_model="numpy", no_cfunc_wrapper=True, _nrt=False, **options)(function)
     folder = kept_in()
     if folder is not None:
         made._cache = Kept(function, folder)  # as Numba's enable_caching does with its own

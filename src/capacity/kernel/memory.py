@@ -122,14 +122,14 @@ _ARRAYS = {
 }
 _DIMENSIONS = {name: dimensions.split() for names, dimensions in _ARRAYS.items() for name in names.split()}
 
-_INTEGERS = ("index", "inputs", "numbers")
+_INTEGERS = ("index", "places", "inputs", "numbers")
 
 Memory = NamedTuple(  # type: ignore[misc]
     "Memory", [(name, Floats) for name in _DIMENSIONS] + [(name, NDArray[np.int32]) for name in _INTEGERS]
 )
 """The arrays that a network computes in.
 
-``index`` is that of :func:`capacity.kernel.steps.attend`; ``inputs`` and ``numbers`` are those of
+``index`` and ``places`` are those of :func:`capacity.kernel.steps.attend`; ``inputs`` and ``numbers`` are those of
 :func:`capacity.kernel.folding.number_inputs`.
 """
 
@@ -173,5 +173,5 @@ def memory(shape: Shape, prefixes: int, backward: bool) -> Memory:
     arrays["mask"][0, : shape.width] = 1
     arrays["bias"][0, shape.characters :] = -1e30
     listed, numbers = (np.zeros(shape.characters * shape.places, np.int32) for _ in range(2))
-    index = np.zeros((BLOCK, shape.places), np.int32)
-    return Memory(**arrays, index=index, inputs=listed, numbers=numbers)  # type: ignore[call-arg]
+    index, places = np.zeros((BLOCK, shape.places), np.int32), np.zeros(BLOCK, np.int32)
+    return Memory(**arrays, index=index, places=places, inputs=listed, numbers=numbers)  # type: ignore[call-arg]

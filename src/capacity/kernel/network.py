@@ -15,8 +15,6 @@ facts make it fast:
 
 from __future__ import annotations
 
-import numpy as np
-
 from capacity.kernel.cache import compiled, entry, within
 from capacity.kernel.folding import embed, embed_back, fold, number_inputs, unfold
 from capacity.kernel.memory import Memory, Parameters, Shape
@@ -184,7 +182,7 @@ def run_lower_layers(
         backward: whether what the way back needs is kept.
     """
     make_tables(shape, 0, 0, sources, m)
-    places = np.empty(BLOCK, np.int64)
+    places = m.places
     for layer in range(shape.layers - 1):
         slot = layer if backward else 0
         for first in range(0, prefixes, BLOCK):
@@ -240,7 +238,7 @@ def loss_and_gradients(
     m.d_head[:] = ZERO
     layer = shape.layers - 1
     clear_gradients(layer, sources, m)
-    places = np.empty(BLOCK, np.int64)
+    places = m.places
     loss = 0.0
     for first in range(0, chosen, BLOCK):
         find_sources(shape, layer, first, batch.chosen, batch, codes, m, places)
@@ -296,7 +294,7 @@ def log_probabilities(
     first_sources = embed(shape, inputs, w, m)
     run_lower_layers(shape, m, first_sources, batch, codes, prefixes, numbers_of_all, False)
     layer = shape.layers - 1
-    places = np.empty(BLOCK, np.int64)
+    places = m.places
     for first in range(0, chosen, BLOCK):
         find_sources(shape, layer, first, batch.chosen, batch, codes, m, places)
         run_layer(shape, layer, 0, m, places, m.attention, m.x, m.n2, m.scale2[0], m.hidden, m.slope, m.y)

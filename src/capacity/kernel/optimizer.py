@@ -14,9 +14,12 @@ CLIP_EPSILON, ADAM_EPSILON = np.float32(1e-6), np.float32(1e-8)  # those of torc
 
 
 @compiled
-def clip_scale(gradient: Floats, largest: float) -> np.float32:
-    """Return the factor that makes the norm of a flat gradient at most ``largest``; NaN if the norm is not finite."""
-    parts = np.zeros(PARTS, np.float32)
+def clip_scale(gradient: Floats, largest: float, parts: Floats) -> np.float32:
+    """Return the factor that makes the norm of a flat gradient at most ``largest``; NaN if the norm is not finite.
+
+    ``parts``, (16,), become the sums of every sixteenth square.
+    """
+    parts[:] = ZERO
     whole = gradient.size // PARTS * PARTS
     for i in range(0, whole, PARTS):
         for part in range(PARTS):
@@ -46,6 +49,7 @@ def adamw(
     power1: float,
     power2: float,
     largest: float,
+    parts: Floats,
 ) -> None:
     """Clip the gradient and make a step of AdamW, all in place.
 
@@ -62,8 +66,9 @@ def adamw(
         power1: with ``power2``, below.
         power2: the betas to the power of the number of this step, counted from 1.
         largest: the norm to which the gradient is clipped.
+        parts: (16,), room for :func:`clip_scale`.
     """
-    scale = clip_scale(gradient, largest)
+    scale = clip_scale(gradient, largest, parts)
     size, root = np.float32(rate / (1.0 - power1)), np.float32(1.0 / math.sqrt(1.0 - power2))
     decay = np.float32(rate * weight_decay)
     keep2, take1, take2 = np.float32(beta2), np.float32(1.0 - beta1), np.float32(1.0 - beta2)

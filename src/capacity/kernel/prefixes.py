@@ -167,7 +167,8 @@ def fill_blocks(batch: Batch, prefixes: int, chosen: int) -> int:
     for prefix in range(prefixes, (prefixes + BLOCK - 1) // BLOCK * BLOCK):
         starts[prefix], places[prefix] = starts[0], places[0]
         if ancestors.shape[0] > 1:
-            ancestors[prefix] = ancestors[0]
+            for place in range(ancestors.shape[1]):
+                ancestors[prefix, place] = ancestors[0, place]
     filled = (chosen + BLOCK - 1) // BLOCK * BLOCK
     for place in range(chosen, filled):
         numbers[place], ends[place + 1] = numbers[0], ends[chosen]

@@ -8,7 +8,13 @@ from capacity.kernel.steps import Integers
 
 @entry
 def reshuffle(
-    text: Integers, original: Integers, starts: Integers, lengths: Integers, parts: Integers, raw: Integers
+    text: Integers,
+    original: Integers,
+    starts: Integers,
+    lengths: Integers,
+    parts: Integers,
+    raw: Integers,
+    order: Integers,
 ) -> None:
     """Write a text with the lines of each part in a new order to ``text``.
 
@@ -21,9 +27,9 @@ def reshuffle(
         lengths: (M,), where each line is in the original.
         parts: the numbers of lines in each part, which keeps its place.
         raw: random 32-bit numbers, one less than lines for each part.
+        order: (M,), becomes the number of the line at each place of the new text.
     """
     end = first = drawn = 0
-    order = starts.copy()
     for part in parts:
         for line in range(part):
             order[line] = first + line

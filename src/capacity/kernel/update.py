@@ -9,7 +9,7 @@ import numpy as np
 from capacity.kernel.cache import entry, within
 from capacity.kernel.memory import Memory, Parameters, Shape, aligned, count, memory, split
 from capacity.kernel.network import loss_and_gradients
-from capacity.kernel.optimizer import adamw
+from capacity.kernel.optimizer import PARTS, adamw
 from capacity.kernel.prefixes import Batch, Tree, collect, empty_batch, empty_tree, whole_blocks
 from capacity.kernel.steps import Floats, Integers
 
@@ -56,6 +56,7 @@ class Learner(NamedTuple):
         drawn: the rows of the batch, without characters.
         last: (N,), the number of the longest prefix of each row.
         numbers: the numbers from 0 on.
+        parts: room for :func:`capacity.kernel.optimizer.clip_scale`.
     """
 
     weights: Floats
@@ -71,6 +72,7 @@ class Learner(NamedTuple):
     drawn: Rows
     last: Integers
     numbers: Integers
+    parts: Floats
 
 
 def learner(shape: Shape, rows: int) -> Learner:
@@ -94,6 +96,7 @@ def learner(shape: Shape, rows: int) -> Learner:
         drawn,
         np.zeros(rows, np.int32),
         np.arange(whole_blocks(rows * shape.places), dtype=np.int32),
+        np.zeros(PARTS, np.float32),
     )
 
 
@@ -157,5 +160,6 @@ def update(
         power1,
         power2,
         settings.largest,
+        learner.parts,
     )
     return loss

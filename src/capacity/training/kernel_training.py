@@ -119,7 +119,8 @@ class KernelTraining:
         drawn = generator.integers(len(stream), self._cell.batch)
         parts = numpy.array(stream.lines_of_tasks)
         raw = generator.raw(int((parts - 1).sum()))
-        streams.reshuffle(self._rows.codes, stream.text, stream.starts, stream.lengths, parts, raw)
+        order = numpy.empty_like(stream.starts)
+        streams.reshuffle(self._rows.codes, stream.text, stream.starts, stream.lengths, parts, raw, order)
         return drawn
 
 

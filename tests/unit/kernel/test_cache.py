@@ -29,7 +29,7 @@ import numpy
 from capacity.kernel.streams import reshuffle
 text, original = numpy.zeros(4, numpy.int64), numpy.array([7, 7, 8, 8])
 starts, lengths, parts, raw = (numpy.array(each) for each in ([0, 2], [2, 2], [2], [1]))
-reshuffle(text, original, starts, lengths, parts, raw)
+reshuffle(text, original, starts, lengths, parts, raw, starts.copy())
 print(text.tolist(), "compiled" if reshuffle.stats.cache_misses else "kept")
 """
 KILLED_WHILE_IT_SAVES = (

@@ -17,13 +17,25 @@ RATES = (1e-3, 5e-3, 2e-3)
 
 @numba.njit(error_model="numpy")
 def clip_scale(gradient, largest):
-    return optimizer.clip_scale(gradient, largest)
+    return optimizer.clip_scale(gradient, largest, numpy.zeros(optimizer.PARTS, numpy.float32))
 
 
 @numba.njit(error_model="numpy")
 def adamw(weights, gradient, first, second, decayed, rate, weight_decay, beta1, beta2, power1, power2, largest):
     optimizer.adamw(
-        weights, gradient, first, second, decayed, rate, weight_decay, beta1, beta2, power1, power2, largest
+        weights,
+        gradient,
+        first,
+        second,
+        decayed,
+        rate,
+        weight_decay,
+        beta1,
+        beta2,
+        power1,
+        power2,
+        largest,
+        numpy.zeros(optimizer.PARTS, numpy.float32),
     )
 
 
