@@ -24,9 +24,12 @@ from numba.extending import intrinsic, lower_builtin, models, register_model, ty
 
 WIDTH = 16
 
-# How many rows a product sums at once, in registers: AVX-512 has 32 of one vector each, AVX2 has 16 of half a vector.
-# It changes no result. A target that is named, as tests do, is taken to have few registers.
-ROWS_AT_ONCE = 8 if not config.CPU_NAME and "+avx512f" in get_host_cpu_features() else 4
+# How many rows and vectors of columns a product sums at once, in registers: AVX-512 has 32 of one vector each, AVX2 has
+# 16 of half a vector. With two vectors, each number that is loaded of the left matrix is used twice, and the loads no
+# longer decide how long a product takes. It changes no result. A target that is named, as tests do, is taken to have
+# few registers.
+_HAS_AVX512 = not config.CPU_NAME and "+avx512f" in get_host_cpu_features()
+ROWS_AT_ONCE, VECTORS_AT_ONCE = (8, 2) if _HAS_AVX512 else (4, 1)
 
 _FLOAT, _INTEGER = ir.FloatType(), ir.IntType(32)
 _VECTOR, _INTEGERS = ir.VectorType(_FLOAT, WIDTH), ir.VectorType(_INTEGER, WIDTH)
@@ -316,36 +319,49 @@ def gelu(z):  # type: ignore[no-untyped-def]
     return z * below, fma(z * density, spread(0.39894228), below)
 
 
-@intrinsic
-def multiply_rows(typing, out, left, right, inner, start, first, lane, add):  # type: ignore[no-untyped-def]
-    """Compute one tile of a matrix product: 16 columns from ``lane`` on of :data:`ROWS_AT_ONCE` rows from ``first`` on.
+def _tile(vectors: int) -> Any:
+    """Return :func:`multiply_rows` for so many vectors of columns."""
 
-    out[i] = start[0] + sum over k < inner of left[i, k] right[k], k by k; added to out[i] if ``add``, after the sum.
-    The sums stay in registers.
-    """
+    @intrinsic
+    def multiply(typing, out, left, right, inner, start, first, lane, add):  # type: ignore[no-untyped-def]
+        def make(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            out_value, left_value, right_value, inner_value, start_value, first_value, lane_value, add_value = values
+            rows = [builder.add(first_value, first_value.type(number)) for number in range(ROWS_AT_ONCE)]
+            columns = [builder.add(lane_value, lane_value.type(WIDTH * number)) for number in range(vectors)]
+            zero = lane_value.type(0)
 
-    def make(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        out_value, left_value, right_value, inner_value, start_value, first_value, lane_value, add_value = values
-        rows = [builder.add(first_value, first_value.type(number)) for number in range(ROWS_AT_ONCE)]
-        zero = lane_value.type(0)
+            def read(kind: Any, array: Any, row: Any, column: Any) -> Any:
+                return builder.load(_address(context, builder, kind, array, row, column, _VECTOR), align=4 * WIDTH)
 
-        def vector_of(kind: Any, array: Any, row: Any) -> Any:
-            return _address(context, builder, kind, array, row, lane_value, _VECTOR)
+            initial = [read(start, start_value, zero, column) for column in columns]
+            sums = [[cgutils.alloca_once_value(builder, each) for each in initial] for _ in rows]  # become registers
+            with cgutils.for_range(builder, inner_value) as loop:
+                vectors_of_right = [read(right, right_value, loop.index, column) for column in columns]
+                for row, places in zip(rows, sums, strict=True):
+                    number = builder.load(_address(context, builder, left, left_value, row, loop.index, _FLOAT))
+                    factor = _spread(builder, number)
+                    for vector, place in zip(vectors_of_right, places, strict=True):
+                        builder.store(_fma(builder, factor, vector, builder.load(place)), place)
+            with builder.if_then(add_value):
+                for row, places in zip(rows, sums, strict=True):
+                    for column, place in zip(columns, places, strict=True):
+                        before = read(out, out_value, row, column)
+                        builder.store(builder.fadd(builder.load(place), before), place)
+            for row, places in zip(rows, sums, strict=True):
+                for column, place in zip(columns, places, strict=True):
+                    address = _address(context, builder, out, out_value, row, column, _VECTOR)
+                    builder.store(builder.load(place), address, align=4 * WIDTH)
+            return context.get_dummy_value()
 
-        initial = builder.load(vector_of(start, start_value, zero), align=4 * WIDTH)
-        sums = [cgutils.alloca_once_value(builder, initial) for _ in rows]  # LLVM makes registers of them
-        with cgutils.for_range(builder, inner_value) as loop:
-            row_of_right = builder.load(vector_of(right, right_value, loop.index), align=4 * WIDTH)
-            for row, place in zip(rows, sums, strict=True):
-                number = builder.load(_address(context, builder, left, left_value, row, loop.index, _FLOAT))
-                builder.store(_fma(builder, _spread(builder, number), row_of_right, builder.load(place)), place)
-        with builder.if_then(add_value):
-            for row, place in zip(rows, sums, strict=True):
-                before = builder.load(vector_of(out, out_value, row), align=4 * WIDTH)
-                builder.store(builder.fadd(builder.load(place), before), place)
-        for row, place in zip(rows, sums, strict=True):
-            builder.store(builder.load(place), vector_of(out, out_value, row), align=4 * WIDTH)
-        return context.get_dummy_value()
+        integer = types.int64
+        return types.void(out, left, right, integer, start, integer, integer, types.boolean), make
 
-    integer = types.int64
-    return types.void(out, left, right, integer, start, integer, integer, types.boolean), make
+    return multiply
+
+
+multiply_rows, multiply_rows_wide = _tile(1), _tile(VECTORS_AT_ONCE)
+"""Compute one tile of a matrix product: columns from ``lane`` on, of :data:`ROWS_AT_ONCE` rows from ``first`` on.
+
+A tile has 16 columns, or 16 times :data:`VECTORS_AT_ONCE`. out[i] = start[0] + sum over k < inner of
+left[i, k] right[k], k by k; added to out[i] if ``add``, after the sum. The sums stay in registers.
+"""

@@ -83,20 +83,18 @@ _ARRAYS = {
     "mask no_bias bias": "1 widest",
     # Folded matrices of each layer:
     "query key value": "layers heads width",
-    "query_T key_T": "layers width heads",
-    "value_T": "layers mixed feature",
+    "query_T key_T value_T": "layers width heads",
+    "out": "layers width heads",
     "out_T": "layers heads width",
-    "mixed": "layers mixed width",
-    "mixed_T": "layers width mixed",
+    "unmixed": "layers heads width",
+    "unmixed_T": "layers width heads",
     "mlp_in mlp_out_T": "layers hidden width",
     "mlp_in_T mlp_out": "layers width hidden",
     "head": "characters width",
     "head_T": "width characters",
     # Their gradients, of one layer at a time:
-    "d_query d_key": "heads width",
-    "d_mixed": "mixed width",
-    "d_value": "feature width",
-    "d_out": "width feature",
+    "d_query d_key d_value d_unmixed": "heads width",
+    "d_out": "width heads",
     "d_mlp_in": "hidden width",
     "d_mlp_out": "width hidden",
     "d_head": "characters width",
@@ -104,12 +102,11 @@ _ARRAYS = {
     "states d_states": "2 sources width",
     "normal": "kept sources width",
     "normal_scale": "kept 1 sources",
-    "queries keys": "kept sources heads",
-    "values": "kept sources mixed",
-    "d_queries d_keys": "sources heads",
-    "d_values": "sources mixed",
+    "queries keys values": "kept sources heads",
+    "d_queries d_keys d_values": "sources heads",
     # Of the prefixes of the layers below the last:
     "kept_attention": "below scores places",
+    "kept_mix": "below prefixes heads",
     "kept_n2": "below prefixes width",
     "kept_scale": "below 1 prefixes",
     "kept_hidden kept_slope": "below prefixes hidden",
@@ -119,6 +116,7 @@ _ARRAYS = {
     "scale2 scale3 sums logs highest": "1 block",
     "hidden slope d_hidden": "block hidden",
     "logits": "block characters",
+    "mix d_mix": "block heads",
 }
 _DIMENSIONS = {name: dimensions.split() for names, dimensions in _ARRAYS.items() for name in names.split()}
 
@@ -127,7 +125,7 @@ _INTEGERS = ("index", "places", "inputs", "numbers")
 Memory = NamedTuple(  # type: ignore[misc]
     "Memory", [(name, Floats) for name in _DIMENSIONS] + [(name, NDArray[np.int32]) for name in _INTEGERS]
 )
-"""The arrays that a network computes in.
+"""The arrays that a network computes in. The system gives memory to those parts of them that are written to.
 
 ``index`` and ``places`` are those of :func:`capacity.kernel.steps.attend`; ``inputs`` and ``numbers`` are those of
 :func:`capacity.kernel.folding.number_inputs`.
@@ -153,9 +151,7 @@ def memory(shape: Shape, prefixes: int, backward: bool) -> Memory:
         "kept": shape.layers if backward else 1,
         "below": below,
         "width": padded(shape.width),
-        "feature": feature,
         "heads": shape.heads * feature,
-        "mixed": shape.heads * padded(shape.width),
         "hidden": padded(shape.hidden),
         "characters": padded(shape.characters),
         "places": padded(shape.places),
@@ -165,7 +161,7 @@ def memory(shape: Shape, prefixes: int, backward: bool) -> Memory:
         "block": BLOCK,
         "block_scores": BLOCK * shape.heads,
     }
-    sizes["widest"] = max(sizes[name] for name in ("width", "heads", "mixed", "hidden", "characters", "feature"))
+    sizes["widest"] = max(sizes[name] for name in ("width", "heads", "hidden", "characters"))
     arrays = {
         name: aligned(*(sizes[each] if backward or not name.startswith("d_") else 1 for each in dimensions))
         for name, dimensions in _DIMENSIONS.items()

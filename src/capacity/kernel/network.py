@@ -30,6 +30,8 @@ from capacity.kernel.steps import (
     attend_back,
     cross_entropy,
     exponentials,
+    gather,
+    gather_back,
     multiply_by,
     normalise,
     normalise_back,
@@ -48,7 +50,7 @@ def make_tables(shape: Shape, layer: int, slot: int, sources: int, m: Memory) ->
         normalise(normal, scale[first:end], all_states[first:end], shape.width, m.mask)
         product(all_queries[first:end], normal, m.query_T[layer], shape.width, m.no_bias, False)
         product(all_keys[first:end], normal, m.key_T[layer], shape.width, m.no_bias, False)
-        product(all_values[first:end], normal, m.mixed_T[layer], shape.width, m.no_bias, False)
+        product(all_values[first:end], normal, m.value_T[layer], shape.width, m.no_bias, False)
 
 
 @compiled
@@ -86,6 +88,7 @@ def run_layer(
     m: Memory,
     places: Integers,
     attention: Floats,
+    mix: Floats,
     x: Floats,
     n2: Floats,
     scale: Floats,
@@ -95,7 +98,10 @@ def run_layer(
 ) -> None:
     """Compute the states of a block after a layer into ``y``, given its tables and ``m.index``."""
     tables = (m.states[layer % 2], m.queries[slot], m.keys[slot], m.values[slot])
-    attend(attention, x, m.index, places, *tables, shape.heads)
+    attend(attention, mix if shape.heads > 1 else x, m.index, places, *tables, shape.heads)
+    if shape.heads > 1:
+        gather(x, m.index, places, m.states[layer % 2])
+        product(x, mix, m.out_T[layer], mix.shape[1], m.no_bias, True)
     normalise(n2, scale, x, shape.width, m.mask)
     product(hidden, n2, m.mlp_in_T[layer], shape.width, m.no_bias, False)
     activate(hidden, slope)
@@ -110,6 +116,7 @@ def run_layer_back(
     m: Memory,
     places: Integers,
     attention: Floats,
+    mix: Floats,
     n2: Floats,
     scale: Floats,
     hidden: Floats,
@@ -125,7 +132,13 @@ def run_layer_back(
     normalise_back(d_y, m.d_n, n2, scale, shape.width, m.mask, True)
     tables = (m.queries[layer], m.keys[layer], m.values[layer])
     gradients = (m.d_states[layer % 2], m.d_queries, m.d_keys, m.d_values)
-    attend_back(d_y, attention, m.d_attention, m.index, places, *tables, *gradients, shape.heads)
+    d_mix = d_y
+    if shape.heads > 1:
+        d_mix = m.d_mix
+        product(m.d_out, d_y.T, mix, BLOCK, m.no_bias, True)
+        product(d_mix, d_y, m.out[layer], shape.width, m.no_bias, False)
+        gather_back(d_y, m.index, places, m.d_states[layer % 2])
+    attend_back(d_mix, attention, m.d_attention, m.index, places, *tables, *gradients, shape.heads)
 
 
 @compiled
@@ -135,7 +148,7 @@ def clear_gradients(layer: int, sources: int, m: Memory) -> None:
     m.d_queries[:sources] = ZERO
     m.d_keys[:sources] = ZERO
     m.d_values[:sources] = ZERO
-    for gradient in (m.d_query, m.d_key, m.d_mixed, m.d_mlp_in, m.d_mlp_out):
+    for gradient in (m.d_query, m.d_key, m.d_value, m.d_out, m.d_mlp_in, m.d_mlp_out):
         gradient[:] = ZERO
 
 
@@ -144,17 +157,17 @@ def tables_back(shape: Shape, layer: int, sources: int, m: Memory) -> None:
     """Compute the gradients of a layer's projections, and add those of its sources' states to ``m.d_states``."""
     all_normal, scale, all_d_states = m.normal[layer], m.normal_scale[layer, 0], m.d_states[layer % 2]
     all_d_queries, all_d_keys, all_d_values, all_d_normal = m.d_queries, m.d_keys, m.d_values, m.d_n
-    query, key, mixed = m.query[layer], m.key[layer], m.mixed[layer]
+    query, key, value = m.query[layer], m.key[layer], m.value[layer]
     for first in range(0, sources, BLOCK):
         end = min(first + BLOCK, sources)
         normal, d_normal = all_normal[first:end], all_d_normal[: end - first]
         d_queries, d_keys, d_values = all_d_queries[first:end], all_d_keys[first:end], all_d_values[first:end]
         product(m.d_query, d_queries.T, normal, end - first, m.no_bias, True)
         product(m.d_key, d_keys.T, normal, end - first, m.no_bias, True)
-        product(m.d_mixed, d_values.T, normal, end - first, m.no_bias, True)
+        product(m.d_value, d_values.T, normal, end - first, m.no_bias, True)
         product(d_normal, d_queries, query, d_queries.shape[1], m.no_bias, False)
         product(d_normal, d_keys, key, d_keys.shape[1], m.no_bias, True)
-        product(d_normal, d_values, mixed, d_values.shape[1], m.no_bias, True)
+        product(d_normal, d_values, value, d_values.shape[1], m.no_bias, True)
         normalise_back(all_d_states[first:end], d_normal, normal, scale[first:end], shape.width, m.mask, True)
 
 
@@ -191,11 +204,14 @@ def run_lower_layers(
             y = m.states[(layer + 1) % 2][first:end]
             if backward:
                 attention = m.kept_attention[layer][first * shape.heads : end * shape.heads]
+                mix = m.kept_mix[layer][first:end]
                 n2, scale = m.kept_n2[layer][first:end], m.kept_scale[layer, 0][first:end]
                 hidden, slope = m.kept_hidden[layer][first:end], m.kept_slope[layer][first:end]
-                run_layer(shape, layer, slot, m, places, attention, m.x, n2, scale, hidden, slope, y)
+                run_layer(shape, layer, slot, m, places, attention, mix, m.x, n2, scale, hidden, slope, y)
             else:
-                run_layer(shape, layer, slot, m, places, m.attention, m.x, m.n2, m.scale2[0], m.hidden, m.slope, y)
+                run_layer(
+                    shape, layer, slot, m, places, m.attention, m.mix, m.x, m.n2, m.scale2[0], m.hidden, m.slope, y
+                )
         make_tables(shape, layer + 1, layer + 1 if backward else 0, prefixes, m)
         sources = prefixes
     return sources
@@ -218,14 +234,14 @@ def loss_and_gradients(
 
     Args:
         shape: of the network.
-        w: with ``g``, below.
-        g: its parameters and their gradients.
+        w: its parameters.
+        g: their gradients.
         m: its memory.
-        batch: with ``codes``, below.
-        codes: the batch, and the characters of its rows.
-        prefixes: with ``whole``, below.
-        chosen: with ``whole``, below.
-        whole: as :func:`capacity.kernel.prefixes.collect` returns them.
+        batch: the prefixes of the batch, and what follows them.
+        codes: the characters of its rows.
+        prefixes: the number of distinct prefixes.
+        chosen: the number of those whose next character is asked for, up to a whole block.
+        whole: the number of targets, with repetitions.
         numbers_of_all: the numbers from 0 on.
     """
     inputs = number_inputs(shape, batch, codes, prefixes, m)
@@ -242,14 +258,14 @@ def loss_and_gradients(
     loss = 0.0
     for first in range(0, chosen, BLOCK):
         find_sources(shape, layer, first, batch.chosen, batch, codes, m, places)
-        run_layer(shape, layer, layer, m, places, m.attention, m.x, m.n2, m.scale2[0], m.hidden, m.slope, m.y)
+        run_layer(shape, layer, layer, m, places, m.attention, m.mix, m.x, m.n2, m.scale2[0], m.hidden, m.slope, m.y)
         normalise(m.n3, m.scale3[0], m.y, shape.width, m.mask)
         product(m.logits, m.n3, m.head_T, shape.width, m.bias, False)
         loss += cross_entropy(m.logits, first, batch, whole, m.highest[0], m.sums, m.logs)
         product(m.d_head, m.logits.T, m.n3, BLOCK, m.no_bias, True)
         product(m.d_n, m.logits, m.head, shape.characters, m.no_bias, False)
         normalise_back(m.d_y, m.d_n, m.n3, m.scale3[0], shape.width, m.mask, False)
-        run_layer_back(shape, layer, m, places, m.attention, m.n2, m.scale2[0], m.hidden, m.slope, m.d_y)
+        run_layer_back(shape, layer, m, places, m.attention, m.mix, m.n2, m.scale2[0], m.hidden, m.slope, m.d_y)
     tables_back(shape, layer, sources, m)
     unfold(shape, layer, w, g, m)
 
@@ -260,10 +276,11 @@ def loss_and_gradients(
             end = first + BLOCK
             find_sources(shape, layer, first, numbers_of_all, batch, codes, m, places)
             attention = m.kept_attention[layer][first * shape.heads : end * shape.heads]
+            mix = m.kept_mix[layer][first:end]
             n2, scale = m.kept_n2[layer][first:end], m.kept_scale[layer, 0][first:end]
             hidden, slope = m.kept_hidden[layer][first:end], m.kept_slope[layer][first:end]
             d_y = m.d_states[(layer + 1) % 2][first:end]
-            run_layer_back(shape, layer, m, places, attention, n2, scale, hidden, slope, d_y)
+            run_layer_back(shape, layer, m, places, attention, mix, n2, scale, hidden, slope, d_y)
         tables_back(shape, layer, sources, m)
         unfold(shape, layer, w, g, m)
 
@@ -297,7 +314,7 @@ def log_probabilities(
     places = m.places
     for first in range(0, chosen, BLOCK):
         find_sources(shape, layer, first, batch.chosen, batch, codes, m, places)
-        run_layer(shape, layer, 0, m, places, m.attention, m.x, m.n2, m.scale2[0], m.hidden, m.slope, m.y)
+        run_layer(shape, layer, 0, m, places, m.attention, m.mix, m.x, m.n2, m.scale2[0], m.hidden, m.slope, m.y)
         normalise(m.n3, m.scale3[0], m.y, shape.width, m.mask)
         product(m.logits, m.n3, m.head_T, shape.width, m.bias, False)
         write_logits(out, first, m.logits)

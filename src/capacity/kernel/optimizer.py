@@ -54,17 +54,17 @@ def adamw(
     """Clip the gradient and make a step of AdamW, all in place.
 
     Args:
-        weights: with ``gradient``, below.
-        gradient: flat arrays.
-        first: with ``second``, below.
-        second: the moments, of the same length.
-        decayed: 1 where the weight decay acts and 0 elsewhere.
-        rate: with ``weight_decay``, below.
-        weight_decay: of the step; the decay is per unit of the rate.
-        beta1: with ``beta2``, below.
-        beta2: the shares of the moments that stay.
-        power1: with ``power2``, below.
-        power2: the betas to the power of the number of this step, counted from 1.
+        weights: (W,), the parameters, one after another.
+        gradient: (W,), their gradient.
+        first: (W,), the running mean of gradients.
+        second: (W,), the running mean of their squares.
+        decayed: (W,), 1 where the weight decay acts and 0 elsewhere.
+        rate: the learning rate of the step.
+        weight_decay: the share of a weight that is taken away per unit of the rate.
+        beta1: the share of the running mean of gradients that stays.
+        beta2: the share of the running mean of squares that stays.
+        power1: ``beta1`` to the power of the number of this step, counted from 1.
+        power2: ``beta2`` to the same power.
         largest: the norm to which the gradient is clipped.
         parts: (16,), room for :func:`clip_scale`.
     """

@@ -96,8 +96,8 @@ def collect(
         tree: room for the tree.
         codes: the characters of all rows, one row after another or overlapping.
         starts: (N,), where in ``codes`` the rows of the batch begin.
-        first: with ``end``, below.
-        end: (N,), the places of each row whose targets count: from ``first`` up to and without ``end``.
+        first: (N,), the first place of each row whose target counts.
+        end: (N,), the place after the last one whose target counts.
         ends_of_rows: (N,), becomes the number of the prefix at the last place before ``end``.
     """
     # One loop over plain arrays: Numba counts references, slowly, to those that are in a tuple or passed on.

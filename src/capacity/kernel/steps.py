@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from capacity.kernel.cache import compiled
 from capacity.kernel.lanes import (
     ROWS_AT_ONCE,
+    VECTORS_AT_ONCE,
     WIDTH,
     exp,
     fma,
@@ -28,6 +29,7 @@ from capacity.kernel.lanes import (
     load,
     log,
     multiply_rows,
+    multiply_rows_wide,
     spread,
     store,
     total,
@@ -55,7 +57,12 @@ def product(out: Floats, left: Floats, right: Floats, inner: int, start: Floats,
         start: (1, K), where each sum begins.
         add: whether the sums are added to ``out``: sums of sums round less than one long sum.
     """
-    for lane in range(0, out.shape[1], WIDTH):
+    wide = WIDTH * VECTORS_AT_ONCE
+    paired = out.shape[1] // wide * wide
+    for lane in range(0, paired, wide):
+        for first in range(0, out.shape[0], ROWS_AT_ONCE):
+            multiply_rows_wide(out, left, right, inner, start, first, lane, add)
+    for lane in range(paired, out.shape[1], WIDTH):
         for first in range(0, out.shape[0], ROWS_AT_ONCE):
             multiply_rows(out, left, right, inner, start, first, lane, add)
 
@@ -103,7 +110,7 @@ def normalise_back(
 @compiled
 def attend(
     attention: Floats,
-    x: Floats,
+    mix: Floats,
     index: Integers,
     places: Integers,
     states: Floats,
@@ -112,21 +119,22 @@ def attend(
     values: Floats,
     heads: int,
 ) -> None:
-    """Compute the states after attention of the R prefixes of a block.
+    """Compute the attention of the R prefixes of a block, and the sums of values that it weights.
 
     Args:
         attention: (R H, T), becomes the weights of each prefix and head; 0 for later places.
-        x: (R, d), becomes the states.
+        mix: (R, H f), becomes the sums of values. Those of a single head, which are projected already
+            (:mod:`capacity.kernel.folding`), are added to the state at the prefix's last place.
         index: (R, T), the source at each place of each prefix.
         places: (R,), the last place of each prefix.
-        states: with ``values``, below.
-        queries: with ``values``, below.
-        keys: with ``values``, below.
-        values: of the sources. A value of a head has d features: it is projected back already.
+        states: (S, d), the states of the sources.
+        queries: (S, H f), the queries of the sources, head by head.
+        keys: (S, H f), their keys.
+        values: (S, H f), their values.
         heads: H.
     """
-    features, width = queries.shape[1] // heads, x.shape[1]
-    for r in range(x.shape[0]):
+    features = queries.shape[1] // heads
+    for r in range(mix.shape[0]):
         last = get(index, r, places[r])
         for head in range(heads):
             row = r * heads + head
@@ -149,20 +157,20 @@ def attend(
         share = ONE / total(s)
         for lane in range(0, attention.shape[1], WIDTH):
             store(attention, row, lane, load(attention, row, lane) * share)
-    for r in range(x.shape[0]):
+    for r in range(mix.shape[0]):
         last = get(index, r, places[r])
-        for lane in range(0, width, WIDTH):
-            s = load(states, last, lane)
-            for head in range(heads):
+        for head in range(heads):
+            row = r * heads + head
+            for lane in range(head * features, (head + 1) * features, WIDTH):
+                s = load(states, last, lane) if heads == 1 else spread(ZERO)
                 for j in range(places[r] + 1):
-                    weight = get(attention, r * heads + head, j)
-                    s = fma(weight, load(values, get(index, r, j), head * width + lane), s)
-            store(x, r, lane, s)
+                    s = fma(get(attention, row, j), load(values, get(index, r, j), lane), s)
+                store(mix, r, lane, s)
 
 
 @compiled
 def attend_back(
-    d_x: Floats,
+    d_mix: Floats,
     attention: Floats,
     d_attention: Floats,
     index: Integers,
@@ -176,17 +184,20 @@ def attend_back(
     d_values: Floats,
     heads: int,
 ) -> None:
-    """Add to the gradients of the sources what the gradient of the states after attention, ``d_x``, gives them."""
-    features, width = queries.shape[1] // heads, d_x.shape[1]
-    for r in range(d_x.shape[0]):
+    """Add to the gradients of the sources what the gradient of the sums of values, ``d_mix``, gives them.
+
+    The arguments are those of :func:`attend` and their gradients. ``d_attention`` becomes the gradient of the scores.
+    """
+    features = queries.shape[1] // heads
+    for r in range(d_mix.shape[0]):
         for head in range(heads):
             row = r * heads + head
             for lane in range(0, attention.shape[1], WIDTH):
                 store(d_attention, row, lane, spread(ZERO))
             for j in range(places[r] + 1):
                 s = spread(ZERO)
-                for lane in range(0, width, WIDTH):
-                    s = fma(load(d_x, r, lane), load(values, get(index, r, j), head * width + lane), s)
+                for lane in range(head * features, (head + 1) * features, WIDTH):
+                    s = fma(load(d_mix, r, lane), load(values, get(index, r, j), lane), s)
                 d_attention[row, j] = total(s)
     for row in range(attention.shape[0]):
         s = spread(ZERO)
@@ -195,18 +206,17 @@ def attend_back(
         along = total(s)
         for lane in range(0, attention.shape[1], WIDTH):
             store(d_attention, row, lane, load(attention, row, lane) * (load(d_attention, row, lane) - along))
-    for r in range(d_x.shape[0]):
+    for r in range(d_mix.shape[0]):
         last = get(index, r, places[r])
-        for lane in range(0, width, WIDTH):
-            g = load(d_x, r, lane)
-            store(d_states, last, lane, load(d_states, last, lane) + g)
-            for head in range(heads):
-                column = head * width + lane
-                for j in range(places[r] + 1):
-                    source, weight = get(index, r, j), get(attention, r * heads + head, j)
-                    store(d_values, source, column, fma(weight, g, load(d_values, source, column)))
         for head in range(heads):
             row = r * heads + head
+            for lane in range(head * features, (head + 1) * features, WIDTH):
+                g = load(d_mix, r, lane)
+                if heads == 1:
+                    store(d_states, last, lane, load(d_states, last, lane) + g)
+                for j in range(places[r] + 1):
+                    source, weight = get(index, r, j), get(attention, row, j)
+                    store(d_values, source, lane, fma(weight, g, load(d_values, source, lane)))
             for lane in range(head * features, (head + 1) * features, WIDTH):
                 query, s = load(queries, last, lane), load(d_queries, last, lane)
                 for j in range(places[r] + 1):
@@ -214,6 +224,24 @@ def attend_back(
                     s = fma(score, load(keys, source, lane), s)
                     store(d_keys, source, lane, fma(score, query, load(d_keys, source, lane)))
                 store(d_queries, last, lane, s)
+
+
+@compiled
+def gather(x: Floats, index: Integers, places: Integers, states: Floats) -> None:
+    """Copy the states of the sources at the last places of the R prefixes of a block to x, (R, d)."""
+    for r in range(x.shape[0]):
+        last = get(index, r, places[r])
+        for lane in range(0, x.shape[1], WIDTH):
+            store(x, r, lane, load(states, last, lane))
+
+
+@compiled
+def gather_back(d_x: Floats, index: Integers, places: Integers, d_states: Floats) -> None:
+    """Add the gradient of the gathered states, ``d_x``, to that of the sources."""
+    for r in range(d_x.shape[0]):
+        last = get(index, r, places[r])
+        for lane in range(0, d_x.shape[1], WIDTH):
+            store(d_states, last, lane, load(d_states, last, lane) + load(d_x, r, lane))
 
 
 @compiled
@@ -274,9 +302,9 @@ def cross_entropy(
         first: the number of the first prefix.
         batch: how often each character follows each prefix (:class:`capacity.kernel.prefixes.Batch`).
         whole: the number of targets of the batch: gradients are those of the mean over them.
-        highest: with ``logs``, below.
-        sums: with ``logs``, below.
-        logs: as in :func:`exponentials`.
+        highest: (R,), becomes the highest logit of each row.
+        sums: (1, R), becomes the sum of the exponentials of each row, above the highest.
+        logs: (1, R), becomes the natural logarithm of each sum.
     """
     loss, inverse = 0.0, np.float32(1.0 / whole)
     ends, targets, counts = batch.ends, batch.targets, batch.counts

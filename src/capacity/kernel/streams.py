@@ -23,8 +23,8 @@ def reshuffle(
     Args:
         text: (C,), becomes the new text.
         original: (C,), the characters of the lines, one after another.
-        starts: with ``lengths``, below.
-        lengths: (M,), where each line is in the original.
+        starts: (M,), where each line begins in the original.
+        lengths: (M,), the number of characters of each line.
         parts: the numbers of lines in each part, which keeps its place.
         raw: random 32-bit numbers, one less than lines for each part.
         order: (M,), becomes the number of the line at each place of the new text.

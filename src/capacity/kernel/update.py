@@ -20,8 +20,8 @@ class Rows(NamedTuple):
     Attributes:
         codes: the characters of all rows, one row after another or overlapping.
         starts: (R,), where in ``codes`` each row begins.
-        first: with ``end``, below.
-        end: (R,), the places of each row whose targets count: from ``first`` up to and without ``end``.
+        first: (R,), the first place of each row whose target counts.
+        end: (R,), the place after the last one whose target counts.
     """
 
     codes: Integers
@@ -43,16 +43,16 @@ class Learner(NamedTuple):
     """A network in training, and the arrays that it is trained in.
 
     Attributes:
-        weights: with ``second``, below.
-        gradient: with ``second``, below.
-        first: with ``second``, below.
-        second: flat arrays: the parameters, their gradient, and the moments of AdamW.
-        decayed: flat, 1 where the weight decay acts: on matrices and embeddings, not on norms (paper, section 3.3).
-        parameters: with ``gradients``, below.
-        gradients: ``weights`` and ``gradient`` in parts.
+        weights: (W,), the parameters, one after another.
+        gradient: (W,), their gradient.
+        first: (W,), AdamW's running mean of gradients.
+        second: (W,), AdamW's running mean of their squares.
+        decayed: (W,), 1 where the weight decay acts: on matrices and embeddings, not on norms (paper, section 3.3).
+        parameters: the parts of ``weights``.
+        gradients: the parts of ``gradient``.
         memory: where the network computes.
-        batch: with ``tree``, below.
-        tree: where its batches are made.
+        batch: room for the prefixes of a batch.
+        tree: room for the tree that they are found by.
         drawn: the rows of the batch, without characters.
         last: (N,), the number of the longest prefix of each row.
         numbers: the numbers from 0 on.
@@ -131,8 +131,8 @@ def update(
         drawn: (N,), the numbers of the rows of the batch.
         settings: of AdamW.
         rate: the learning rate.
-        power1: with ``power2``, below.
-        power2: the betas to the power of the number of this update, counted from 1.
+        power1: AdamW's first beta to the power of the number of this update, counted from 1.
+        power2: its second beta to the same power.
     """
     prefixes, chosen, whole = collect_rows(learner, rows, drawn)
     loss = loss_and_gradients(
