@@ -3,6 +3,8 @@
 PYTHON ?= python3
 # A budget other than that of config.yaml: make run BUDGET=quick
 BUDGET ?=
+# The published results that those of a run are compared with: of the same budget if there are any.
+PUBLISHED := $(firstword $(wildcard docs/results/$(or $(BUDGET),laptop)) docs/results/laptop)
 # The rest is relative, so that a clone may lie in a folder with spaces in its name.
 VENV := .venv
 SNAKEMAKE := $(VENV)/bin/snakemake
@@ -20,6 +22,7 @@ all: run report
 	@echo "The trade-off:  results/figures/tradeoff.pdf (and arithmetic.pdf, facts.pdf, joint.pdf; .png beside each)"
 	@echo "The table:      results/tables/base/summary.md"
 	@echo "The report:     results/report.html"
+	@$(VENV)/bin/python -m capacity compare $(PUBLISHED) results || true
 
 install: $(VENV)/installed
 
