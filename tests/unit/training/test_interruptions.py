@@ -26,6 +26,12 @@ def test_signals_are_a_wish_while_the_block_lasts_and_what_they_were_after_it():
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+@pytest.fixture(autouse=True)
+def little_patience(monkeypatch):
+    """Tests that fail do so within seconds."""
+    monkeypatch.setattr(interruptions, "SECONDS_TO_STOP", 15.0)
+
+
 HOLDER = """
 import sys, time
 from pathlib import Path
@@ -43,8 +49,12 @@ def left_behind(path):
     """Yield a process that holds the lock on a path."""
     command, environment = [sys.executable, "-c", HOLDER, path], os.environ | {"PYTHONPATH": str(SOURCE)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as holder:
-        assert holder.stdout.readline() == "locked\n"
-        yield holder
+        try:
+            assert holder.stdout.readline() == "locked\n"
+            yield holder
+        except BaseException:
+            holder.kill()  # or a test that fails would wait for it
+            raise
 
 
 def test_a_process_left_by_an_earlier_run_is_asked_to_leave_and_waited_for(tmp_path):
