@@ -26,6 +26,9 @@ def test_signals_are_a_wish_while_the_block_lasts_and_what_they_were_after_it():
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+KILL = os.kill  # some tests replace it
+
+
 @pytest.fixture(autouse=True)
 def little_patience(monkeypatch):
     """Tests that fail do so within seconds."""
@@ -53,7 +56,7 @@ def left_behind(path):
             assert holder.stdout.readline() == "locked\n"
             yield holder
         except BaseException:
-            holder.kill()  # or a test that fails would wait for it
+            KILL(holder.pid, signal.SIGKILL)  # or a test that fails would wait for it
             raise
 
 
