@@ -151,3 +151,10 @@ def test_results_that_part_from_their_budget_are_found(copy, change, told):
     assert partings(folder, config, "laptop") == []
     change(folder, config)
     assert [each for each in partings(folder, config, "laptop") if re.search(told, each)]
+
+
+def test_make_ends_with_what_was_reproduced():
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    recipe = re.search(r"^all: .*\n((?:\t.*\n)+)", makefile, re.MULTILINE)[1]
+    assert recipe.splitlines()[-1].startswith("\t@$(VENV)/bin/python -m capacity compare $(PUBLISHED) results")
+    assert f"$(or $(BUDGET),{CONFIG['budget']})" in makefile
