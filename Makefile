@@ -3,12 +3,18 @@
 PYTHON ?= python3
 # A budget other than that of config.yaml: make run BUDGET=quick
 BUDGET ?=
+# The published results that those of a run are compared with: of the same budget if there are any.
+PUBLISHED := $(firstword $(wildcard docs/results/$(or $(BUDGET),laptop)) docs/results/laptop)
 # The rest is relative, so that a clone may lie in a folder with spaces in its name.
 VENV := .venv
 SNAKEMAKE := $(VENV)/bin/snakemake
+# What the lock files list and nothing else, each with its hash. A build, of the one package without a wheel and of this
+# one, uses what is installed and fetches nothing.
+INSTALL := $(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation
+INSTALL_LOCKED := $(INSTALL) --require-hashes --requirement
 
-.PHONY: all run report test faults lint docs status benchmark benchmark-compiled benchmark-precision benchmark-scale \
-	benchmark-overhead clean
+.PHONY: all install run report test faults lint docs status benchmark benchmark-compiled benchmark-precision benchmark-scale \
+	benchmark-overhead audit lock clean
 .DEFAULT_GOAL := all
 
 all: run report
@@ -16,6 +22,9 @@ all: run report
 	@echo "The trade-off:  results/figures/tradeoff.pdf (and arithmetic.pdf, facts.pdf, joint.pdf; .png beside each)"
 	@echo "The table:      results/tables/base/summary.md"
 	@echo "The report:     results/report.html"
+	@$(VENV)/bin/python -m capacity compare $(PUBLISHED) results || true
+
+install: $(VENV)/installed
 
 run: $(VENV)/installed
 	$(SNAKEMAKE) --cores all all $(if $(BUDGET),--config budget=$(BUDGET))
@@ -62,23 +71,40 @@ benchmark-scale: $(VENV)/installed
 benchmark-overhead: $(VENV)/installed
 	$(VENV)/bin/python -m benchmarks.overhead
 
-$(VENV)/installed: envs/requirements.txt pyproject.toml
+# Known vulnerabilities of what the lock files install. It needs the advisories of the Python package index.
+audit: $(VENV)/installed-audit
+	$(VENV)/bin/pip-audit --strict --disable-pip --requirement envs/requirements-cuda.txt \
+		--requirement envs/requirements-benchmark.txt --requirement envs/requirements-audit.txt
+
+# The hashes of the lock files, after a version in one of them was edited.
+lock: $(VENV)/installed-audit
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python -m tools.lock
+
+$(VENV)/installed: envs/requirements-build.txt envs/requirements.txt envs/requirements-cuda.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}; try make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --requirement envs/requirements.txt
-	$(VENV)/bin/python -m pip install --quiet --no-deps --editable .
+	$(INSTALL_LOCKED) envs/requirements-build.txt
+	$(INSTALL_LOCKED) envs/requirements.txt
+	@# A torch that is not built for CPUs lacks the packages of CUDA now.
+	$(VENV)/bin/python -m pip check >/dev/null || $(INSTALL_LOCKED) envs/requirements-cuda.txt
+	$(VENV)/bin/python -m pip check
+	$(INSTALL) --editable .
 	touch $@
 
-$(VENV)/installed-test: $(VENV)/installed envs/requirements-docs.txt envs/requirements-test.txt
-	$(VENV)/bin/python -m pip install --quiet --requirement envs/requirements-test.txt
+$(VENV)/installed-test: $(VENV)/installed envs/requirements-docs.txt envs/requirements-storage.txt envs/requirements-test.txt
+	$(INSTALL_LOCKED) envs/requirements-test.txt
 	touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed envs/requirements-docs.txt
-	$(VENV)/bin/python -m pip install --quiet --requirement envs/requirements-docs.txt
+	$(INSTALL_LOCKED) envs/requirements-docs.txt
 	touch $@
 
 $(VENV)/installed-benchmark: $(VENV)/installed envs/requirements-benchmark.txt
-	$(VENV)/bin/python -m pip install --quiet --requirement envs/requirements-benchmark.txt
+	$(INSTALL_LOCKED) envs/requirements-benchmark.txt
+	touch $@
+
+$(VENV)/installed-audit: $(VENV)/installed-test envs/requirements-audit.txt
+	$(INSTALL_LOCKED) envs/requirements-audit.txt
 	touch $@
 
 clean:

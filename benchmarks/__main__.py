@@ -162,7 +162,7 @@ def time_cell(setting: Setting, seeds: Sequence[int], effort: Effort, rates: Rat
         pairs = []
         for timing in timings:
             if timing.contestant == "jax" and importlib.util.find_spec("jax") is None:
-                timing.failure = "JAX is not installed; pip install -r envs/requirements-benchmark.txt"
+                timing.failure = "JAX is not installed; pip install --no-deps -r envs/requirements-benchmark.txt"
                 continue
             kernel = "torch" if timing.contestant == "torch" else setting.kernel
             told = replace(setting, seeds=timing.seeds, kernel=kernel)

@@ -34,6 +34,11 @@ TRACKED = (
     "workflow",
 )
 RUNS_NO_JOB = {"--dry-run", "--report", "--lint", "--unlock"}
+TITLE = (
+    "--pdf of </script><script>owned=1</script><!--<script><b id=owned>4 &lt; cells_ "
+    "[a](javascript:owned=1) Tables_ in s"
+)
+"""A title that is markup wherever it is not taken as text: an option, scripts, elements, links, references."""
 JOB = re.compile(r"^(?:local)?rule (\w+):\n((?: +\S.*\n)*)", re.MULTILINE)
 
 
@@ -159,7 +164,7 @@ def tiny() -> dict[str, Any]:
         "sizes": {"tiny": {"layers": 2, "heads": 2, "width": 8, "mlp_factor": 2}},
         "studies": {
             "base": {
-                "title": "Four cells, in seconds",
+                "title": TITLE,
                 "grids": [
                     {"task": ["arithmetic", "facts", "joint"], "size": ["n14"]},
                     {"task": ["facts"], "size": ["tiny"]},

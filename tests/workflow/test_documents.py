@@ -88,7 +88,7 @@ def test_the_readme_says_how_to_run_and_how_to_test():
 
 
 def test_every_make_target_exists():
-    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
     targets = set(re.findall(r"^([a-z][\w-]*):", makefile, re.MULTILINE))
     phony = set(re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split())
     asked = {word for _, words in commands("make") for word in words if "=" not in word and not word.startswith("-")}
@@ -185,4 +185,6 @@ def test_nothing_is_left_to_be_filled_in(document):
 
 def test_the_findings_are_those_of_the_published_results(repository):
     kept = (repository / "docs/findings.md").read_bytes()
-    assert kept == (repository / "docs/results/workstation/findings.md").read_bytes()
+    budgets = yaml.safe_load((repository / "config.yaml").read_text(encoding="utf-8"))["budgets"]
+    pages = [repository / "docs/results" / budget / "findings.md" for budget in budgets]
+    assert kept in [page.read_bytes() for page in pages if page.exists()]

@@ -18,17 +18,20 @@ from packaging.version import Version
 from capacity.experiment import configuration, schema
 from capacity.paper.protocol import SIZES
 from capacity.training.execution import KERNELS, PRECISIONS
+from tests.support.repository import REPOSITORY
 
 PICKLERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 LOADERS = {"torch.load", "torch.save", "numpy.load", "pandas.read_pickle", "builtins.eval", "builtins.exec"}
 LOADERS |= {"numba.core.serialize"}
 LOCKS = ("requirements.txt", "requirements-storage.txt", "requirements-docs.txt", "requirements-test.txt")
+ALL_LOCKS = sorted(path.name for path in (REPOSITORY / "envs").glob("requirements*.txt"))
 EVALUATORS = {"eval", "exec", "compile", "__import__"}
 
 
 def locked_lines(path):
-    lines = [line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    return [line for line in lines if line and not line.startswith("-r")]
+    """Return the packages of a lock file, without their hashes and the platforms that need them."""
+    lines = [re.split("[#;\\\\]", line)[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if line and not line.startswith("-")]
 
 
 def locked_versions(path):
@@ -64,11 +67,59 @@ def test_the_conda_environment_holds_a_python_and_the_lock_alone(repository):
 
 def test_the_container_holds_a_python_and_the_lock_alone(repository):
     lines = (repository / "envs/Containerfile").read_text(encoding="utf-8").splitlines()
+    install = "RUN pip install --no-cache-dir --no-deps"
     assert [line for line in lines if not line.startswith("#")] == [
-        f"FROM docker.io/library/python:{python_of_conda(repository)}-slim",
-        "COPY envs/requirements.txt requirements.txt",
-        "RUN pip install --no-cache-dir -r requirements.txt",
+        f"ARG BASE=docker.io/library/python:{python_of_conda(repository)}-slim",
+        "FROM ${BASE}",
+        "COPY envs/requirements-build.txt envs/requirements.txt envs/requirements-cuda.txt ./",
+        f"{install} --require-hashes -r requirements-build.txt",
+        f"{install} --no-build-isolation --require-hashes -r requirements-cuda.txt",
     ]
+
+
+def entries(path):
+    """Return the packages of a lock file, each with its hashes: the lines from one package to the next."""
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith(("#", "-r "))]
+    return re.findall(r"^(\S+==.*\n(?: +--hash=.*\n)*)", "\n".join(lines) + "\n", re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ALL_LOCKS)
+def test_every_package_of_every_lock_has_hashes_that_pip_checks(repository, name):
+    found = entries(repository / "envs" / name)
+    assert len(found) == len(locked_lines(repository / "envs" / name)) > 0
+    entry = re.compile(r"[a-z0-9-]+==[^\s\\;]+( ; [^\\\n]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n")
+    assert [text for text in found if not entry.fullmatch(text)] == []
+
+
+def test_make_installs_what_has_a_locked_hash_and_the_clone_alone(repository):
+    """Without dependencies that no lock lists, and without what a build would fetch by itself."""
+    text = (repository / "Makefile").read_text(encoding="utf-8")
+    install = re.search(r"^INSTALL := (.*)$", text, re.MULTILINE)[1]
+    assert {"--no-deps", "--no-build-isolation"} <= set(install.split())
+    assert "INSTALL_LOCKED := $(INSTALL) --require-hashes --requirement\n" in text
+    recipes = [line for line in text.splitlines() if line.startswith("\t")]
+    installing = [found for line in recipes for found in re.findall(r"\$\(INSTALL\w*\) .*", line)]
+    assert [line for line in recipes if "pip install" in line] == []
+    assert {line.split()[1] for line in installing if line.startswith("$(INSTALL_LOCKED)")} >= {
+        f"envs/{name}" for name in ALL_LOCKS if name != "requirements-storage.txt"
+    }
+    assert [line for line in installing if not line.startswith("$(INSTALL_LOCKED)")] == ["$(INSTALL) --editable ."]
+
+
+def test_what_is_installed_before_all_else_is_that_of_the_lock(repository):
+    assert set(entries(repository / "envs/requirements-build.txt")) <= set(
+        entries(repository / "envs/requirements.txt")
+    )
+
+
+def test_the_lock_takes_torch_for_cpus_too(repository):
+    """Its builds are on another index, and have other hashes, than those of the Python package index."""
+    (torch,) = [text for text in entries(repository / "envs/requirements.txt") if text.startswith("torch==")]
+    version = re.match(r"torch==([^\s\\]+)", torch)[1]
+    listed = (repository / "envs/torch-cpu.sha256").read_text(encoding="ascii").splitlines()[1:]
+    builds = dict(reversed(line.split("  ")) for line in listed)
+    assert {name.split("-")[1] for name in builds} == {f"{version}+cpu"}
+    assert [name for name, sha256 in builds.items() if sha256 not in torch] == []
 
 
 def test_the_python_of_conda_and_container_is_one_that_the_project_allows(repository):

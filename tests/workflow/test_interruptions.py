@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -54,7 +56,7 @@ def begun(studied, undisturbed):
 def wait_for(condition: Callable[[], object], running: subprocess.Popen[str] | None = None) -> None:
     end = time.monotonic() + 120
     while not condition():
-        assert running is None or running.poll() is None, running.stdout.read()
+        assert running is None or running.poll() is None, running.stdout and running.stdout.read()
         assert time.monotonic() < end
         time.sleep(0.05)
 
@@ -68,7 +70,9 @@ def parent(pid: int) -> int:
 
 
 def log(studied) -> str:
-    return (studied.folder / f"{JOB}.log".replace("cells", "logs/train", 1)).read_text()
+    """What the newest training job has printed; nothing before it has begun, when Snakemake removes what was there."""
+    path = studied.folder / f"{JOB}.log".replace("cells", "logs/train", 1)
+    return path.read_text() if path.exists() else ""
 
 
 def check_outputs(studied, undisturbed):
@@ -131,8 +135,35 @@ def test_a_job_left_by_a_killed_snakemake_gives_way_to_the_next_which_goes_on(st
     command = [sys.executable, "-m", "snakemake", TARGET, *OPTIONS]
     with subprocess.Popen(command, cwd=studied.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
         wait_for(lambda: f"process {left} still trains this job" in log(studied), running)
-        os.kill(left, signal.SIGCONT)
-        assert running.wait(120) == 0
+        assert running.wait(120) == 0  # nobody but the new job wakes the one that was left
+    check_outputs(studied, undisturbed)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_job_that_waits_for_another_heeds_a_signal_at_once_and_harms_nothing(studied, undisturbed, begun, number):
+    """The other never lets go: this test holds the lock, in the name of a process that is gone."""
+    os.kill(trainer(studied.folder), signal.SIGKILL)
+    assert begun.wait(60) != 0
+    command = [sys.executable, "-m", "snakemake", TARGET, *OPTIONS]
+    with (studied.folder / JOB / "training.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(f"{begun.pid} {socket.gethostname()}\n")
+        lock.flush()
+        waiting = subprocess.Popen(
+            command, cwd=studied.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            wait_for(lambda: f"process {begun.pid} still trains this job" in log(studied))
+            os.killpg(waiting.pid, number)
+            before = time.monotonic()
+            wait_for(lambda: f"asked to stop by signal {number.value}: " in log(studied))
+            assert time.monotonic() - before < 5
+            assert waiting.wait(60) != 0
+        finally:
+            if waiting.poll() is None:
+                os.killpg(waiting.pid, signal.SIGKILL)
+                waiting.wait()
+    studied.snakemake(TARGET, *OPTIONS)
     check_outputs(studied, undisturbed)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import html
 import json
 import platform
 import re
@@ -15,12 +16,16 @@ from pathlib import Path
 
 import duckdb
 import jsonschema
+import markdown as python_markdown
 import pyarrow.parquet as pq
+import pypdf
 import pytest
 from safetensors import safe_open
 
 from capacity.dictionary.queries import QUERIES
 from capacity.storage import evaluations
+from tests.support import browser
+from tests.support.clones import TITLE
 from tests.support.commands import run_command
 from tests.support.described_tables import described_paths
 
@@ -323,18 +328,89 @@ def test_a_lost_figure_comes_back_byte_for_byte(trained):
 
 def test_the_report_holds_every_figure_with_its_caption(report):
     assert [figure for figure in FIGURES if f"{figure}.pdf" not in report] == []
+    title = html.escape(TITLE).replace("&quot;", '\\"')
     for words in (
-        "Four cells, in seconds. Against the number of parameters, on a logarithmic axis",
-        "Four cells, in seconds. Over the updates of training, one panel per size",
-        "Four cells, in seconds: one row per cell",
-        "Four cells, in seconds: the updates after which runs fit what they see",
-        "Four cells, in seconds. During training, for each cell with arithmetic: the evaluations",
-        "Four cells, in seconds. For each cell with arithmetic, all sums and differences",
+        f"{title}. Against the number of parameters, on a logarithmic axis",
+        f"{title}. Over the updates of training, one panel per size",
+        f"{title}: one row per cell",
+        f"{title}: the updates after which runs fit what they see",
+        f"{title}. During training, for each cell with arithmetic: the evaluations",
+        f"{title}. For each cell with arithmetic, all sums and differences",
         "iterations 6 (paper: 30000)",
         "summary, all endpoints (CSV)",
         "made under the budget",
     ):
         assert words in report.replace("\\n", " ").replace("\n", " ")
+
+
+# Every caption is put into the page as the report does it, and what the title has made there is looked for.
+PROBE = """(() => {
+    const captions = Object.values(results).map(result => {
+        const shown = document.createElement("div");
+        shown.innerHTML = result.caption;
+        document.body.appendChild(shown);
+        const made = [...shown.querySelectorAll("*")].map(each => each.tagName.toLowerCase());
+        const links = [...shown.querySelectorAll("[href], [src], [id]")].map(each => each.outerHTML);
+        return {text: shown.textContent, made: [...new Set(made)].sort(), links: links};
+    });
+    return {
+        title: document.title,
+        owned: String(window.owned),
+        scripts: document.scripts.length,
+        app: document.querySelector("#app").textContent,
+        captions: captions,
+        params: Object.values(results).map(result => result.job_properties.params),
+    };
+})()"""
+
+
+def test_a_title_is_text_in_a_browser(report, tmp_path):
+    """Wherever it comes in the report: in captions, and in the parameters of jobs, which the report has in a script."""
+    told = browser.answers(report, tmp_path, PROBE)
+    assert (told["title"], told["owned"]) == ("Snakemake Report", "undefined")
+    assert "Small Transformers are pre-trained" in told["app"]
+    bearing = [caption for caption in told["captions"] if TITLE in " ".join(caption["text"].split())]
+    assert len(bearing) >= len(FIGURES)
+    assert {element for caption in told["captions"] for element in caption["made"]} <= CAPTION_ELEMENTS
+    assert [link for caption in told["captions"] for link in caption["links"]] == []
+    assert [params for params in told["params"] if "owned" in params] != []
+    assert [params for params in told["params"] if "<" in params] == []
+
+
+CAPTION_ELEMENTS = {"p", "ul", "li", "em", "strong", "div", "tt", "span"}
+
+
+def test_the_scripts_of_the_report_are_those_of_a_report_with_a_plain_title(report):
+    """By the rules of HTML for the text of a script, without a browser: no title ends one or begins another."""
+    assert re.findall(r"<[^>]*owned[^>]*>", report) == []
+    for script in re.findall(
+        r'<script id="(?:results|rules|workflow-desc|categories)">\n(.*?)\n    </script>', report, re.S
+    ):
+        assert "<!--" not in script
+        assert "<script" not in script.lower()
+        json.loads(script.strip().partition(" = ")[2].removesuffix(";"))
+
+
+def test_a_title_is_text_on_the_pages_of_tables(trained, tmp_path):
+    """As the site makes them, in a browser."""
+    for path in sorted((trained.folder / "results/tables/base").glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        page = python_markdown.markdown(text, extensions=["tables", "attr_list", "toc"])
+        question = """({
+            heading: document.querySelector("h1").textContent,
+            made: [...document.querySelectorAll("h1 *, script, b, a")].length,
+            owned: String(window.owned),
+        })"""
+        told = browser.answers(f"<!doctype html><body>{page}", tmp_path, question)
+        assert told["heading"].startswith(TITLE)
+        assert (told["made"], told["owned"]) == (1, "undefined")  # the script that asks
+
+
+def test_a_title_is_text_in_a_figure(trained):
+    """Its letters can be searched in a PDF."""
+    for figure in FIGURES:
+        (page,) = pypdf.PdfReader(trained.folder / f"results/figures/base/{figure}.pdf").pages
+        assert TITLE in page.extract_text()
 
 
 def test_the_report_loads_nothing_from_elsewhere(report):

@@ -25,7 +25,7 @@ rule draw_tradeoff:
         code=flow.digest("draw-tradeoff"),
     shell:
         "python -m capacity draw-tradeoff --runs {input.runs:q} --summary {input.summary:q}"
-        " --title {params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+        " --title={params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
 
 
 # From the tables of one task, so that they train nothing else.
@@ -55,7 +55,7 @@ rule draw_curves:
         code=flow.digest("draw-curves"),
     shell:
         "python -m capacity draw-curves {wildcards.task:q} --history {input.history:q} --summary {input.summary:q}"
-        " --title {params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+        " --title={params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
 
 
 # From the tables of the tasks with arithmetic, so that they train no facts alone.
@@ -86,7 +86,7 @@ rule draw_dynamics:
         code=flow.digest("draw-dynamics"),
     shell:
         "python -m capacity draw-dynamics --history {input.history:q} --runs {input.runs:q} --summary {input.summary:q}"
-        " --title {params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+        " --title={params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
 
 
 # From the tables of the tasks with arithmetic, so that they train no facts alone.
@@ -116,7 +116,7 @@ rule draw_answers:
         code=flow.digest("draw-answers"),
     shell:
         "python -m capacity draw-answers --expressions {input.expressions:q} --summary {input.summary:q}"
-        " --title {params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+        " --title={params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
 
 
 # The figures of the paper's base cells, by their short names too.

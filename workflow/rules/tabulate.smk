@@ -116,5 +116,5 @@ rule dynamics:
         folder=lambda wildcards, output: str(Path(output.table).parent),
         code=flow.digest("dynamics"),
     shell:
-        "python -m capacity dynamics --history {input.history:q} --summary {input.summary:q} --title {params.title:q}"
+        "python -m capacity dynamics --history {input.history:q} --summary {input.summary:q} --title={params.title:q}"
         " --output {params.folder:q} > {log:q} 2>&1"

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from capacity.experiment.table_plan import FOLDER
+from capacity.experiment.text import from_command
 
 
 def add_table_arguments(parser: argparse.ArgumentParser, output: str) -> None:
@@ -22,9 +23,14 @@ def add_table_arguments(parser: argparse.ArgumentParser, output: str) -> None:
 
 def add_figure_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a command that draws a figure."""
-    parser.add_argument("--title", required=True, help="title of the study")
+    add_title_argument(parser)
     parser.add_argument("--pdf", required=True, type=Path, help="PDF file to write")
     parser.add_argument("--png", required=True, type=Path, help="PNG file to write")
+
+
+def add_title_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the argument for the title of a study."""
+    parser.add_argument("--title", required=True, type=from_command, help="title of the study")
 
 
 def add_job_arguments(parser: argparse.ArgumentParser) -> None:

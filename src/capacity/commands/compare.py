@@ -1,9 +1,12 @@
-"""Compare two folders of results: what they say, apart from where it comes from.
+"""Compare two folders of results, or published results with those of a run.
 
-Commits, digests of the code, versions and times may differ; tensors, columns, values, figures and pages may not. The
-exit code is 1 if something differs.
+Of two folders of results it compares what they say, apart from where it comes from: commits, digests of the code,
+versions and times may differ; tensors, columns, values, figures and pages may not. If the first folder holds published
+results (docs/results/laptop), the weights of each run are compared with the digests that are published, and each run
+that differs is named with what may be the reason. The exit code is 1 if something differs that has no reason to.
 
-python -m capacity compare results ../another-clone/results
+python -m capacity compare ../another-clone/results results
+python -m capacity compare docs/results/laptop results
 """
 
 from __future__ import annotations
@@ -12,12 +15,13 @@ import argparse
 import sys
 from pathlib import Path
 
+from capacity.findings.reproduction import PROVENANCE, compare_with_published, sentences
 from capacity.storage.comparison import compare
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
-    parser.add_argument("first", type=Path, help="folder of the earlier run")
+    parser.add_argument("first", type=Path, help="folder of the earlier run, or of published results")
     parser.add_argument("second", type=Path, help="folder of the later run")
     parser.add_argument(
         "--renamed",
@@ -32,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
+    if (arguments.first / PROVENANCE).exists() and not (arguments.second / PROVENANCE).exists():
+        reproduction = compare_with_published(arguments.first, arguments.second)
+        print("\n".join(sentences(reproduction, arguments.first)))
+        if not all(difference.reasons for difference in reproduction.differences):
+            sys.exit(1)
+        return
     comparison = compare(arguments.first, arguments.second, dict(arguments.renamed), arguments.ignore)
     for difference in comparison.differences:
         print(f"{difference.path}: {', '.join(difference.parts)}")

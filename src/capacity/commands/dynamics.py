@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from capacity.commands.arguments import add_title_argument
 from capacity.dictionary.studies import DYNAMICS, SUMMARY
 from capacity.storage import files, parquet, provenance
 from capacity.tables import frames
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument("--history", required=True, help="table of histories")
     parser.add_argument("--summary", required=True, help="table with one row per cell")
-    parser.add_argument("--title", required=True, help="title of the study")
+    add_title_argument(parser)
     parser.add_argument("--output", required=True, type=Path, help="folder of the tables")
 
 

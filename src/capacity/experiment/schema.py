@@ -20,6 +20,7 @@ import yaml
 from capacity.errors import ConfigurationError
 from capacity.experiment.cell import Cell
 from capacity.experiment.checks import check_cell, check_shape, suggestion
+from capacity.experiment.text import first_unreadable
 
 SCHEMA = Path(__file__).parent / "config.schema.yaml"
 """The schema of the configuration, as package data."""
@@ -80,9 +81,15 @@ def _whole_pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[jsonsc
         yield jsonschema.ValidationError(f"{value!r} does not match {pattern!r}")
 
 
+def _readable(_: Any, wanted: bool, value: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
+    """Check that a text has no character that cannot be seen: the keyword ``readable``, which is not of JSON Schema."""
+    if wanted and isinstance(value, str) and (why := first_unreadable(value)):
+        yield jsonschema.ValidationError(why)
+
+
 _Validator = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
     jsonschema.Draft202012Validator,
-    validators={"pattern": _whole_pattern},
+    validators={"pattern": _whole_pattern, "readable": _readable},
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
         {
             # JSON takes 20.0 for an integer and YAML has .nan: neither is what a setting is meant to be.
@@ -95,15 +102,21 @@ _Validator = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
 )
 
 
+def _shown(key: Any) -> str:
+    """Return a key for a message, with escapes for what a terminal would obey or not show."""
+    return str(key) if first_unreadable(str(key)) is None else ascii(str(key))
+
+
 def _explain(error: jsonschema.ValidationError) -> str:
     """Return one line that names the key, the value and what would be right."""
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
+    parts = error.absolute_path
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{_shown(part)}" for part in parts).lstrip(".")
     schema: Any = error.schema
     value: Any = error.instance
     if error.validator == "additionalProperties":
         allowed = list(schema.get("properties", {}))
         unknown = next(name for name in value if name not in allowed)
-        where = f"{key}.{unknown}".lstrip(".")
+        where = f"{key}.{_shown(unknown)}".lstrip(".")
         hint = suggestion(unknown, allowed)
         return f"{where}: unknown key, with value {value[unknown]!r}; known here: {', '.join(allowed)}{hint}"
     if error.validator == "required":

@@ -19,6 +19,7 @@ from capacity.experiment.grid import Config
 from capacity.experiment.plan import MAIN_STUDY, figure_paths, make_plan
 from capacity.experiment.schema import check_named_cell
 from capacity.experiment.seeds import parse_seeds
+from capacity.experiment.text import for_command
 from capacity.storage import code, json_files
 
 Wildcards = Any
@@ -119,8 +120,8 @@ class Workflow:
         return corpus_cell(wildcards.corpus).name
 
     def title(self, wildcards: Wildcards) -> str:
-        """Return the title of the study of a table or figure."""
-        return self.plan.table(_table(wildcards)).title
+        """Return the title of the study of a table or figure, as a command is given it."""
+        return for_command(self.plan.table(_table(wildcards)).title)
 
     def departures(self, wildcards: Wildcards) -> tuple[str, ...]:
         """Return how the cells of a table or figure depart from the paper's protocol."""

@@ -14,7 +14,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from capacity.figures.style import FULL_WIDTH, ORANGE, cell_title, expression_cells, footnote, in_rows
+from capacity.figures.style import FULL_WIDTH, ORANGE, cell_title, expression_cells, footnote, in_rows, legend
 
 COLUMNS = 4  # the paper's four sizes side by side
 SQUARE = 1.55  # inches
@@ -57,7 +57,7 @@ def draw(expressions: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure
     )
     bar.set_label("share of seeds right, final iterate")
     handle = Patch(facecolor="none", edgecolor=ORANGE, linewidth=1.2, label="held out")
-    figure.legend(handles=[handle], loc="outside upper center", frameon=False, title=title)
+    legend(figure, title, handles=[handle], loc="outside upper center", frameon=False)
     footnote(figure, summary[summary["task"].isin(by_task)])
     return figure
 

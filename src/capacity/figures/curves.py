@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from capacity.figures.quantities import FACTS, FLOORS, HELD_OUT, LOSS, SEEN, SEEN_ADDITION, SEEN_SUBTRACTION, Quantity
-from capacity.figures.style import FULL_WIDTH, count_seeds, dagger, footnote
+from capacity.figures.style import FULL_WIDTH, count_seeds, dagger, footnote, legend
 from capacity.tasks.registry import TASKS
 
 
@@ -66,7 +66,7 @@ def draw(task: str, history: pd.DataFrame, summary: pd.DataFrame, title: str) ->
         if number % columns == 0:
             axis.set_ylabel("share right")
     handles = [quantity.legend_handle(marks=False) for quantity in (*quantities, LOSS, *floors)]
-    figure.legend(handles=handles, loc="outside upper center", ncols=columns + 1, frameon=False, title=title)
+    legend(figure, title, handles=handles, loc="outside upper center", ncols=columns + 1, frameon=False)
     footnote(figure, cells)
     return figure
 

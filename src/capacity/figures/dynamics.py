@@ -32,6 +32,7 @@ from capacity.figures.style import (
     footnote,
     in_rows,
     is_one_of_several,
+    legend,
 )
 from capacity.tables.dynamics import survival
 
@@ -83,7 +84,7 @@ def draw(history: pd.DataFrame, runs: pd.DataFrame, summary: pd.DataFrame, title
             axis.set_ylabel("share of runs")
     cells = summary[summary["task"].isin(by_task)]
     diverged = not history.loc[history["cell"].isin(cells["cell"]), "stream_loss"].notna().all()
-    figure.legend(handles=_handles(diverged), loc="outside upper center", ncols=3, frameon=False, title=title)
+    legend(figure, title, handles=_handles(diverged), loc="outside upper center", ncols=3, frameon=False)
     footnote(figure, cells)
     return figure
 

@@ -117,6 +117,11 @@ def _names(names: Sequence[str]) -> str:
     return "; ".join(f"{task} {', '.join(dict.fromkeys(sizes))}" for task, sizes in by_task.items())
 
 
+def legend(figure: Figure, title: str, **options: Any) -> None:
+    """Draw the legend of a whole figure under a title, which is text: ``$`` in it begins no formula."""
+    figure.legend(title=title, **options).get_title().set_parse_math(False)
+
+
 def settle(figure: Figure) -> None:
     """Lay out a figure and fix its panels, at positions rounded to a millionth of the page.
 

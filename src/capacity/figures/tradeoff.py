@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
 from capacity.figures.quantities import FACTS, HELD_OUT, SEEN, Quantity
-from capacity.figures.style import FULL_WIDTH, footnote
+from capacity.figures.style import FULL_WIDTH, footnote, legend
 from capacity.paper import protocol
 from capacity.tasks.registry import TASKS
 
@@ -58,7 +58,7 @@ def draw(runs: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
     if not summary["published"].all():
         label = "hollow: not the paper's protocol"
         handles.append(Line2D([], [], color="black", marker="o", markerfacecolor="white", linestyle="", label=label))
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(panels) + 1, frameon=False, title=title)
+    legend(figure, title, handles=handles, loc="outside upper center", ncols=len(panels) + 1, frameon=False)
     footnote(figure, summary)
     return figure
 

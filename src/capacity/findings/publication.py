@@ -8,14 +8,19 @@ from typing import Any
 
 from capacity.experiment import plan
 from capacity.experiment.grid import Study
-from capacity.storage import json_files, parquet
+from capacity.findings import reproduction
+from capacity.storage import files, json_files, parquet
 
 TABLES = ("summary.md", "summary.csv", "dynamics.md")
 PAGES_ON_ALL_STUDIES = ("tables/claims.md", "tables/replication.md", "findings.md")
 
 
 def provenance(study: Study, root: Path) -> dict[str, Any]:
-    """Return where the tables of a study come from: the record in its summary, and the timing of every job."""
+    """Return where the tables of a study come from.
+
+    It is the record in its summary, the timing of every job, and the digest of the weights of every run, with which
+    :mod:`capacity.findings.reproduction` compares runs of others.
+    """
     folder = root / "results/tables" / study.name
     record = parquet.provenance_of(parquet.read_parquet(folder / "summary.parquet"))
     timings = {
@@ -23,7 +28,11 @@ def provenance(study: Study, root: Path) -> dict[str, Any]:
         for name in sorted(study.cells)
         for path in sorted((root / "results/cells" / name).glob("seeds=*/timing.json"))
     }
-    return {"tables": record, "training": timings}
+    digests = {
+        reproduction.run_name(run): digest
+        for run, digest in reproduction.weight_digests(root / "results/cells", study.seeds).items()
+    }
+    return {"tables": record, "training": timings, "weights": digests}
 
 
 def publish(study: Study, root: Path, target: Path) -> list[Path]:
@@ -35,7 +44,7 @@ def publish(study: Study, root: Path, target: Path) -> list[Path]:
     Args:
         study: to copy.
         root: the folder that holds ``results``.
-        target: the folder to copy to; ``provenance.json`` is written there too.
+        target: the folder to copy to; ``provenance.json`` is written there too, with the SHA-256 of each copy.
     """
     target.mkdir(parents=True, exist_ok=True)
     sources = [root / Path(path).with_suffix(".png") for path in plan.figure_paths(study)]
@@ -43,5 +52,6 @@ def publish(study: Study, root: Path, target: Path) -> list[Path]:
     if study.name == plan.MAIN_STUDY:
         sources += [root / "results" / name for name in PAGES_ON_ALL_STUDIES]
     written = [Path(shutil.copyfile(source, target / source.name)) for source in sources]
-    json_files.write_json(target / "provenance.json", provenance(study, root))
-    return [*written, target / "provenance.json"]
+    record = provenance(study, root) | {"files": {path.name: files.sha256(path) for path in written}}
+    json_files.write_json(target / reproduction.PROVENANCE, record)
+    return [*written, target / reproduction.PROVENANCE]

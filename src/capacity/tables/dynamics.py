@@ -213,7 +213,7 @@ def to_markdown(title: str, cells: pd.DataFrame) -> str:
         for row in cells.to_dict("records")
     )
     lines = [
-        f"# {title}: when runs fit, generalize and lose it",
+        f"# {markdown.text(title)}: when runs fit, generalize and lose it",
         "",
         *markdown.table(heading, rows),
         "",

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from capacity.statistics import intervals
+
+ESCAPED = r"[\\`*_{}\[\]#!]"
+"""Characters that every Markdown reads as themselves after a backslash."""
+NUMBERED = r"[<>&|~$^@]|(?<=http):(?=//)|(?<=https):(?=//)|(?<=www)\."
+"""Characters that one Markdown or another reads as markup even then, or that make a link of an address."""
+
+
+def text(words: str) -> str:
+    """Return words for a line of Markdown, with what would be markup escaped, so that they are shown as they are."""
+    return re.sub(f"({ESCAPED})|({NUMBERED})", _escaped, words, flags=re.IGNORECASE)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    character = found[0]
+    named = html.escape(character, quote=False)
+    return f"\\{character}" if found[1] else named if named != character else f"&#{ord(character)};"
 
 
 def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

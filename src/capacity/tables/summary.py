@@ -105,7 +105,7 @@ def to_markdown(title: str, summary: pd.DataFrame) -> str:
         for row in cells
     )
     lines = [
-        f"# {title}",
+        f"# {markdown.text(title)}",
         "",
         *markdown.table(heading, rows),
         "",

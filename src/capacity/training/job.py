@@ -61,30 +61,31 @@ def run_job(
     progress = Progress(cell, seeds, folder / "progress.json", sys.stdout)
     if kernel == "torch" and is_for_kernel(cell, device, execution):
         progress.say(f"torch trains, because the compiled network cannot be used: {why_no_numba()}")
-    with Signals() as signals, only_one(folder / "training.lock", progress.say) as took_over:
-        if took_over and is_done(folder, record):
-            progress.say("the earlier run of this job has just finished it")
-            return
-        files.remove_unfinished(folder)
-        snapshots = Snapshots(
-            folder / "snapshots",
-            fingerprint(record, corpus_file),
-            snapshot_seconds,
-            snapshot_updates,
-            lambda: signals.received is not None,
-            progress.say,
-        )
+    with Signals() as signals:
         try:
-            trained = train(cell, lines, seeds, device, progress, execution, snapshots)
+            with only_one(folder / "training.lock", progress.say, signals.asked_to_stop) as took_over:
+                if took_over and is_done(folder, record):
+                    progress.say("the earlier run of this job has just finished it")
+                    return
+                files.remove_unfinished(folder)
+                snapshots = Snapshots(
+                    folder / "snapshots",
+                    fingerprint(record, corpus_file),
+                    snapshot_seconds,
+                    snapshot_updates,
+                    signals.asked_to_stop,
+                    progress.say,
+                )
+                trained = train(cell, lines, seeds, device, progress, execution, snapshots)
+                for seed, updates in zip(seeds, trained.diverged_at, strict=True):
+                    if updates is not None:
+                        progress.say(f"seed {seed} diverged: after {updates} updates its loss is not finite")
+                write_outputs(folder, trained, cell, seeds, record, snapshots)
+                progress.remove()
+                snapshots.remove()
         except InterruptedTrainingError as interruption:
             progress.say(f"asked to stop by signal {signals.received}: {interruption}")
             sys.exit(signals.exit_code)
-        for seed, updates in zip(seeds, trained.diverged_at, strict=True):
-            if updates is not None:
-                progress.say(f"seed {seed} diverged: after {updates} updates its loss is not finite")
-        write_outputs(folder, trained, cell, seeds, record, snapshots)
-        progress.remove()
-        snapshots.remove()
 
 
 def fingerprint(record: Mapping[str, Any], corpus_file: Path) -> dict[str, Any]:

@@ -233,6 +233,81 @@ def test_quotes_and_semicolons_are_free_in_a_title_which_commands_quote():
     configuration.validate(changed("studies.base.title", """It's "one" study; of n14 & n28 (§ 3)"""))
 
 
+UNREADABLE = {
+    "tab": "\t",
+    "newline": "\n",
+    "C1 control": "\x85",
+    "zero width space": "\u200b",
+    "zero width joiner": "\u200d",
+    "left-to-right mark": "\u200e",
+    "right-to-left override": "\u202e",
+    "isolate": "\u2066",
+    "Arabic letter mark": "\u061c",
+    "soft hyphen": "\xad",
+    "word joiner": "\u2060",
+    "invisible times": "\u2062",
+    "byte order mark": "\ufeff",
+    "tag": "\U000e0041",
+    "variation selector": "\ufe0f",
+    "variation selector 17": "\U000e0100",
+    "Mongolian selector": "\u180b",
+    "Hangul filler": "\u3164",
+    "halfwidth filler": "\uffa0",
+    "empty Braille": "\u2800",
+    "grapheme joiner": "\u034f",
+    "Khmer vowel": "\u17b4",
+    "line separator": "\u2028",
+    "no-break space": "\xa0",
+    "ideographic space": "\u3000",
+    "annotation": "\ufff9",
+    "musical beam": "\U0001d173",
+    "surrogate": "\ud800",
+    "low surrogate": "\udfff",
+    "private": "\ue000",
+    "noncharacter": "\uffff",
+    "unassigned": "\u0378",
+}
+
+
+@pytest.mark.parametrize("place", [0, 3, 7])
+@pytest.mark.parametrize("character", UNREADABLE.values(), ids=UNREADABLE)
+def test_what_cannot_be_seen_is_refused_in_a_title_by_its_name(character, place):
+    said = message(changed("studies.base.title", "A title"[:place] + character + "A title"[place:]))
+    assert said.startswith("studies.base.title: ")
+    assert f"its character {place + 1} is U+{ord(character):04X}" in said
+    assert said.isprintable()
+
+
+@pytest.mark.parametrize("character", UNREADABLE.values(), ids=UNREADABLE)
+def test_what_cannot_be_seen_is_refused_in_every_key_and_name_and_not_printed_raw(character):
+    for path, value in (
+        (f"key{character}", 1),
+        (f"studies.base{character}", {"title": "A title", "grids": [{"task": ["facts"], "size": ["n14"]}]}),
+        (f"studies.base{character}", {"titel": 1}),
+        (f"sizes.n{character}", {"layers": 1, "heads": 1, "width": 14, "mlp_factor": 1}),
+        (f"threads.sizes.n{character}", 1),
+        ("budget", f"laptop{character}"),
+        ("budgets.laptop.run", [f"base{character}"]),
+        (f"{GRID}.task", [f"facts{character}"]),
+        (f"{GRID}.size", [f"n14{character}"]),
+        ("container", f"image{character}.sif"),
+    ):
+        said = message(changed(path, value))
+        assert said.isprintable(), said
+
+
+@pytest.mark.parametrize("title", [" A title", "A title ", " ", "\u0301A title"])
+def test_a_title_begins_and_ends_with_what_can_be_seen(title):
+    assert "it begins" in message(changed("studies.base.title", title))
+
+
+@pytest.mark.parametrize(
+    "title", ["数の大きさ", "Größe: naïve?", "שאלה", "n < 20, a > b", "½ ± 3 % — «a»", "e\u0301tude 🙂"]
+)
+def test_letters_of_any_script_and_signs_are_free_in_a_title(title):
+    configuration.validate(changed("studies.base.title", title))
+
+
 TEXTS = {
     "budget twice": ("budget: laptop", "budget: laptop\nbudget: paper", "line 8: the key 'budget' appears twice"),
     "study twice": ("  weight-decay:", "  base:", "the key 'base' appears twice"),

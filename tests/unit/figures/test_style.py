@@ -5,6 +5,8 @@ import numpy
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from pypdf import PdfReader
 
 from capacity.experiment.cell import make_cell
@@ -110,3 +112,14 @@ def test_the_pdf_holds_its_fonts_and_its_text(laptop, name, tmp_path):
     assert "A study" in text
     assert "Not the paper" in text
     assert "/CreationDate" not in (reader.metadata or {})
+
+
+@pytest.mark.parametrize("title", ["$x$", r"\$1 and $2", "a^2 $\\frac{1}{2}$", "<b>n</b> & $\\undefined$"])
+def test_a_title_is_drawn_as_it_is_written(title):
+    """No formula comes of dollars, and none that cannot be read stops a figure."""
+    figure = Figure()
+    style.legend(figure, title, handles=[Line2D([], [], label="a")])
+    (legend,) = figure.legends
+    drawn = legend.get_title()
+    assert (drawn.get_text(), drawn.get_parse_math()) == (title, False)
+    figure.draw_without_rendering()

@@ -6,9 +6,11 @@ import pytest
 from capacity.experiment.cell import make_cell
 from capacity.experiment.grid import Study
 from capacity.findings import publication
+from capacity.model import weights
 from capacity.paper.protocol import SIZES
-from capacity.storage import json_files
+from capacity.storage import files, json_files
 from capacity.tables import frames
+from tests.support.untrained_runs import run_parameters, write_run
 
 CELL = make_cell("facts", SIZES["n14"])
 RECORD = {"stage": "tables", "git_commit": "0" * 40}
@@ -26,6 +28,7 @@ def root(tmp_path):
     for study in ("base", "own"):
         frames.write_frame(results / "tables" / study / "summary.parquet", pd.DataFrame({"n": [1]}), RECORD)
     json_files.write_json(results / "cells" / CELL.name / "seeds=3/timing.json", {"wall_seconds": 1.5})
+    write_run(results, CELL, [3])
     return tmp_path
 
 
@@ -39,7 +42,13 @@ def test_the_main_study_is_published_with_the_verdicts_and_the_findings(root):
     assert (root / "docs/findings.md").read_text() == "findings.md"
     assert (root / "docs/claims.md").read_text() == "tables/claims.md"
     found = json_files.read_json(root / "docs/provenance.json")
-    assert found == {"tables": RECORD, "training": {f"{CELL.name}/seeds=3": {"wall_seconds": 1.5}}}
+    copies = [path for path in (root / "docs").iterdir() if path.name != "provenance.json"]
+    assert found == {
+        "tables": RECORD,
+        "training": {f"{CELL.name}/seeds=3": {"wall_seconds": 1.5}},
+        "weights": {f"{CELL.name}/seeds=3": weights.checksum(run_parameters(CELL, [3]))},
+        "files": {path.name: files.sha256(path) for path in copies},
+    }
 
 
 def test_another_study_is_published_alone(root):
