@@ -6,38 +6,75 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from capacity.commands import COMMANDS
-from capacity.errors import InputError
+from capacity.errors import InputError, printable
 from capacity.imports import keep_from_loading
 from capacity.versions import check_versions
+
+TOO_LITTLE_MEMORY = (
+    "there is too little memory for this job; run fewer jobs at a time (a smaller number after --cores), give it more "
+    "memory, or choose a smaller batch or size"
+)
+WORDS_OF_MEMORY = (
+    "not enough memory",
+    "can't allocate memory",
+    "out of memory",
+    "Cannot allocate memory",
+    "failed to map segment",
+    "can't start new thread",
+)
+"""What torch and the loader of shared libraries say when there is too little memory."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors quote nothing that a terminal would obey."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the process with a message."""
+        super().error(printable(message))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run a command.
 
-    An error that a user can put right ends the process with one line on standard error, any other with a traceback.
+    An error that a user can put right, and one of too little memory, ends the process with one line on standard error,
+    any other with a traceback.
 
     Args:
         argv: the command and its arguments; those of the process if it is None.
     """
     check_versions()
     given = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(prog="python -m capacity", description=__doc__)
+    parser = Parser(prog="python -m capacity", description=__doc__)
     commands = parser.add_subparsers(metavar="command", required=True)
-    for name, summary in COMMANDS.items():
-        described = commands.add_parser(name, help=summary, add_help=name in given[:1])
-        if name in given[:1]:
-            module = importlib.import_module(f"capacity.commands.{name.replace('-', '_')}")
-            described.description = module.__doc__
-            described.formatter_class = argparse.RawDescriptionHelpFormatter
-            module.add_arguments(described)
-            described.set_defaults(run=module.run)
-    arguments = parser.parse_args(given)
     try:
+        for name, summary in COMMANDS.items():
+            described = commands.add_parser(name, help=summary, add_help=name in given[:1])
+            if name in given[:1]:
+                module = importlib.import_module(f"capacity.commands.{name.replace('-', '_')}")
+                described.description = module.__doc__
+                described.formatter_class = argparse.RawDescriptionHelpFormatter
+                module.add_arguments(described)
+                described.set_defaults(run=module.run)
+        arguments = parser.parse_args(given)
         arguments.run(arguments)
     except (InputError, OSError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {printable(str(error))}")
+    except (MemoryError, RuntimeError, ImportError) as error:
+        if not is_of_memory(error):
+            raise
+        sys.exit(f"error: {TOO_LITTLE_MEMORY}")
+
+
+def is_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that there is too little memory.
+
+    torch raises RuntimeError for it, and the loader of a library ImportError.
+    """
+    said = str(error)
+    return isinstance(error, MemoryError) or any(words in said for words in WORDS_OF_MEMORY)
 
 
 if __name__ == "__main__":

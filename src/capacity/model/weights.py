@@ -47,6 +47,7 @@ def load(path: str | Path, cell: Cell, seeds: Sequence[int]) -> Parameters:
     Raises InputError naming the file if it is damaged, of other runs or of other shapes.
     """
     runs, shapes = runs_name(cell, seeds), _shapes(cell, len(seeds))
+    files.check_file(path)
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
     if size > LONGEST_HEADER + BYTES * sum(math.prod(shape) for shape in shapes.values()):
@@ -77,7 +78,7 @@ def checksum(parameters: Parameters) -> str:
 def _about(path: str | Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     try:
         return dict(json.loads(metadata["about"]))
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{path} does not say which runs it holds; {files.REMEDY}") from error
 
 

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any, TextIO
 
 from capacity.errors import InputError
+from capacity.storage.files import check_file
 
 SECONDS_TO_STOP = 600.0  # for another process to finish its update and save
 
@@ -63,6 +64,7 @@ def only_one(path: Path, say: Say) -> Iterator[bool]:
     runs on another machine, or does not exit within :data:`SECONDS_TO_STOP`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    check_file(path)
     stopped = False
     while True:
         handle = path.open("a+", encoding="utf-8")

@@ -92,6 +92,8 @@ def write(folder: Path, snapshot: Snapshot, fingerprint: Mapping[str, Any]) -> P
 def read(path: Path) -> tuple[Snapshot, dict[str, Any]]:
     """Return a snapshot and its fingerprint. Raises :class:`DamagedSnapshotError` if it is not whole."""
     try:
+        for name in (CHECKSUMS, ARRAYS, HISTORY, STATE_FILE):
+            files.check_file(path / name)
         lines = (path / CHECKSUMS).read_text("ascii").splitlines()
         sums = {name: checksum for checksum, _, name in (line.partition("  ") for line in lines)}
         if set(sums) != {ARRAYS, HISTORY, STATE_FILE}:
@@ -102,9 +104,10 @@ def read(path: Path) -> tuple[Snapshot, dict[str, Any]]:
         state = json_files.read_json(path / STATE_FILE)
         arrays = load_file(path / ARRAYS)
         history = parquet.read_parquet(path / HISTORY).to_pylist()
-    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        counts = {name: state[name] for name in STATE}
+        return Snapshot(arrays=arrays, history=history, **counts), dict(state["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
         raise DamagedSnapshotError(f"{path} cannot be read: {error}") from error
-    return Snapshot(arrays=arrays, history=history, **{name: state[name] for name in STATE}), state["fingerprint"]
 
 
 class Snapshots:

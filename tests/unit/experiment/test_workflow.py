@@ -100,7 +100,7 @@ def test_a_job_asks_for_what_its_cell_needs(flow, config):
 def test_a_cell_of_no_study_is_held_to_the_bounds_of_the_configuration(flow):
     other = "task=facts/size=n14/variant=iterations-300"
     assert flow.cell(job(cell=other)) == parse_cell(other)
-    with pytest.raises(ConfigurationError, match="999999999 is greater than the maximum"):
+    with pytest.raises(ConfigurationError, match="width: 999999999 must be from 1 to 16,384"):
         flow.cell(job(cell="task=facts/size=n999999999/variant=paper"))
     with pytest.raises(InputError, match="not canonical"):
         flow.cell(job(cell="task=facts/size=n14/variant=iterations-30000"))
