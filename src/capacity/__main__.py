@@ -9,23 +9,9 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from capacity.commands import COMMANDS
-from capacity.errors import InputError, printable
+from capacity.errors import TOO_LITTLE_MEMORY, InputError, is_of_memory, printable
 from capacity.imports import keep_from_loading
 from capacity.versions import check_versions
-
-TOO_LITTLE_MEMORY = (
-    "there is too little memory for this job; run fewer jobs at a time (a smaller number after --cores), give it more "
-    "memory, or choose a smaller batch or size"
-)
-WORDS_OF_MEMORY = (
-    "not enough memory",
-    "can't allocate memory",
-    "out of memory",
-    "Cannot allocate memory",
-    "failed to map segment",
-    "can't start new thread",
-)
-"""What torch and the loader of shared libraries say when there is too little memory."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -60,21 +46,12 @@ def main(argv: Sequence[str] | None = None) -> None:
                 described.set_defaults(run=module.run)
         arguments = parser.parse_args(given)
         arguments.run(arguments)
-    except (InputError, OSError) as error:
-        sys.exit(f"error: {printable(str(error))}")
-    except (MemoryError, RuntimeError, ImportError) as error:
-        if not is_of_memory(error):
-            raise
-        sys.exit(f"error: {TOO_LITTLE_MEMORY}")
-
-
-def is_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that there is too little memory.
-
-    torch raises RuntimeError for it, and the loader of a library ImportError.
-    """
-    said = str(error)
-    return isinstance(error, MemoryError) or any(words in said for words in WORDS_OF_MEMORY)
+    except Exception as error:
+        if is_of_memory(error):
+            sys.exit(f"error: {TOO_LITTLE_MEMORY}")
+        if isinstance(error, InputError | OSError):
+            sys.exit(f"error: {printable(str(error))}")
+        raise
 
 
 if __name__ == "__main__":

@@ -6,6 +6,21 @@ LONGEST_MESSAGE = 1600
 """Characters of a message: it fits a screen of 24 lines."""
 MOST_LINES = 12
 
+TOO_LITTLE_MEMORY = (
+    "there is too little memory for this job; run fewer jobs at a time (a smaller number after --cores), give it more "
+    "memory, or choose a smaller batch or size"
+)
+WORDS_OF_MEMORY = (
+    "not enough memory",
+    "can't allocate memory",
+    "out of memory",
+    "Cannot allocate memory",
+    "failed to map segment",
+    "can't start new thread",
+    "Failed to launch worker thread",
+)
+"""What torch, Arrow and the loader of shared libraries say when there is too little memory."""
+
 
 class InputError(ValueError):
     """A setting, a file or a device cannot be used. The message names it and says what would be right.
@@ -39,3 +54,13 @@ def printable(message: str) -> str:
         character if character.isprintable() or character == "\n" else character.encode("unicode_escape").decode()
         for character in message
     )
+
+
+def is_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that there is too little memory, whatever its type.
+
+    Libraries raise RuntimeError, ImportError, OSError or errors of their own for it. A file is not damaged then.
+    """
+    if isinstance(error, InputError):
+        return False
+    return isinstance(error, MemoryError) or any(words in str(error) for words in WORDS_OF_MEMORY)

@@ -205,8 +205,8 @@ def _format(value: Any) -> str:
     if isinstance(value, tuple):
         return ".".join(f"{left}{right}" for left, right in value)
     if isinstance(value, float):
-        short = f"{value:.12g}"
-        return short if float(short) == value else repr(value)
+        short, exact = f"{value:.12g}", repr(value)
+        return short if float(short) == value and len(short) <= len(exact) else exact
     return str(value)
 
 

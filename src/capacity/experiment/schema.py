@@ -58,18 +58,19 @@ def _unique_items(_: Any, unique: bool, value: Any, __: Any) -> Iterator[jsonsch
     """
     seen = set()
     for item in value if unique and isinstance(value, list) else ():
-        try:
-            key = _hashable(item)
-        except TypeError:
-            continue  # a mapping, which no list of the schema takes
-        if key in seen:
+        if (key := _hashable(item)) in seen:
             yield jsonschema.ValidationError(f"{item!r} appears twice")
             return
         seen.add(key)
 
 
 def _hashable(item: Any) -> Any:
-    return tuple(map(_hashable, item)) if isinstance(item, list) else (isinstance(item, bool), item)
+    """Return what is equal for equal items: for 1 and 1.0, not for 1 and true."""
+    if isinstance(item, list):
+        return tuple(map(_hashable, item))
+    if isinstance(item, dict):
+        return repr(item)
+    return isinstance(item, bool), item
 
 
 _Validator = jsonschema.validators.extend(  # type: ignore[no-untyped-call]

@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from capacity.corpora import corpus
-from capacity.errors import InputError
+from capacity.errors import InputError, is_of_memory
 from capacity.experiment.cell import Cell
 from capacity.experiment.seeds import runs_name
 from capacity.model import initialization
@@ -60,6 +60,8 @@ def load(path: str | Path, cell: Cell, seeds: Sequence[int]) -> Parameters:
             _check_shapes(path, stored, shapes)
             parameters = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except SafetensorError as error:
+        if is_of_memory(error):
+            raise
         raise InputError(f"{path} is not a whole safetensors file ({error}); {files.REMEDY}") from error
     if about.get(files.CHECKSUM) != checksum(parameters):
         raise InputError(f"{path} is damaged: its content does not fit its checksum; {files.REMEDY}")

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from capacity.errors import InputError
+from capacity.errors import InputError, is_of_memory
 from capacity.storage.files import CHECKSUM, REMEDY, atomic, check_checksum, check_file
 from capacity.storage.provenance import Provenance
 
@@ -112,6 +112,8 @@ def _opened(path: str | Path) -> Iterator[tuple[pq.ParquetFile, dict[bytes, byte
     except (FileNotFoundError, IsADirectoryError, PermissionError, InputError):
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
+        if is_of_memory(error):
+            raise
         raise InputError(f"{path} is not a whole Parquet file ({error}); {REMEDY}") from error
 
 

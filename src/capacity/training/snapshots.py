@@ -28,6 +28,7 @@ import safetensors
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from capacity.errors import is_of_memory
 from capacity.experiment.seeds import format_seeds
 from capacity.storage import files, json_files, parquet
 from capacity.training.interruptions import InterruptedTrainingError, Say
@@ -107,6 +108,8 @@ def read(path: Path) -> tuple[Snapshot, dict[str, Any]]:
         counts = {name: state[name] for name in STATE}
         return Snapshot(arrays=arrays, history=history, **counts), dict(state["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+        if is_of_memory(error):
+            raise  # the snapshot may be whole
         raise DamagedSnapshotError(f"{path} cannot be read: {error}") from error
 
 
