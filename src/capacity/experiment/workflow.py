@@ -7,6 +7,7 @@ of the attempt as well, which it passes by the names of the arguments. Nothing h
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -218,7 +219,8 @@ def _ending(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             answer = function(*arguments, **named)
         except InputError as error:
-            raise SystemExit(f"error: {error}") from error
+            print(f"error: {error}", file=sys.stderr, flush=True)
+            raise SystemExit(1) from error
         return _ending(answer) if callable(answer) else answer
 
     return ask

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ from capacity.errors import ConfigurationError, InputError
 from capacity.experiment import resources, workflow
 from capacity.experiment.cell import parse_cell
 from capacity.experiment.configuration import main_configuration
-from capacity.experiment.workflow import Workflow, cells_below, growing
+from capacity.experiment.workflow import Answers, Workflow, cells_below, growing
 from capacity.storage import code, json_files
 from tests.support.repository import REPOSITORY
 
@@ -110,6 +111,19 @@ def test_an_unknown_study_is_refused_by_name(flow):
     for ask in (flow.files("history"), flow.title, flow.departures, flow.plan_digest):
         with pytest.raises(InputError, match="'nosuch' is not one of base"):
             ask(job(table="nosuch"))
+
+
+def test_the_rules_end_with_the_message_of_what_is_refused(flow, config, capsys):
+    answers = Answers(flow)
+    for ask in (answers.files("history"), answers.title, answers.plan_digest, answers.tables_of_tasks("summary")):
+        with pytest.raises(SystemExit) as left:
+            ask(job(table="nosuch", study="nosuch"))
+        assert left.value.code == 1
+        assert capsys.readouterr().err.startswith("error: study 'nosuch' is not one of base")
+    assert answers.title(job(table="base")) == flow.title(job(table="base"))
+    assert answers.config is flow.config
+    assert list(inspect.signature(answers.training_mb).parameters) == ["wildcards", "attempt"]  # as Snakemake asks
+    assert list(inspect.signature(answers.files("history")).parameters) == ["wildcards"]
 
 
 def test_a_configuration_that_cannot_be_run_is_refused(config):
