@@ -17,6 +17,9 @@ from capacity.errors import InputError
 CHECKSUM = "sha256"
 """Key under which a file keeps the checksum of its content."""
 
+LONGEST_FOLDER = 3000
+"""Bytes of the path of a folder for results. Linux allows 4,096 for a path, and the name of a job is part of some."""
+
 REMEDY = "delete it and run the same command again, which makes it anew"
 """What to do about a damaged file."""
 
@@ -102,6 +105,11 @@ def remove_unfinished(folder: Path) -> None:
 
 def check_writable(folder: Path) -> None:
     """Raise InputError if files cannot be written in a folder, which need not exist yet."""
+    if len(os.fsencode(folder)) > LONGEST_FOLDER:
+        raise InputError(
+            f"{folder} is a path of {len(os.fsencode(folder)):,} bytes, more than {LONGEST_FOLDER:,}: with the names of "
+            "results below it, it is longer than the system allows; work in another folder"
+        )
     place = folder
     while not os.path.lexists(place):
         place = place.parent
@@ -114,7 +122,7 @@ def check_writable(folder: Path) -> None:
 
 
 def check_file(path: str | Path) -> None:
-    """Raise InputError if a path leads to something that can be read without end or never: a pipe, a device, a socket.
+    """Raise InputError if a path leads to what can be read without end or never: a pipe, a device, a socket.
 
     A folder, or nothing at all, is left to whoever opens it, whose error says so.
     """
