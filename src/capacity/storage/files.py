@@ -105,10 +105,11 @@ def remove_unfinished(folder: Path) -> None:
 
 def check_writable(folder: Path) -> None:
     """Raise InputError if files cannot be written in a folder, which need not exist yet."""
-    if len(os.fsencode(folder)) > LONGEST_FOLDER:
+    size = len(os.fsencode(folder))
+    if size > LONGEST_FOLDER:
         raise InputError(
-            f"{folder} is a path of {len(os.fsencode(folder)):,} bytes, more than {LONGEST_FOLDER:,}: with the names of "
-            "results below it, it is longer than the system allows; work in another folder"
+            f"{folder} is a path of {size:,} bytes, more than {LONGEST_FOLDER:,}: with the names of results below it, "
+            "it is longer than the system allows; work in another folder"
         )
     place = folder
     while not os.path.lexists(place):
