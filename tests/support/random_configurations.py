@@ -83,7 +83,7 @@ class Outcome:
 
     Attributes:
         kind: ``accepted``, ``refused``, or what must not be: ``hung``, ``traceback``, ``accepted and then refused``,
-            ``slow refusal``, ``bad message``.
+            ``bad message``.
         said: the message, if any.
         seconds: that it took.
         cells: number of cells, if it was accepted.
