@@ -27,8 +27,8 @@ from benchmarks.goals import Goal
 from benchmarks.measure import processor_name
 from benchmarks.scale import ROOT, StepError
 from capacity.experiment import configuration
+from capacity.experiment.configuration_files import read_yaml
 from capacity.experiment.grid import MOST_CELLS
-from capacity.experiment.schema import read_yaml
 from capacity.storage import json_files, provenance
 from tests.support.loopback_slurm import Slurm, loopback_slurm, missing_programs
 

@@ -15,7 +15,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from capacity.experiment import configuration, schema
+from capacity.experiment import configuration, configuration_files, schema
 from capacity.paper.protocol import SIZES
 from capacity.training.execution import KERNELS, PRECISIONS
 from tests.support.repository import REPOSITORY
@@ -231,7 +231,7 @@ def what_is_unsafe(tree):
         if any(ast.unparse(options[option]) != "False" for option in ("shell", "allow_pickle") if option in options):
             yield f"{name} with shell or allow_pickle"
         loader = ast.unparse(call.args[1]) if name == "yaml.load" and len(call.args) > 1 else "none"
-        if name == "yaml.load" and loader != "Loader":  # of capacity.experiment.schema
+        if name == "yaml.load" and loader != "Loader":  # of capacity.experiment.configuration_files
             yield f"yaml.load with {loader}"
 
 
@@ -285,7 +285,7 @@ def test_the_search_finds_what_it_looks_for(code):
 
 
 def test_the_loader_of_yaml_makes_plain_values_alone():
-    assert issubclass(schema.Loader, yaml.SafeLoader)
+    assert issubclass(configuration_files.Loader, yaml.SafeLoader)
 
 
 # What a command may hold without quotes, and why it cannot say anything to a shell.
@@ -314,7 +314,7 @@ def test_every_value_in_a_command_is_quoted_for_the_shell(repository):
 
 def test_the_options_that_are_not_quoted_are_words_from_two_lists(repository):
     config = configuration.main_configuration(repository)
-    settings = schema.read_yaml(schema.SCHEMA)
+    settings = configuration_files.read_yaml(schema.SCHEMA)
     assert settings["$defs"]["precision"]["enum"] == list(PRECISIONS)
     assert settings["properties"]["kernel"]["enum"] == list(KERNELS)
     for precision, kernel in itertools.product(PRECISIONS, KERNELS):

@@ -46,9 +46,9 @@ def test_the_installed_package_checks_a_configuration_and_an_evaluation_by_its_s
 import sys
 from pathlib import Path
 from capacity.errors import InputError
-from capacity.experiment import configuration, schema
+from capacity.experiment import configuration, configuration_files
 from capacity.storage import evaluations
-config = schema.read_yaml(Path(sys.argv[1]))
+config = configuration_files.read_configuration(Path(sys.argv[1]))
 print(sorted(configuration.validate(config)))
 try:
     configuration.validate({**config, "devise": "cpu"})

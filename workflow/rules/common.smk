@@ -4,8 +4,8 @@ import shutil
 
 from snakemake.utils import update_config
 
-from capacity.experiment import schema
-from capacity.experiment.workflow import Workflow, cells_below, growing
+from capacity.experiment.configuration_files import read_yaml, with_numbers
+from capacity.experiment.workflow import Answers, Workflow, cells_below, growing
 from capacity.storage import files
 from capacity.tasks import registry
 
@@ -13,22 +13,22 @@ from capacity.tasks import registry
 # is trained cannot be seen, and nothing of this working folder belongs to them.
 RESULTS = Path(workflow.modifier.path_modifier.replace_prefix("results/cells")).parent
 STORED = bool(workflow.storage_settings.default_storage_provider)
-IS_MODULE = not workflow.modifier.is_main_snakefile()
 
 try:
     if IS_MODULE:
         # What another workflow says about it goes over the file here, as --configfile would.
-        settings = schema.read_yaml(Path(workflow.source_path("../../config.yaml")))
+        settings = read_yaml(Path(workflow.source_path("../../config.yaml")))
         update_config(settings, config)
         config = settings
     else:
-        for path in map(Path, workflow.configfiles):
-            if path.suffix != ".json":
-                schema.read_yaml(path)  # Snakemake would accept a key that appears twice
-    flow = Workflow(
-        config,
-        cells=None if STORED else RESULTS / "cells",
-        note=Path(".snakemake/configuration.json") if STORED else RESULTS / "configuration.json",
+        # Within a mapping or a list of --config, Snakemake takes numbers for text.
+        update_config(config, with_numbers(dict(workflow.config_settings.config)))
+    flow = Answers(
+        Workflow(
+            config,
+            cells=None if STORED else RESULTS / "cells",
+            note=Path(".snakemake/configuration.json") if STORED else RESULTS / "configuration.json",
+        )
     )
 except errors.InputError as error:
     source = "given to the module" if IS_MODULE else "config.yaml, --config and --configfile"

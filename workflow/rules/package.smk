@@ -12,6 +12,11 @@ VERSION = "0.1.0"
 
 ROOT = Path(workflow.current_basedir).parents[1] if isinstance(workflow.current_basedir, os.PathLike) else None
 IN_CLONE = ROOT is not None and (ROOT / "src/capacity").is_dir()
+if IN_CLONE and set("{}").intersection(str(ROOT)):
+    raise WorkflowError(
+        f"The clone is in {str(ROOT)!r}, and Snakemake takes braces in a path for the name of a variable: move the clone "
+        "to a folder without braces in its name"
+    )
 if IN_CLONE:
     sys.path.insert(0, str(ROOT / "src"))
 try:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Callable
 from pathlib import Path
 
+from capacity.experiment.cell import Cell, parse_cell
+from capacity.experiment.checks import check_named_cell
 from capacity.experiment.table_plan import FOLDER
 from capacity.experiment.text import from_command
 
@@ -33,6 +37,24 @@ def add_title_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", required=True, type=from_command, help="title of the study")
 
 
+def named_cell(name: str) -> Cell:
+    """Return the cell of a name on the command line. Raises InputError if there is none that a study could contain."""
+    cell = parse_cell(name)
+    check_named_cell(cell)
+    return cell
+
+
+def whole_number(lowest: int, highest: int = 10**9) -> Callable[[str], int]:
+    """Return the type of an argument that is a whole number within bounds."""
+
+    def number(text: str) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,18}", text) or not lowest <= int(text) <= highest:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {lowest:,} to {highest:,}")
+        return int(text)
+
+    return number
+
+
 def add_job_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a command that trains or evaluates the networks of a job."""
     parser.add_argument("cell", help="name of the cell, such as task=facts/size=n14/variant=paper")
@@ -40,4 +62,4 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", required=True, type=Path, help="Parquet file of the corpus")
     parser.add_argument("--output", required=True, type=Path, help="folder to write to")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to compute")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    parser.add_argument("--threads", type=whole_number(1, 1024), default=1, help="CPU threads")

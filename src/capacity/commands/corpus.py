@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from capacity.commands.arguments import named_cell
 from capacity.corpora.corpus import build, to_table
 from capacity.dictionary.column import describe
 from capacity.dictionary.jobs import CORPUS
-from capacity.experiment.cell import parse_cell
 from capacity.storage import parquet, provenance
 
 
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the corpus of the cell."""
-    cell = parse_cell(arguments.cell)
+    cell = named_cell(arguments.cell)
     settings = {
         "corpus": cell.corpus_name,
         "task": cell.task,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from capacity.commands.arguments import add_job_arguments
+from capacity.commands.arguments import add_job_arguments, named_cell
 from capacity.corpora import corpus
 from capacity.evaluation.job import check_finite, evaluate_job
-from capacity.experiment.cell import parse_cell
 from capacity.experiment.seeds import parse_seeds
 from capacity.model import devices, weights
 from capacity.model.networks import networks_of
@@ -25,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     device = devices.resolve(arguments.device)
-    cell, seeds = parse_cell(arguments.cell), parse_seeds(arguments.seeds)
+    cell, seeds = named_cell(arguments.cell), parse_seeds(arguments.seeds)
     weights_file = arguments.weights or arguments.output / "weights.safetensors"
     history_file = arguments.history or arguments.output / "history.parquet"
     parameters = weights.load(weights_file, cell, seeds)

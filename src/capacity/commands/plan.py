@@ -9,7 +9,8 @@ import argparse
 from pathlib import Path
 
 from capacity.errors import InputError
-from capacity.experiment.configuration import read_configuration, validate
+from capacity.experiment.configuration import validate
+from capacity.experiment.configuration_files import read_configuration
 from capacity.experiment.plan import make_plan
 from capacity.experiment.table_plan import write_plan
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from capacity.commands.arguments import whole_number
 from capacity.experiment.configuration import newest_configuration
 from capacity.experiment.plan import make_plan
 from capacity.experiment.status import current_studies, statuses, table
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budget", help="budget to look at; default: that of the newest run, or of config.yaml")
     parser.add_argument("--study", nargs="+", help="studies to look at; default: those of the newest run")
     parser.add_argument("--root", type=Path, default=Path(), help="folder that holds config.yaml and results")
-    parser.add_argument("--rows", type=int, default=40, help="most rows to show")
+    parser.add_argument("--rows", type=whole_number(1), default=40, help="most rows to show")
 
 
 def run(arguments: argparse.Namespace) -> None:

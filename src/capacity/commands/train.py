@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from capacity.commands.arguments import add_job_arguments
-from capacity.experiment.cell import parse_cell
+from capacity.commands.arguments import add_job_arguments, named_cell, whole_number
 from capacity.experiment.seeds import parse_seeds
 from capacity.model import devices
 from capacity.training.execution import KERNELS, PRECISIONS, Execution
@@ -24,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--compile", action="store_true", help="fuse the operations of an update with torch.compile")
     parser.add_argument("--cuda-graph", action="store_true", help="replay updates as one CUDA graph, on a GPU")
     parser.add_argument("--snapshot-seconds", type=float, default=0, help="between snapshots; 0 is never by time")
-    parser.add_argument("--snapshot-updates", type=int, default=0, help="of a stack between snapshots; 0 is never")
+    updates = "of a stack between snapshots; 0 is never"
+    parser.add_argument("--snapshot-updates", type=whole_number(0), default=0, help=updates)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
     device = devices.resolve(arguments.device)
     with devices.placed(device):
         run_job(
-            parse_cell(arguments.cell),
+            named_cell(arguments.cell),
             parse_seeds(arguments.seeds),
             arguments.corpus,
             arguments.output,

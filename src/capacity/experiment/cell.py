@@ -90,24 +90,24 @@ class Cell:
 
 
 def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
-    """Return the paper's cell of a task and size, with the axes in ``chosen`` changed.
+    """Return the paper's cell of a task and size, with the axes in ``chosen`` changed. A share or rate of -0.0 is 0.0.
 
     What the paper fixes in proportion stays in proportion unless it is chosen too: the schedule shrinks and grows with
     ``iterations``, and the final learning rate follows the peak. The block of streams that hold one line per row is at
-    least as long as the longest line. Raises ValueError for an unknown task, stream or axis.
+    least as long as the longest line. Raises InputError for an unknown task, stream or axis.
     """
     if task not in TASKS:
-        raise ValueError(f"task {task!r} is not one of {', '.join(TASKS)}")
+        raise InputError(f"task {task!r} is not one of {', '.join(TASKS)}")
     if unknown := sorted(set(chosen) - set(PARSERS)):
-        raise ValueError(f"axis {unknown[0]!r} is not one of {', '.join(PARSERS)}")
+        raise InputError(f"axis {unknown[0]!r} is not one of {', '.join(PARSERS)}")
     recipe = protocol.recipe(size)
     chosen = {axis: value for axis, value in chosen.items() if axis not in LINE_AXES or axis in TASKS[task].axes}
     held_out = normalise_pairs(chosen.get("held_out", protocol.HELD_OUT))
     facts = chosen.get("facts", protocol.FACTS)
     stream = chosen.get("stream", "fixed")
     if stream not in protocol.STREAMS:
-        raise ValueError(f"stream {stream!r} is not one of {', '.join(protocol.STREAMS)}")
-    learning_rate = float(chosen.get("learning_rate", recipe.learning_rate))
+        raise InputError(f"stream {stream!r} is not one of {', '.join(protocol.STREAMS)}")
+    learning_rate = _number(chosen.get("learning_rate", recipe.learning_rate))
     iterations = int(chosen.get("iterations", protocol.ITERATIONS))
     block = TASKS[task].block
     if stream in ("aligned", "answer-only"):
@@ -127,9 +127,9 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
         corpus_seed=int(chosen.get("corpus_seed", protocol.CORPUS_SEED)),
         stream=stream,
         learning_rate=learning_rate,
-        final_learning_rate=float(chosen.get("final_learning_rate", _rounded(learning_rate * ratio))),
-        weight_decay=float(chosen.get("weight_decay", recipe.weight_decay)),
-        dropout=float(chosen.get("dropout", recipe.dropout)),
+        final_learning_rate=_number(chosen.get("final_learning_rate", _rounded(learning_rate * ratio))),
+        weight_decay=_number(chosen.get("weight_decay", recipe.weight_decay)),
+        dropout=_number(chosen.get("dropout", recipe.dropout)),
         block=int(chosen.get("block", block)),
         batch=int(chosen.get("batch", TASKS[task].batch)),
         iterations=iterations,
@@ -140,17 +140,17 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
 
 
 def corpus_cell(corpus: str) -> Cell:
-    """Return a cell that reads a corpus, from the name of the corpus. Raises ValueError if no corpus has this name."""
+    """Return a cell that reads a corpus, from the name of the corpus. Raises InputError if no corpus has this name."""
     task, _, settings = corpus.partition("_")
     cell = parse_cell(f"task={task}/size=n14/variant={settings or 'paper'}")
     if cell.corpus_name != corpus:
-        raise ValueError(f"corpus {corpus!r} is not the name of a corpus: it would be {cell.corpus_name!r}")
+        raise InputError(f"corpus {corpus!r} is not the name of a corpus: it would be {cell.corpus_name!r}")
     return cell
 
 
 @functools.cache
 def parse_cell(name: str) -> Cell:
-    """Return the cell of a canonical name, parsed once. Raises ValueError if it is not the canonical name of a cell."""
+    """Return the cell of a canonical name, parsed once. Raises InputError if it is not the canonical name of a cell."""
     match = re.fullmatch(r"task=([a-z]+)/size=([a-z0-9]+)/variant=([a-z0-9_.+-]+)", name)
     if match is None:
         raise InputError(f"cell {name!r} is not of the form task=.../size=.../variant=...")
@@ -160,7 +160,10 @@ def parse_cell(name: str) -> Cell:
         for key, value in re.findall(r"([a-z0-9]+(?:_[a-z0-9]+)*)-([^_]+)(?:_|$)", variant):
             if key not in PARSERS:
                 raise InputError(f"cell {name!r}: axis {key!r} is not one of {', '.join(PARSERS)}")
-            chosen[key] = PARSERS[key](value)
+            try:
+                chosen[key] = PARSERS[key](value)
+            except (ValueError, LookupError) as error:
+                raise InputError(f"cell {name!r}: {value!r} is not a value of {key}") from error
     cell = make_cell(task, Size.parse(size), **chosen)
     if cell.name != name:
         raise InputError(f"cell {name!r} is not canonical: write {cell.name!r}")
@@ -184,7 +187,7 @@ def describe_departures(cell: Cell) -> str:
         elif name == "held_out":
             words.append(f"held out {' '.join(f'{left}{right}' for left, right in value)} ({whose}: 57)")
         else:
-            words.append(f"{label} {_plain(value)} ({whose}: {_plain(usual[name])})")
+            words.append(f"{label} {_format(value)} ({whose}: {_format(usual[name])})")
     return ", ".join(words)
 
 
@@ -194,19 +197,36 @@ def normalise_pairs(pairs: Iterable[Iterable[int]]) -> Pairs:
 
 
 def _format(value: Any) -> str:
+    """Return a value as text from which the same value is read.
+
+    A float has twelve significant digits where these are enough, so that 0.1 is ``0.1`` and 1.0 is ``1``, and otherwise
+    as many as it takes, such as ``0.010000000000000002``.
+    """
     if isinstance(value, tuple):
         return ".".join(f"{left}{right}" for left, right in value)
     if isinstance(value, float):
-        return f"{value:.12g}"
+        short, exact = f"{value:.12g}", repr(value)
+        return short if float(short) == value and len(short) <= len(exact) else exact
     return str(value)
 
 
-def _plain(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _number(value: float) -> float:
+    """Return a number as a float, where -0.0 is 0.0."""
+    return float(value) + 0.0
+
+
+def _whole(text: str) -> int:
+    """Return the integer that a few digits write; there are no bounds here, but none needs more."""
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise InputError(f"{text!r} is not a whole number")
+    return int(text)
 
 
 def _parse_pairs(text: str) -> Pairs:
-    return normalise_pairs((int(pair[0]), int(pair[1])) for pair in text.split("."))
+    pairs = text.split(".")
+    if not all(re.fullmatch(r"[0-9]{2}", pair) for pair in pairs):
+        raise InputError(f"{text!r} are not pairs of digits")
+    return normalise_pairs((int(pair[0]), int(pair[1])) for pair in pairs)
 
 
 def _rounded(value: float) -> float:
@@ -221,19 +241,19 @@ def _longest_line(task: str, facts: int) -> int:
 
 PARSERS: Mapping[str, Callable[[str], Any]] = {
     "held_out": _parse_pairs,
-    "facts": int,
-    "corpus_seed": int,
+    "facts": _whole,
+    "corpus_seed": _whole,
     "stream": str,
     "learning_rate": float,
     "final_learning_rate": float,
     "weight_decay": float,
     "dropout": float,
-    "block": int,
-    "batch": int,
-    "iterations": int,
-    "warmup_iterations": int,
-    "decay_iterations": int,
-    "evaluation_interval": int,
+    "block": _whole,
+    "batch": _whole,
+    "iterations": _whole,
+    "warmup_iterations": _whole,
+    "decay_iterations": _whole,
+    "evaluation_interval": _whole,
 }
 LINE_AXES = ("held_out", "facts")
 """Axes that decide the lines of a corpus, of the tasks that name them."""

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import difflib
 import functools
-from collections.abc import Collection, Iterable
+import math
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from capacity.errors import ConfigurationError
 from capacity.experiment.cell import Cell, Pairs
+from capacity.experiment.seeds import LONGEST_RUNS_NAME
 from capacity.paper.protocol import Size
 from capacity.tasks.registry import TASKS
 
-LONGEST_NAME = 200
-"""Characters of the variant of a cell. A file system allows 255 bytes for one part of a path; suffixes need some."""
+LONGEST_NAME = LONGEST_RUNS_NAME - len("/seeds=4294967295")
+"""Characters of the name of a cell, which leave room for any one seed."""
 MOST_WEIGHTS = 10**9
 """Weights of one network."""
 MOST_CHARACTERS = 10**7
@@ -26,13 +28,48 @@ MOST_EVALUATIONS = 10**6
 """Evaluations of one run, each of which is a row of its history."""
 
 
+BOUNDS: Mapping[str, tuple[float, float]] = {
+    "layers": (1, 64),
+    "heads": (1, 256),
+    "width": (1, 16384),
+    "mlp_factor": (1, 64),
+    "facts": (1, 50),
+    "corpus_seed": (0, 2**32 - 1),
+    "learning_rate": (math.nextafter(0, 1), 10),
+    "final_learning_rate": (math.nextafter(0, 1), 10),
+    "weight_decay": (0, 100),
+    "dropout": (0, math.nextafter(1, 0)),
+    "block": (2, 65536),
+    "batch": (1, 1048576),
+    "iterations": (1, 10**9),
+    "warmup_iterations": (1, 10**9),
+    "decay_iterations": (1, 10**9),
+    "evaluation_interval": (1, 10**9),
+}
+"""The lowest and the highest value of each axis that is a number.
+
+The schema bounds what the configuration gives in the same way. What follows from it, and a cell that is named on the
+command line, are held to these.
+"""
+
+
+def check_named_cell(cell: Cell) -> None:
+    """Check that a cell named on the command line is one that a study could contain. Raises ConfigurationError."""
+    _check_bounds(cell.size, cell.name)
+    check_shape(cell.size, cell.name)
+    check_cell(cell, cell.name)
+
+
 def check_cell(cell: Cell, key: str) -> None:
-    """Raise ConfigurationError if settings of a cell contradict each other, or are too large together.
+    """Raise ConfigurationError if a setting is out of bounds, or settings contradict each other or are too large.
 
     Args:
         cell: to check.
         key: of the configuration that the message names.
     """
+    _check_bounds(cell, key)
+    if not cell.held_out:
+        raise ConfigurationError(f"{key}.held_out: no pair of digits is held out; give at least one")
     if "held_out" in TASKS[cell.task].axes and len(cell.held_out) >= 55:
         raise ConfigurationError(f"{key}.held_out: all 55 pairs of digits are held out; leave at least one to train on")
     characters, longest = _text_lengths(cell.task, cell.held_out, cell.facts)
@@ -69,8 +106,22 @@ def check_cell(cell: Cell, key: str) -> None:
         raise ConfigurationError(
             f"{key}.batch: {cell.batch} windows of {cell.block} characters are more than {MOST_CHARACTERS:,} characters"
         )
-    if len(cell.variant) > LONGEST_NAME:
-        raise ConfigurationError(f"{key}: the name of the cell {cell.name} is longer than {LONGEST_NAME} characters")
+    if len(cell.name) > LONGEST_NAME:
+        raise ConfigurationError(
+            f"{key}: the name of the cell {cell.name} has {len(cell.name)} characters, more than {LONGEST_NAME}; "
+            "hold out fewer pairs, or write numbers with fewer digits"
+        )
+
+
+def _check_bounds(settings: Cell | Size, key: str) -> None:
+    """Raise ConfigurationError if a number is out of its bounds."""
+    for axis, (lowest, highest) in BOUNDS.items():
+        value = getattr(settings, axis, lowest)
+        if not lowest <= value <= highest:
+            raise ConfigurationError(
+                f"{key}.{axis}: {value!r} must be from {lowest:,} to {highest:,}, whether it is given or follows from "
+                "other settings"
+            )
 
 
 def check_shape(size: Size, key: str) -> None:

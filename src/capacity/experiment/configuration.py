@@ -8,21 +8,15 @@ from typing import Any
 
 from capacity.errors import ConfigurationError
 from capacity.experiment.checks import check_name, check_shape
-from capacity.experiment.grid import Config, Study, expand_seeds, studies
-from capacity.experiment.schema import check_keys, read_yaml
+from capacity.experiment.configuration_files import read_configuration
+from capacity.experiment.grid import Config, Study, seed_ranges, studies
+from capacity.experiment.schema import check_keys
 from capacity.paper import protocol
 from capacity.paper.protocol import Size
-from capacity.storage import json_files
 from capacity.tasks.registry import TASKS
 
 NEWEST = Path("results/configuration.json")
 """The whole configuration of the newest run of the workflow in a folder, whatever its command line said."""
-
-
-def read_configuration(path: Path) -> dict[str, Any]:
-    """Read a configuration from a YAML or JSON file. Raises ConfigurationError or InputError if it is neither."""
-    config: dict[str, Any] = json_files.read_json(path) if path.suffix == ".json" else read_yaml(path)
-    return config
 
 
 def main_configuration(root: Path, budget: str | None = None) -> dict[str, Any]:
@@ -70,7 +64,7 @@ def validate(config: Config) -> dict[str, Study]:
             key = f"budgets.{budget}.cells[{number}]"
             _check_where(entry.get("where", {}), f"{key}.where", config)
             if "seeds" in entry:
-                expand_seeds(entry["seeds"], f"{key}.seeds")
+                seed_ranges(entry["seeds"], f"{key}.seeds")
             elif "set" not in entry:
                 raise ConfigurationError(f"{key}: {entry!r} decides nothing; give it set, seeds or both")
         for number, where in enumerate(settings.get("leave_out", ())):

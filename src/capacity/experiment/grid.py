@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,9 @@ from capacity.paper.protocol import Size
 from capacity.tasks.registry import TASKS
 
 MOST_CELLS = 10_000
-"""Cells of one grid: more is a slip."""
+"""Cells of all studies together. More is a slip: to plan and to tabulate these takes minutes."""
+MOST_RUNS = 500_000
+"""Seeds of all cells together."""
 SHAPE_AXES = ("layers", "heads", "width", "mlp_factor")
 
 Config = Mapping[str, Any]
@@ -51,40 +52,114 @@ def studies(config: Config) -> dict[str, Study]:
 
     Raises ConfigurationError.
     """
-    every = {name: _study(name, settings, config) for name, settings in config["studies"].items()}
+    _check_number_of_cells(config)
+    budget = _Budget(config)
+    every = {name: _study(name, settings, config, budget) for name, settings in config["studies"].items()}
     return {name: study for name, study in every.items() if study.cells}
 
 
 def expand_seeds(entries: Iterable[int | str], key: str) -> tuple[int, ...]:
-    """Return ``[1337, "0-3"]`` as (0, 1, 2, 3, 1337).
+    """Return ``[1337, "0-3"]`` as (0, 1, 2, 3, 1337). Raises ConfigurationError as :func:`seed_ranges` does."""
+    return tuple(seed for first, last in seed_ranges(entries, key) for seed in range(first, last + 1))
+
+
+def seed_ranges(entries: Iterable[int | str], key: str) -> list[tuple[int, int]]:
+    """Return ``[1337, "0-3"]`` as [(0, 3), (1337, 1337)].
 
     Raises ConfigurationError for a repeated seed, for an empty range, and for too many seeds.
     """
-    seeds: list[int] = []
+    ranges = []
+    number = 0
     for entry in entries:
         first, last = (entry, entry) if isinstance(entry, int) else (int(part) for part in entry.split("-"))
         if last < first:
             raise ConfigurationError(f"{key}: range {entry!r} must go upwards")
-        if len(seeds) + last - first >= MOST_SEEDS:
+        number += last - first + 1
+        if number > MOST_SEEDS:
             raise ConfigurationError(
                 f"{key}: with {entry!r} there are more than {MOST_SEEDS:,} seeds, the most that a cell may have"
             )
-        seeds.extend(range(first, last + 1))
-    repeated = [seed for seed, times in Counter(seeds).items() if times > 1]
-    if repeated:
-        raise ConfigurationError(f"{key}: seed {repeated[0]} appears twice; seeds must be unique")
-    return tuple(sorted(seeds))
+        ranges.append((first, last))
+    ranges.sort()
+    for (_, last), (first, _) in itertools.pairwise(ranges):
+        if first <= last:
+            raise ConfigurationError(f"{key}: seed {first} appears twice; seeds must be unique")
+    return ranges
 
 
-def _study(name: str, settings: Mapping[str, Any], config: Config) -> Study:
+class _Budget:
+    """What a budget decides about cells, with its patterns made ready once for thousands of cells."""
+
+    def __init__(self, config: Config) -> None:
+        self.name = config["budget"]
+        settings = config["budgets"][self.name]
+        self._left_out = [_Pattern(where, config) for where in settings.get("leave_out", ())]
+        self._cells = [(_Pattern(entry.get("where", {}), config), entry) for entry in settings["cells"]]
+        self._runs = 0
+        self._expanded: dict[tuple[Any, ...], tuple[int, ...]] = {}
+
+    def leaves_out(self, task: str, size: Size) -> bool:
+        """Return whether the budget leaves out a cell whose grid names no seeds."""
+        return any(pattern.matches(task, size) for pattern in self._left_out)
+
+    def choices(self, task: str, size: Size) -> tuple[dict[str, Any], Sequence[int | str] | None]:
+        """Return what the budget sets of a cell, and its seeds."""
+        chosen: dict[str, Any] = {}
+        seeds = None
+        for pattern, entry in self._cells:
+            if pattern.matches(task, size):
+                chosen |= entry.get("set", {})
+                seeds = entry.get("seeds", seeds)
+        return chosen, seeds
+
+    def expand(self, seeds: Sequence[int | str], key: str) -> tuple[int, ...]:
+        """Return the seeds of one more cell. Raises ConfigurationError if all cells have too many together."""
+        if tuple(seeds) not in self._expanded:
+            self._expanded[tuple(seeds)] = expand_seeds(seeds, key)
+        expanded = self._expanded[tuple(seeds)]
+        self._runs += len(expanded)
+        if self._runs > MOST_RUNS:
+            raise ConfigurationError(
+                f"{key}: with these {len(expanded):,} seeds, the cells of all studies have more than {MOST_RUNS:,} "
+                "together; ask for fewer seeds or cells"
+            )
+        return expanded
+
+
+class _Pattern:
+    """The tasks and sizes that a cell must have, as far as ``where`` names any."""
+
+    def __init__(self, where: Mapping[str, Any], config: Config) -> None:
+        self._tasks = set(where.get("task", TASKS))
+        self._sizes = {Size(**config["sizes"][name]) for name in where.get("size", ())}
+
+    def matches(self, task: str, size: Size) -> bool:
+        return task in self._tasks and (not self._sizes or size in self._sizes)
+
+
+def _check_number_of_cells(config: Config) -> None:
+    """Raise ConfigurationError if the grids of all studies make too many cells, before any is made."""
+    cells = 0
+    for study, settings in config["studies"].items():
+        for number, grid in enumerate(settings["grids"]):
+            combinations = math.prod(len(values) for axis, values in grid.items() if axis != "seeds")
+            cells += combinations
+            if cells > MOST_CELLS:
+                raise ConfigurationError(
+                    f"studies.{study}.grids[{number}]: its axes make {combinations:,} cells, with which all studies "
+                    f"have more than {MOST_CELLS:,}; make them shorter"
+                )
+
+
+def _study(name: str, settings: Mapping[str, Any], config: Config, budget: _Budget) -> Study:
     cells: dict[str, Cell] = {}
     seeds: dict[str, tuple[int, ...]] = {}
     for number, grid in enumerate(settings["grids"]):
         key = f"studies.{name}.grids[{number}]"
         for axes in _expand(grid, key, config):
-            if _is_left_out(axes, "seeds" in grid, config):
+            if "seeds" not in grid and budget.leaves_out(axes["task"], _size(axes, config)):
                 continue
-            cell, cell_seeds = _resolve(axes, grid, key, config)
+            cell, cell_seeds = _resolve(axes, grid, key, config, budget)
             if cell.name in cells:
                 raise ConfigurationError(f"{key}: the cell {cell.name} appears twice in this study; leave one out")
             cells[cell.name] = cell
@@ -105,48 +180,28 @@ def _expand(grid: Mapping[str, Any], key: str, config: Config) -> Iterable[dict[
     for size in grid.get("size", ()):
         check_name(size, config["sizes"], f"{key}.size")
     names = [axis for axis in grid if axis != "seeds"]
-    combinations = math.prod(len(grid[name]) for name in names)
-    if combinations > MOST_CELLS:
-        raise ConfigurationError(
-            f"{key}: its axes make {combinations:,} cells, more than {MOST_CELLS:,}; make them shorter"
-        )
     for values in itertools.product(*(grid[name] for name in names)):
         yield dict(zip(names, values, strict=True))
-
-
-def _is_left_out(axes: Mapping[str, Any], seeds_are_named: bool, config: Config) -> bool:
-    """Return whether the budget leaves out the cell of one combination of axes."""
-    size = _size(axes, config)
-    patterns = config["budgets"][config["budget"]].get("leave_out", ())
-    return not seeds_are_named and any(_matches(where, axes["task"], size, config) for where in patterns)
-
-
-def _matches(where: Mapping[str, Any], task: str, size: Size, config: Config) -> bool:
-    """Return whether a cell has one of the tasks and one of the sizes of a pattern, as far as it names any."""
-    sizes = [Size(**config["sizes"][name]) for name in where.get("size", ())]
-    return task in where.get("task", [task]) and (size in sizes or not sizes)
 
 
 def _size(axes: Mapping[str, Any], config: Config) -> Size:
     return Size(**config["sizes"][axes["size"]] if "size" in axes else {axis: axes[axis] for axis in SHAPE_AXES})
 
 
-def _resolve(axes: dict[str, Any], grid: Mapping[str, Any], key: str, config: Config) -> tuple[Cell, tuple[int, ...]]:
+def _resolve(
+    axes: dict[str, Any], grid: Mapping[str, Any], key: str, config: Config, budget: _Budget
+) -> tuple[Cell, tuple[int, ...]]:
     """Return the cell of one combination of axes, and its seeds, where the budget decides what the grid leaves open."""
     task, size = axes["task"], _size(axes, config)
     chosen = {axis: value for axis, value in axes.items() if axis not in ("task", "size", *SHAPE_AXES)}
     check_shape(size, key)
-    budget: dict[str, Any] = {}
-    seeds = grid.get("seeds")
-    for entry in config["budgets"][config["budget"]]["cells"]:
-        if _matches(entry.get("where", {}), task, size, config):
-            budget |= entry.get("set", {})
-            seeds = seeds if "seeds" in grid else entry.get("seeds", seeds)
+    set_by_budget, seeds = budget.choices(task, size)
+    seeds = grid.get("seeds", seeds)
     if seeds is None:
-        raise ConfigurationError(f"{key}.seeds: is missing, and no entry of budgets.{config['budget']}.cells gives it")
-    merged = budget | chosen
+        raise ConfigurationError(f"{key}.seeds: is missing, and no entry of budgets.{budget.name}.cells gives it")
+    merged = set_by_budget | chosen
     if "held_out" in merged:
         merged["held_out"] = normalise_pairs(merged["held_out"])
     cell = make_cell(task, size, **merged)
     check_cell(cell, key)
-    return cell, expand_seeds(seeds, f"{key}.seeds")
+    return cell, budget.expand(seeds, f"{key}.seeds")

@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from capacity.errors import InputError
+from capacity.errors import ConfigurationError, InputError
 from capacity.experiment import grid
 from capacity.experiment.assignment import assign_jobs, trained_jobs
 from capacity.experiment.cell import Cell, describe_departures
 from capacity.experiment.grid import Study
-from capacity.experiment.seeds import runs_name
+from capacity.experiment.seeds import longest_seeds, runs_name
 from capacity.experiment.table_plan import FOLDER, Job, TablePlan
 from capacity.tasks.registry import TASKS
 
 MAIN_STUDY = "base"
+MOST_JOBS = 20_000
+"""Training jobs of all studies together, for which Snakemake plans some three minutes. More is a slip."""
 EXPRESSION_TASKS = tuple(name for name, task in TASKS.items() if task.has_operands)
 """The tasks with arithmetic, and so with held-out expressions."""
 
@@ -83,7 +85,7 @@ class Plan:
 
 
 def make_plan(config: Mapping[str, Any], cells: Path | None, studies: dict[str, Study] | None = None) -> Plan:
-    """Return the plan of a configuration.
+    """Return the plan of a configuration. Raises ConfigurationError if it needs more than :data:`MOST_JOBS` jobs.
 
     Args:
         config: a checked configuration.
@@ -98,10 +100,17 @@ def make_plan(config: Mapping[str, Any], cells: Path | None, studies: dict[str, 
     for study in studies.values():
         for name, seeds in study.seeds.items():
             seeds_by_study.setdefault(name, []).append(seeds)
-    jobs = {
-        name: assign_jobs(by_study, trained_jobs(cells / name) if cells else (), seeds_per_job)
-        for name, by_study in seeds_by_study.items()
-    }
+    jobs: dict[str, list[tuple[int, ...]]] = {}
+    number = 0
+    for name, by_study in seeds_by_study.items():
+        trained = trained_jobs(cells / name) if cells else ()
+        jobs[name] = assign_jobs(by_study, trained, seeds_per_job, longest_seeds(name))
+        number += len(jobs[name])
+        if number > MOST_JOBS:
+            raise ConfigurationError(
+                f"budgets.{config['budget']}.seeds_per_job: with {seeds_per_job}, the studies need more than "
+                f"{MOST_JOBS:,} training jobs, the most that are planned; raise it, or ask for fewer cells or seeds"
+            )
     return Plan(studies, jobs)
 
 

@@ -1,4 +1,4 @@
-"""The schema of the configuration: how YAML is read, what a single key may be, and what is said of one that is wrong.
+"""The schema of the configuration: what a single key may be, and what is said of one that is wrong.
 
 The validator is that of jsonschema, which Snakemake needs anyway. It lets a program define what a number is and says in
 which part of the schema a value failed, and the messages need both. Evaluations are checked by jsonschema-rs instead,
@@ -8,6 +8,7 @@ because there are thousands of them, large ones, and it is a hundred times as fa
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import re
 from collections.abc import Iterator
@@ -15,55 +16,24 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import yaml
 
 from capacity.errors import ConfigurationError
-from capacity.experiment.cell import Cell
-from capacity.experiment.checks import check_cell, check_shape, suggestion
+from capacity.experiment.checks import suggestion
+from capacity.experiment.configuration_files import check_extent, read_yaml
 from capacity.experiment.text import first_unreadable
 
 SCHEMA = Path(__file__).parent / "config.schema.yaml"
 """The schema of the configuration, as package data."""
-
-
-class Loader(yaml.SafeLoader):
-    """YAML's safe loader, which alone would let the second of two equal keys silently win over the first."""
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
-        seen = set()
-        for key, _ in node.value:
-            if (key.tag, str(key.value)) in seen:
-                mark = key.start_mark
-                raise ConfigurationError(f"{mark.name}, line {mark.line + 1}: the key {key.value!r} appears twice")
-            seen.add((key.tag, str(key.value)))
-        return node
-
-
-def read_yaml(path: Path) -> Any:
-    """Read a YAML file. Raises ConfigurationError if it is not YAML, or if a key of a mapping appears twice."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            return yaml.load(file, Loader)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigurationError(f"{path} is not YAML: {error}") from error
+MOST_ERRORS = 200
+"""Errors of which the one that stands first is told; of a long list with as many, all need not be found."""
 
 
 def check_keys(config: Any) -> None:
     """Check every key of a configuration by itself. Raises ConfigurationError for the first that the schema refuses."""
-    errors = sorted(_Validator(_schema()).iter_errors(config), key=lambda error: list(map(str, error.path)))
+    check_extent(config)
+    errors = list(itertools.islice(_Validator(_schema()).iter_errors(config), MOST_ERRORS))
     if errors:
-        raise ConfigurationError(_explain(errors[0]))
-
-
-def check_named_cell(cell: Cell) -> None:
-    """Check that a cell named on the command line is one that a study could contain. Raises ConfigurationError."""
-    settings = {**cell.settings(), **cell.settings()["size"]}
-    grid = {axis: [value] for axis, value in settings.items() if axis != "size"}
-    for error in _Validator({"$ref": "#/$defs/grid", "$defs": _schema()["$defs"]}).iter_errors(grid):
-        raise ConfigurationError(f"{cell.name}: {_explain(error)}")
-    check_shape(cell.size, cell.name)
-    check_cell(cell, cell.name)
+        raise ConfigurationError(_explain(min(errors, key=lambda error: list(map(str, error.path)))))
 
 
 @functools.cache
@@ -87,9 +57,32 @@ def _readable(_: Any, wanted: bool, value: Any, __: Any) -> Iterator[jsonschema.
         yield jsonschema.ValidationError(why)
 
 
+def _unique_items(_: Any, unique: bool, value: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
+    """Find equal items by their hashes.
+
+    jsonschema's own compares each with each where they cannot be sorted, which takes hours for a long list of seeds and
+    ranges.
+    """
+    seen = set()
+    for item in value if unique and isinstance(value, list) else ():
+        if (key := _hashable(item)) in seen:
+            yield jsonschema.ValidationError(f"{item!r} appears twice")
+            return
+        seen.add(key)
+
+
+def _hashable(item: Any) -> Any:
+    """Return what is equal for equal items: for 1 and 1.0, not for 1 and true."""
+    if isinstance(item, list):
+        return tuple(map(_hashable, item))
+    if isinstance(item, dict):
+        return repr(item)
+    return isinstance(item, bool), item
+
+
 _Validator = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
     jsonschema.Draft202012Validator,
-    validators={"pattern": _whole_pattern, "readable": _readable},
+    validators={"pattern": _whole_pattern, "readable": _readable, "uniqueItems": _unique_items},
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
         {
             # JSON takes 20.0 for an integer and YAML has .nan: neither is what a setting is meant to be.
@@ -100,11 +93,6 @@ _Validator = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
         }
     ),
 )
-
-
-def _shown(key: Any) -> str:
-    """Return a key for a message, with escapes for what a terminal would obey or not show."""
-    return str(key) if first_unreadable(str(key)) is None else ascii(str(key))
 
 
 def _explain(error: jsonschema.ValidationError) -> str:
@@ -118,7 +106,7 @@ def _explain(error: jsonschema.ValidationError) -> str:
         unknown = next(name for name in value if name not in allowed)
         where = f"{key}.{_shown(unknown)}".lstrip(".")
         hint = suggestion(unknown, allowed)
-        return f"{where}: unknown key, with value {value[unknown]!r}; known here: {', '.join(allowed)}{hint}"
+        return f"{where}: unknown key, with value {value[unknown]!r:.80}; known here: {', '.join(allowed)}{hint}"
     if error.validator == "required":
         required: Any = error.validator_value
         missing = next(name for name in required if name not in value)
@@ -126,3 +114,8 @@ def _explain(error: jsonschema.ValidationError) -> str:
     right = schema.get("description")
     remedy = f"; it must be {right}" if right else ""
     return f"{key or 'the configuration'}: {value!r:.80}: {error.message:.160}{remedy}"
+
+
+def _shown(name: Any) -> str:
+    """Return a name as it stands in a key: in quotes and cut if it is not one that a key could have."""
+    return str(name) if isinstance(name, str) and re.fullmatch(r"[\w-]{1,60}", name) else f"{name!r:.60}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
@@ -112,16 +113,23 @@ def _state(folder: Path, now: float) -> tuple[str, str]:
     progress = folder / PROGRESS
     if not progress.exists():
         return "waiting", ""
-    state = json_files.read_json(progress)
-    share, left, loss = state["updates"] / state["updates_in_all"], state["seconds_left"], state["loss"]
-    detail = f"{share:.0%}"
-    if left is not None:
-        detail += f", {left // 60}:{left % 60:02d} left, {state['updates_per_second']:.1f} updates/s"
-    detail += f", loss {loss:.3f}" if loss is not None else ""
+    try:
+        share, detail = _progress(json_files.read_json(progress))
+    except (KeyError, TypeError, ArithmeticError, ValueError) as error:
+        return "waiting", f"{progress.name} cannot be read ({error!r}); delete it"
     silent = now - progress.stat().st_mtime
     if silent > STALE_SECONDS:
         return "waiting", f"stopped at {share:.0%}, silent for {silent / 60:.0f} minutes"
     return "running", detail
+
+
+def _progress(state: Mapping[str, Any]) -> tuple[float, str]:
+    """Return how far a job is, as a share and in words."""
+    share, left, loss = state["updates"] / state["updates_in_all"], state["seconds_left"], state["loss"]
+    detail = f"{share:.0%}"
+    if left is not None:
+        detail += f", {left // 60}:{left % 60:02d} left, {state['updates_per_second']:.1f} updates/s"
+    return share, detail + (f", loss {loss:.3f}" if loss is not None else "")
 
 
 def _json_files(folder: Path, name: str = "*.json") -> list[Path]:

@@ -7,6 +7,7 @@ of the attempt as well, which it passes by the names of the arguments. Nothing h
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,10 @@ from typing import Any
 from capacity.errors import InputError
 from capacity.experiment import configuration, resources
 from capacity.experiment.cell import Cell, corpus_cell, parse_cell
+from capacity.experiment.checks import check_named_cell
 from capacity.experiment.configuration import validate
 from capacity.experiment.grid import Config
 from capacity.experiment.plan import MAIN_STUDY, figure_paths, make_plan
-from capacity.experiment.schema import check_named_cell
 from capacity.experiment.seeds import parse_seeds
 from capacity.experiment.text import for_command
 from capacity.storage import code, json_files
@@ -117,7 +118,9 @@ class Workflow:
 
     def corpus_cell(self, wildcards: Wildcards) -> str:
         """Return the name of a cell that reads a corpus. It depends on the name of the corpus alone."""
-        return corpus_cell(wildcards.corpus).name
+        cell = corpus_cell(wildcards.corpus)
+        check_named_cell(cell)
+        return cell.name
 
     def title(self, wildcards: Wildcards) -> str:
         """Return the title of the study of a table or figure, as a command is given it."""
@@ -192,6 +195,36 @@ class Workflow:
     def evaluation_minutes(self, wildcards: Wildcards, attempt: int) -> int:
         """Return the time limit of an evaluation, in minutes."""
         return resources.evaluation_minutes(self.cell(wildcards), len(self.seeds(wildcards)), attempt)
+
+
+class Answers:
+    """A workflow as the rules ask it: what it refuses ends Snakemake with the message alone.
+
+    An exception of a function that Snakemake calls for a job would be shown with a traceback. Whoever names an unknown
+    study as a target needs the names of those that there are.
+    """
+
+    def __init__(self, flow: Workflow) -> None:
+        self._flow = flow
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._flow, name)
+        return _ending(value) if callable(value) else value
+
+
+def _ending(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that ends the process where the given one, or a function that it returns, raises InputError."""
+
+    @functools.wraps(function)
+    def ask(*arguments: Any, **named: Any) -> Any:
+        try:
+            answer = function(*arguments, **named)
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr, flush=True)
+            raise SystemExit(1) from error
+        return _ending(answer) if callable(answer) else answer
+
+    return ask
 
 
 def growing(amount: int) -> Callable[[Wildcards, int], int]:

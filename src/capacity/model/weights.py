@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from capacity.corpora import corpus
-from capacity.errors import InputError
+from capacity.errors import InputError, is_of_memory
 from capacity.experiment.cell import Cell
 from capacity.experiment.seeds import runs_name
 from capacity.model import initialization
@@ -47,6 +47,7 @@ def load(path: str | Path, cell: Cell, seeds: Sequence[int]) -> Parameters:
     Raises InputError naming the file if it is damaged, of other runs or of other shapes.
     """
     runs, shapes = runs_name(cell, seeds), _shapes(cell, len(seeds))
+    files.check_file(path)
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
     if size > LONGEST_HEADER + BYTES * sum(math.prod(shape) for shape in shapes.values()):
@@ -59,6 +60,8 @@ def load(path: str | Path, cell: Cell, seeds: Sequence[int]) -> Parameters:
             _check_shapes(path, stored, shapes)
             parameters = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except SafetensorError as error:
+        if is_of_memory(error):
+            raise
         raise InputError(f"{path} is not a whole safetensors file ({error}); {files.REMEDY}") from error
     if about.get(files.CHECKSUM) != checksum(parameters):
         raise InputError(f"{path} is damaged: its content does not fit its checksum; {files.REMEDY}")
@@ -77,7 +80,7 @@ def checksum(parameters: Parameters) -> str:
 def _about(path: str | Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     try:
         return dict(json.loads(metadata["about"]))
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{path} does not say which runs it holds; {files.REMEDY}") from error
 
 

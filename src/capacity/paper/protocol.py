@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from capacity.errors import InputError
+
 TASKS = ("arithmetic", "facts", "joint")
 """The tasks of the paper. :mod:`capacity.tasks.registry` lists all that can be trained."""
 
@@ -67,14 +69,14 @@ class Size:
 
     @classmethod
     def parse(cls, name: str) -> Size:
-        """The size of a name, the inverse of :attr:`name`. Raises ValueError for any other text."""
+        """The size of a name, the inverse of :attr:`name`. Raises InputError for any other text."""
         if name == "mlt":
             return MLT
-        if match := re.fullmatch(r"n(\d+)", name):
+        if match := re.fullmatch(r"n([0-9]{1,9})", name):
             return cls(1, 1, int(match[1]), 1)
-        if match := re.fullmatch(r"l(\d+)h(\d+)d(\d+)m(\d+)", name):
+        if match := re.fullmatch(r"l([0-9]{1,9})h([0-9]{1,9})d([0-9]{1,9})m([0-9]{1,9})", name):
             return cls(*(int(value) for value in match.groups()))
-        raise ValueError(f"size {name!r} is not 'mlt', 'n<width>' or 'l<layers>h<heads>d<width>m<mlp factor>'")
+        raise InputError(f"size {name!r} is not 'mlt', 'n<width>' or 'l<layers>h<heads>d<width>m<mlp factor>'")
 
 
 MLT = Size(layers=6, heads=6, width=384, mlp_factor=4)

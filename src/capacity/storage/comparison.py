@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from capacity.errors import InputError
+from capacity.storage.files import REMEDY
 
 SUFFIXES = (".safetensors", ".parquet", ".json", ".csv", ".md", ".pdf", ".png")
 LEFT_OUT = ("logs", "plans", "timing.json", "progress.json", "report.html")
@@ -97,7 +99,25 @@ def _renamed_path(path: Path, renamed: Mapping[str, str]) -> Path:
 
 
 def _content(path: Path) -> dict[str, Any]:
-    """What a file says, by the name of its parts: tensors, columns or keys, or the whole where it has no parts."""
+    """What a file says, by the name of its parts: tensors, columns or keys, or the whole where it has no parts.
+
+    Raises InputError naming the file if it cannot be read.
+    """
+    try:
+        return _parts(path)
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        csv.Error,
+        pa.ArrowException,
+        SafetensorError,
+    ) as error:
+        raise InputError(f"{path} cannot be read ({error}); {REMEDY}") from error
+
+
+def _parts(path: Path) -> dict[str, Any]:
     if path.suffix == ".safetensors":
         with safe_open(path, framework="numpy") as stored:
             return {name: _digest(stored.get_tensor(name).tobytes()) for name in stored.keys()}  # noqa: SIM118

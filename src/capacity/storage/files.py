@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from capacity.errors import InputError
 
 CHECKSUM = "sha256"
 """Key under which a file keeps the checksum of its content."""
+
+LONGEST_FOLDER = 3000
+"""Bytes of the path of a folder for results. Linux allows 4,096 for a path, and the name of a job is part of some."""
 
 REMEDY = "delete it and run the same command again, which makes it anew"
 """What to do about a damaged file."""
@@ -101,6 +105,12 @@ def remove_unfinished(folder: Path) -> None:
 
 def check_writable(folder: Path) -> None:
     """Raise InputError if files cannot be written in a folder, which need not exist yet."""
+    size = len(os.fsencode(folder))
+    if size > LONGEST_FOLDER:
+        raise InputError(
+            f"{folder} is a path of {size:,} bytes, more than {LONGEST_FOLDER:,}: with the names of results below it, "
+            "it is longer than the system allows; work in another folder"
+        )
     place = folder
     while not os.path.lexists(place):
         place = place.parent
@@ -112,8 +122,39 @@ def check_writable(folder: Path) -> None:
         raise InputError(f"nothing can be written in {place.resolve()}: it is read-only, or belongs to someone else")
 
 
+def check_file(path: str | Path) -> None:
+    """Raise InputError if a path leads to what can be read without end or never: a pipe, a device, a socket.
+
+    A folder, or nothing at all, is left to whoever opens it, whose error says so.
+    """
+    try:
+        kind = Path(path).stat().st_mode
+    except OSError:
+        return
+    if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+        what = "a pipe" if stat.S_ISFIFO(kind) else "a socket" if stat.S_ISSOCK(kind) else "a device"
+        raise InputError(f"{path} is {what}, and has to be a file; remove it or name another one")
+
+
+def read_text(path: Path, most_bytes: int) -> str:
+    """Return the text of a file in UTF-8.
+
+    Raises InputError naming the file if it is no file, is longer than ``most_bytes`` or is not UTF-8.
+    """
+    check_file(path)
+    with path.open("rb") as file:
+        content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise InputError(f"{path} has more than {most_bytes:,} bytes, the most that is read; is it the right file?")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text in UTF-8 ({error})") from error
+
+
 def sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal. Raises InputError if it is a pipe or a device."""
+    check_file(path)
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from capacity.errors import InputError
-from capacity.storage.files import CHECKSUM, REMEDY, atomic, check_checksum
+from capacity.storage.files import CHECKSUM, REMEDY, atomic, check_checksum, check_file
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -23,7 +24,25 @@ def read_json(path: str | Path) -> Any:
     return _read_json(path)[1]
 
 
+def parse_unique(text: str) -> Any:
+    """Return the value of a JSON text in which no object has the same key twice.
+
+    Raises InputError naming such a key, json.JSONDecodeError if the text is not JSON, ValueError for an integer of
+    thousands of digits, and RecursionError if it is nested too deeply.
+    """
+    return json.loads(text, object_pairs_hook=_unique)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        (repeated, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        raise InputError(f"the key {repeated!r} appears twice")
+    return value
+
+
 def _read_json(path: str | Path) -> tuple[str, Any]:
+    check_file(path)
     try:
         text = Path(path).read_text(encoding="utf-8")
         return text, json.loads(text)

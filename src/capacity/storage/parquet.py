@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from capacity.errors import InputError
-from capacity.storage.files import CHECKSUM, REMEDY, atomic, check_checksum
+from capacity.errors import InputError, is_of_memory
+from capacity.storage.files import CHECKSUM, REMEDY, atomic, check_checksum, check_file
 from capacity.storage.provenance import Provenance
 
 _KINDS = {
@@ -95,12 +95,13 @@ def read_schema(path: str | Path) -> pa.Schema:
 def read_provenance(path: str | Path) -> Provenance:
     """Read the provenance of a Parquet file. Only a reader of its rows sees whether it has changed."""
     with _opened(path) as (_, about, _):
-        return dict(json.loads(about[b"provenance"]))
+        return _provenance(about, str(path))
 
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[tuple[pq.ParquetFile, dict[bytes, bytes], str]]:
     """Open a Parquet file; yield it, its metadata and its checksum. Errors of reading it become InputError."""
+    check_file(path)
     try:
         with Path(path).open("rb") as source:
             file = pq.ParquetFile(source)
@@ -111,6 +112,8 @@ def _opened(path: str | Path) -> Iterator[tuple[pq.ParquetFile, dict[bytes, byte
     except (FileNotFoundError, IsADirectoryError, PermissionError, InputError):
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
+        if is_of_memory(error):
+            raise
         raise InputError(f"{path} is not a whole Parquet file ({error}); {REMEDY}") from error
 
 
@@ -133,8 +136,15 @@ def check_columns(path: str | Path, table: pa.Table, columns: Mapping[str, str])
 
 
 def provenance_of(table: pa.Table) -> Provenance:
-    """Return the provenance of a table that :func:`read_parquet` read."""
-    return dict(json.loads((table.schema.metadata or {})[b"provenance"]))
+    """Return the provenance of a table that :func:`read_parquet` read. Raises InputError if it has none."""
+    return _provenance(table.schema.metadata or {}, f"a table with the columns {', '.join(table.column_names)}")
+
+
+def _provenance(about: Mapping[bytes, bytes], what: str) -> Provenance:
+    try:
+        return dict(json.loads(about[b"provenance"]))
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
+        raise InputError(f"{what} does not say where it comes from; {REMEDY}") from error
 
 
 class _TableChecksum:

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any, TextIO
 
 from capacity.errors import InputError
+from capacity.storage.files import check_file
 
 SECONDS_TO_STOP = 600.0  # for another process to finish its update and save
 SECONDS_BETWEEN_LOOKS = 0.1
@@ -78,6 +79,7 @@ def only_one(path: Path, say: Say, asked_to_stop: Callable[[], bool] = lambda: F
     :data:`SECONDS_TO_STOP`, and :class:`InterruptedTrainingError` if this one is asked to stop before it has the lock.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    check_file(path)
     stopped = False
     while True:
         handle = path.open("a+", encoding="utf-8")

@@ -102,7 +102,8 @@ def fingerprint(record: Mapping[str, Any], corpus_file: Path) -> dict[str, Any]:
 def is_done(folder: Path, record: Mapping[str, Any]) -> bool:
     """Return whether all outputs of a run exist: whether its record does, which is written last."""
     path = folder / "run.json"
-    return path.exists() and json_files.read_json(path).items() >= record.items()
+    written = json_files.read_json(path) if path.exists() else None
+    return isinstance(written, dict) and written.items() >= record.items()
 
 
 def write_outputs(

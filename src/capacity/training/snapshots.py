@@ -28,6 +28,7 @@ import safetensors
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from capacity.errors import is_of_memory
 from capacity.experiment.seeds import format_seeds
 from capacity.storage import files, json_files, parquet
 from capacity.training.interruptions import InterruptedTrainingError, Say
@@ -92,6 +93,8 @@ def write(folder: Path, snapshot: Snapshot, fingerprint: Mapping[str, Any]) -> P
 def read(path: Path) -> tuple[Snapshot, dict[str, Any]]:
     """Return a snapshot and its fingerprint. Raises :class:`DamagedSnapshotError` if it is not whole."""
     try:
+        for name in (CHECKSUMS, ARRAYS, HISTORY, STATE_FILE):
+            files.check_file(path / name)
         lines = (path / CHECKSUMS).read_text("ascii").splitlines()
         sums = {name: checksum for checksum, _, name in (line.partition("  ") for line in lines)}
         if set(sums) != {ARRAYS, HISTORY, STATE_FILE}:
@@ -102,9 +105,12 @@ def read(path: Path) -> tuple[Snapshot, dict[str, Any]]:
         state = json_files.read_json(path / STATE_FILE)
         arrays = load_file(path / ARRAYS)
         history = parquet.read_parquet(path / HISTORY).to_pylist()
-    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        counts = {name: state[name] for name in STATE}
+        return Snapshot(arrays=arrays, history=history, **counts), dict(state["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+        if is_of_memory(error):
+            raise  # the snapshot may be whole
         raise DamagedSnapshotError(f"{path} cannot be read: {error}") from error
-    return Snapshot(arrays=arrays, history=history, **{name: state[name] for name in STATE}), state["fingerprint"]
 
 
 class Snapshots:

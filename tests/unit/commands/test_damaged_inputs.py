@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pyarrow as pa
@@ -83,7 +85,10 @@ COMMANDS = {
     ),
 }
 READ = [(command, path) for command, (_, paths) in COMMANDS.items() for path in paths]
-DAMAGES = ("empty", "cut", "text", "other", "folder", "without checksum")
+DAMAGES = ("empty", "cut", "text", "other", "folder", "without checksum", "pipe", "device")
+NO_FILES = ("folder", "pipe", "device")
+SECONDS = 60
+"""After which a command that reads a pipe counts as one that hangs."""
 COLUMN_DAMAGES = ("column missing", "column of another type")
 
 
@@ -113,11 +118,13 @@ def said(results, monkeypatch):
         monkeypatch.chdir(results)
         arguments, _ = COMMANDS[command]
         kept = Path(path).rename("kept")
+        signal.alarm(SECONDS)  # ends the tests, which is better than to wait for ever
         try:
             damage(kept, Path(path))
             with pytest.raises(SystemExit) as caught:
                 run_command(command, *arguments)
         finally:
+            signal.alarm(0)
             if Path(path).is_dir():
                 Path(path).rmdir()
             kept.replace(path)
@@ -131,6 +138,10 @@ def damaged(damage, kept, path):
     whole = kept.read_bytes()
     if damage == "folder":
         path.mkdir()
+    elif damage == "pipe":
+        os.mkfifo(path)
+    elif damage == "device":
+        path.symlink_to("/dev/zero")
     elif damage in ("other", "without checksum") and path.suffix == ".parquet":
         table = pa.table({"x": [1, 2]})
         if damage == "without checksum":
@@ -158,7 +169,7 @@ def test_a_command_ends_with_one_line_that_names_the_file_and_writes_nothing(sai
     assert found.startswith("error: ")
     assert "\n" not in found
     assert path in found
-    assert REMEDY in found or damage == "folder" or "evaluation.json: $" in found
+    assert REMEDY in found or damage in NO_FILES or "evaluation.json: $" in found
 
 
 @pytest.mark.parametrize("damage", COLUMN_DAMAGES)

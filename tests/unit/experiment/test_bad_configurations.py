@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from capacity.errors import ConfigurationError, InputError
-from capacity.experiment import cell, configuration, schema
+from capacity.experiment import cell, checks, configuration, configuration_files
 from tests.support.configuration_slips import DELETED, message, with_change
 from tests.support.repository import REPOSITORY
 
-SHIPPED = schema.read_yaml(REPOSITORY / "config.yaml")
+SHIPPED = configuration_files.read_configuration(REPOSITORY / "config.yaml")
 
 GRID = "studies.base.grids.0"
 SAID_GRID = "studies.base.grids[0]"
@@ -329,7 +329,7 @@ def test_slips_that_only_the_text_shows_are_refused(tmp_path, name):
     path = tmp_path / "config.yaml"
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(ConfigurationError) as caught:
-        schema.read_yaml(path)
+        configuration_files.read_configuration(path)
     assert str(path) in str(caught.value)
     assert words in str(caught.value)
 
@@ -337,22 +337,22 @@ def test_slips_that_only_the_text_shows_are_refused(tmp_path, name):
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"budget", b"- 1\n"], ids=repr)
 def test_a_file_that_is_no_configuration_at_all_is_refused(tmp_path, content):
     (tmp_path / "config.yaml").write_bytes(content)
-    with pytest.raises(ConfigurationError, match=r"is not YAML|the configuration: "):
-        configuration.validate(schema.read_yaml(tmp_path / "config.yaml"))
+    with pytest.raises(InputError, match=r"is not YAML|is not text in UTF-8|the configuration: "):
+        configuration.validate(configuration_files.read_configuration(tmp_path / "config.yaml"))
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("task=facts/size=n999999999/variant=paper", "width[0]: 999999999"),
+        ("task=facts/size=n999999999/variant=paper", "width: 999999999 must be from 1 to 16,384"),
         ("task=facts/size=l64h1d16384m64/variant=paper", "weights"),
-        ("task=facts/size=n14/variant=learning_rate-1e+30", "learning_rate[0]: 1e+30"),
+        ("task=facts/size=n14/variant=learning_rate-1e+30", "learning_rate: 1e+30 must be from"),
         ("task=facts/size=n14/variant=facts-99", "facts"),
-        ("task=facts/size=n14/variant=iterations-1000000000000", "iterations[0]: 1000000000000"),
+        ("task=facts/size=n14/variant=iterations-1000000000000", "iterations: 1000000000000"),
         ("task=facts/size=l1h3d14m1/variant=paper", "3 heads do not divide the width 14"),
     ],
 )
 def test_a_cell_that_is_asked_for_by_its_path_is_held_to_the_same_bounds(name, words):
     with pytest.raises(InputError) as caught:
-        schema.check_named_cell(cell.parse_cell(name))
+        checks.check_named_cell(cell.parse_cell(name))
     assert words in str(caught.value)

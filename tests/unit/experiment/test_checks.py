@@ -31,10 +31,10 @@ def test_a_name_too_long_for_a_path_is_refused():
     grid = changed(f"{GRID}.held_out", [half])
     configuration.validate(grid)
     longer = changed(f"{GRID}.learning_rate", [0.123456789012], grid)
-    longer = changed(f"{GRID}.final_learning_rate", [0.0123456789013], longer)
+    longer = changed(f"{GRID}.final_learning_rate", [0.0123456789012345], longer)
     found = message(longer)
     assert found.startswith("studies.one.grids[0]: ")
-    assert "longer than 200 characters" in found
+    assert "characters, more than 238; hold out fewer pairs" in found
 
 
 @pytest.mark.parametrize(

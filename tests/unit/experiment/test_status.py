@@ -99,6 +99,23 @@ def test_a_job_is_silent_only_after_some_time(tmp_path):
         assert states["0"] == state
 
 
+@pytest.mark.parametrize(
+    "progress", [[], {}, 3, {"updates": 1}, PROGRESS | {"updates_in_all": 0}, PROGRESS | {"loss": "x"}]
+)
+def test_progress_of_another_kind_is_named_and_the_rest_shown(tmp_path, progress):
+    json_files.write_json(folder_of(tmp_path, 1) / "progress.json", progress)
+    jobs = statuses(make_plan(CONFIG, tmp_path / "results/cells"), ["base"], tmp_path, NOW)
+    assert next(job.detail for job in jobs if job.detail).startswith("progress.json cannot be read")
+    assert len(jobs) == 6
+
+
+def test_progress_that_is_a_pipe_is_not_waited_for(tmp_path):
+    folder_of(tmp_path, 1).mkdir(parents=True)
+    os.mkfifo(folder_of(tmp_path, 1) / "progress.json")
+    jobs = statuses(make_plan(CONFIG, tmp_path / "results/cells"), ["base"], tmp_path, NOW)
+    assert "is a pipe" in next(job.detail for job in jobs if job.detail)
+
+
 def test_a_trained_job_is_not_done_before_it_is_evaluated(by_seed):
     assert by_seed["3"].state not in ("done", "running", "waiting")
     assert by_seed["4"].state == "done"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ from capacity.errors import ConfigurationError, InputError
 from capacity.experiment import resources, workflow
 from capacity.experiment.cell import parse_cell
 from capacity.experiment.configuration import main_configuration
-from capacity.experiment.workflow import Workflow, cells_below, growing
+from capacity.experiment.workflow import Answers, Workflow, cells_below, growing
 from capacity.storage import code, json_files
 from tests.support.repository import REPOSITORY
 
@@ -100,7 +101,7 @@ def test_a_job_asks_for_what_its_cell_needs(flow, config):
 def test_a_cell_of_no_study_is_held_to_the_bounds_of_the_configuration(flow):
     other = "task=facts/size=n14/variant=iterations-300"
     assert flow.cell(job(cell=other)) == parse_cell(other)
-    with pytest.raises(ConfigurationError, match="999999999 is greater than the maximum"):
+    with pytest.raises(ConfigurationError, match="width: 999999999 must be from 1 to 16,384"):
         flow.cell(job(cell="task=facts/size=n999999999/variant=paper"))
     with pytest.raises(InputError, match="not canonical"):
         flow.cell(job(cell="task=facts/size=n14/variant=iterations-30000"))
@@ -110,6 +111,19 @@ def test_an_unknown_study_is_refused_by_name(flow):
     for ask in (flow.files("history"), flow.title, flow.departures, flow.plan_digest):
         with pytest.raises(InputError, match="'nosuch' is not one of base"):
             ask(job(table="nosuch"))
+
+
+def test_the_rules_end_with_the_message_of_what_is_refused(flow, config, capsys):
+    answers = Answers(flow)
+    for ask in (answers.files("history"), answers.title, answers.plan_digest, answers.tables_of_tasks("summary")):
+        with pytest.raises(SystemExit) as left:
+            ask(job(table="nosuch", study="nosuch"))
+        assert left.value.code == 1
+        assert capsys.readouterr().err.startswith("error: study 'nosuch' is not one of base")
+    assert answers.title(job(table="base")) == flow.title(job(table="base"))
+    assert answers.config is flow.config
+    assert list(inspect.signature(answers.training_mb).parameters) == ["wildcards", "attempt"]  # as Snakemake asks
+    assert list(inspect.signature(answers.files("history")).parameters) == ["wildcards"]
 
 
 def test_a_configuration_that_cannot_be_run_is_refused(config):

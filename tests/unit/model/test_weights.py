@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import tracemalloc
 
@@ -88,11 +89,22 @@ def test_whole_weights_that_do_not_fit_the_cell_are_refused_by_tensor(tmp_path, 
         weights.load(path, CELL, SEEDS)
 
 
-@pytest.mark.parametrize("about", ["{}", "[]", "text", '{"runs": null}'])
+@pytest.mark.parametrize("about", ["{}", "[]", "text", '{"runs": null}', "[" * 100_000, "9" * 5000])
 def test_weights_that_do_not_say_whose_they_are_are_refused(tmp_path, about):
     save_file(diverged_stack(), tmp_path / "weights.safetensors", metadata={"about": about})
     with pytest.raises(InputError, match=r"weights\.safetensors"):
         weights.load(tmp_path / "weights.safetensors", CELL, SEEDS)
+
+
+@pytest.mark.parametrize("what", ["pipe", "device"])
+def test_weights_that_are_no_file_are_not_waited_for(tmp_path, what):
+    path = tmp_path / "weights.safetensors"
+    if what == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(InputError, match=f"{path.name} is a {what}"):
+        weights.load(path, CELL, SEEDS)
 
 
 def test_weights_are_the_same_bytes_every_time_and_come_back_with_what_is_not_finite(tmp_path):

@@ -106,3 +106,20 @@ def test_the_command_says_what_differs_and_fails(folders, capsys):
         run_command("compare", *folders)
     assert ended.value.code == 1
     assert "other.png: only in the second folder" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("cells/task=facts/run.json", b"{"),
+        ("cells/task=facts/run.json", b"[1]"),
+        ("cells/task=facts/run.json", b"[" * 100_000),
+        ("cells/task=facts/history.parquet", b"PAR1"),
+        ("cells/task=facts/weights.safetensors", b"x"),
+        ("summary.csv", b""),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(folders, name, content):
+    (folders[1] / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"{name} cannot be read"):
+        compare(folders[0], folders[1], {})

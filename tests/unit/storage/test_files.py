@@ -176,3 +176,22 @@ def test_a_command_without_permission_ends_with_one_line_and_no_file(tmp_path, m
     with pytest.raises(SystemExit, match=rf"error: .*{path} cannot be written: there is no permission"):
         run_command("corpus", "task=facts/size=n14/variant=paper", "--output", path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_whose_path_leaves_no_room_for_results_is_refused():
+    with pytest.raises(InputError, match="is a path of 4,001 bytes, more than 3,000"):
+        files.check_writable(Path("/x" + "/yyyyyyy" * 499 + "/" + "z" * 6))
+
+
+@pytest.mark.parametrize("read", [json_files.read_json, parquet.read_parquet, parquet.read_schema, files.sha256])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, read):
+    os.mkfifo(tmp_path / "x")
+    with pytest.raises(InputError, match="x is a pipe, and has to be a file"):
+        read(tmp_path / "x")
+
+
+def test_a_file_that_is_too_long_is_not_read(tmp_path):
+    (tmp_path / "x").write_bytes(b"a" * 11)
+    assert files.read_text(tmp_path / "x", 11) == "a" * 11
+    with pytest.raises(InputError, match="more than 10 bytes"):
+        files.read_text(tmp_path / "x", 10)

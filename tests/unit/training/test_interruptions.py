@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from capacity.errors import InputError
 from capacity.training import interruptions
 from tests.support.repository import SOURCE
 
@@ -187,3 +188,9 @@ def test_a_process_that_does_not_leave_is_named(tmp_path, monkeypatch):
             interruptions.only_one(path, print),
         ):
             pass
+
+
+def test_a_lock_that_is_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "lock")
+    with pytest.raises(InputError, match="lock is a pipe"), interruptions.only_one(tmp_path / "lock", print):
+        pass

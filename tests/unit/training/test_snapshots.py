@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -92,6 +93,42 @@ def test_a_damaged_snapshot_is_passed_over_for_the_one_before(tmp_path, name, da
     assert found is not None
     assert same(found, made(5))
     assert any("passed over" in line and "000000010" in line for line in said)
+
+
+@pytest.mark.parametrize("name", ["arrays.safetensors", "history.parquet", "state.json", "SHA256SUMS"])
+def test_a_pipe_in_a_snapshot_is_passed_over_and_not_waited_for(tmp_path, name):
+    for updates in (4, 8):
+        newest = snapshots.write(tmp_path / "seeds=3", made(updates), PRINT)
+    (newest / name).unlink()
+    os.mkfifo(newest / name)
+    said: list[str] = []
+    found = keeping(tmp_path, say=said.append).newest([3])
+    assert found is not None
+    assert found.updates == 4
+    assert f"{name} is a pipe" in said[0]
+
+
+@pytest.mark.parametrize("state", [[], {}, {"updates": 8}, 3, "x", None])
+def test_a_snapshot_of_other_keys_with_the_right_checksums_is_passed_over(tmp_path, state):
+    path = snapshots.write(tmp_path, made(8), PRINT)
+    json_files.write_json(path / "state.json", state)
+    sums = subprocess.run(["sha256sum", *sorted(names(path))[1:]], cwd=path, stdout=subprocess.PIPE, check=True)
+    (path / "SHA256SUMS").write_bytes(sums.stdout)
+    with pytest.raises(DamagedSnapshotError):
+        snapshots.read(path)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(12, "Cannot allocate memory")])
+def test_a_snapshot_is_kept_where_memory_does_not_suffice_to_read_it(tmp_path, monkeypatch, error):
+    path = snapshots.write(tmp_path / "seeds=3", made(8), PRINT)
+
+    def fail(path):
+        raise error
+
+    monkeypatch.setattr(snapshots, "load_file", fail)
+    with pytest.raises(type(error)):
+        keeping(tmp_path).newest([3])
+    assert path.is_dir()
 
 
 def test_a_snapshot_of_another_run_is_discarded_and_what_differs_is_said(tmp_path):

@@ -1,0 +1,356 @@
+"""Configurations made at random, and what becomes of them: each is refused with a message, or runs as far as it says.
+
+Most are nearly right: ordinary values with some at the edges of what is accepted, and now and then one that is beyond
+them or of another kind. Of some, the text of the file is damaged afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import shlex
+import signal
+import struct
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, SimpleNamespace
+from typing import Any
+
+import yaml
+
+from capacity.commands import train
+from capacity.errors import LONGEST_MESSAGE, MOST_LINES, InputError
+from capacity.experiment.cell import parse_cell
+from capacity.experiment.checks import BOUNDS, check_named_cell
+from capacity.experiment.configuration_files import read_configuration
+from capacity.experiment.plan import figure_paths
+from capacity.experiment.seeds import format_seeds, parse_seeds
+from capacity.experiment.workflow import Workflow
+from tests.support.commands import run_command
+
+SECONDS = 20
+"""After which a configuration counts as one that hangs; it is for machines that do much else."""
+SAMPLE = 12
+"""Cells and tables of each accepted configuration that are examined."""
+
+SHAPE = ("layers", "heads", "width", "mlp_factor")
+FLOATS = ("learning_rate", "final_learning_rate", "weight_decay", "dropout")
+EDGES_OF_FLOATS = (
+    *(0.1 * 0.1, 0.1 + 0.2, 1 / 3, -0.0, 0.0, 0, 1, 5e-324, 1e-300, 1e-12, 1.0e-5, 0.999, 0.9999999999999999),
+    *(math.nextafter(1, 2), 0.1, 10, math.nextafter(10, 11), 100.0, 100.00000000000001, 2.2250738585072014e-308),
+    *(float("nan"), float("inf"), 123456789.123456789, 1e16, 0.30000000000000004, 0.010000000000000002),
+)
+STRANGE: tuple[Any, ...] = (
+    *(None, True, "", "1e-5", "0-9", [], {}, [[]], -1, 2**32, 10**18, 10**300, 10**5000, 1.5, float("nan")),
+    *("a\x1b[31mb", "\u202egnp", "\ud800", "x" * 5000, [1, 1], {"a": {"b": 1}}, "a\nb", "../up", "{size}"),
+)
+
+
+def _chain(link: str) -> str:
+    """Return YAML of which each of nine lines refers nine times to the line before."""
+    lines = [link.format(before="x", here=0)]
+    lines += [link.format(before=",".join([f"*a{number}"] * 9), here=number + 1) for number in range(9)]
+    return "\n".join(lines) + "\n"
+
+
+DAMAGES: tuple[Callable[[random.Random, str], str], ...] = (
+    lambda draw, text: text[: draw.randrange(len(text))],
+    lambda draw, text: _inserted(draw, text, draw.choice("\t\x07{}[]:#&*!|>'\"%@`,-?\ufeff\u2028é")),
+    lambda draw, text: "".join(line * draw.choice((1,) * 30 + (2,)) for line in text.splitlines(keepends=True)),
+    lambda draw, text: text.replace("\n", "\r\n"),
+    lambda draw, text: text + "\nstudies: {}\n",
+    lambda draw, text: f"{text}\nextra: {draw.choice(('[' * 3000, '{' * 3000, '- ' * 3000, '9' * 5000))}\n",
+    lambda draw, text: (
+        f"{text}\nextra: {draw.choice(('2001-99-99', '!!int x', '!!bool x', '0b_', '<<', '=', '.inf'))}\n"
+    ),
+    lambda draw, text: f"{text}\n{_chain('a{here}: &a{here} [{before}]')}",
+    lambda draw, text: f"{text}\n{_chain('a{here}: &a{here} {{<<: [{before}], z{here}: 1}}').replace('[x]', '{}')}",
+    lambda draw, text: text + "\nloop: &loop [*loop]\n",
+    lambda draw, text: text.replace("studies", "\x00studies"),
+    lambda draw, text: draw.choice(("", "[]", "null", "1", '"x"', "{", "---\n---\n", "a: b: c", "\\")),
+)
+"""Ways to damage the text of a file, each of a draw and a text that is not empty."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a configuration.
+
+    Attributes:
+        kind: ``accepted``, ``refused``, or what must not be: ``hung``, ``traceback``, ``accepted and then refused``,
+            ``bad message``.
+        said: the message, if any.
+        seconds: that it took.
+        cells: number of cells, if it was accepted.
+    """
+
+    kind: str
+    said: str
+    seconds: float
+    cells: int = 0
+
+
+class HungError(BaseException):
+    """A configuration took too long."""
+
+
+def make_text(seed: int, number: int) -> tuple[str, str]:
+    """Return the text of a configuration, and the suffix of its file: a function of the seed and the number alone."""
+    draw = random.Random(f"{seed}:{number}")
+    config = _configuration(draw)
+    if draw.random() < 0.25:
+        _spoil(draw, config)
+    if draw.random() < 0.2:
+        try:
+            return json.dumps(config), ".json"
+        except ValueError:
+            return "{", ".json"
+    text = _as_yaml(config)
+    if draw.random() < 0.2:
+        text = draw.choice(DAMAGES)(draw, text)
+    return text, ".yaml"
+
+
+def judge(text: str, suffix: str, folder: Path) -> Outcome:
+    """Read, check and plan a configuration, and ask of its plan what the rules and their commands do."""
+    path = folder / f"config{suffix}"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    start = time.perf_counter()
+    try:
+        with _limited(SECONDS):
+            flow = Workflow(read_configuration(path), folder / "cells", folder / "configuration.json")
+    except InputError as error:
+        seconds = time.perf_counter() - start
+        is_shown = all(character.isprintable() or character == "\n" for character in str(error))
+        fits = len(str(error)) < 1.1 * LONGEST_MESSAGE and str(error).count("\n") < MOST_LINES
+        kind = "refused" if is_shown and fits else "bad message"
+        return Outcome(kind, str(error), seconds)
+    except HungError:
+        return Outcome("hung", "while it was planned", SECONDS)
+    except Exception as error:  # whatever it is, a user would see a traceback
+        return Outcome("traceback", repr(error), time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    cells = len(flow.plan.cells)
+    try:
+        with _limited(3 * SECONDS):
+            _use(flow, folder, random.Random(text))
+    except (InputError, SystemExit, AssertionError) as error:
+        return Outcome("accepted and then refused", repr(error), seconds, cells)
+    except HungError:
+        return Outcome("hung", "after it was planned", seconds, cells)
+    except Exception as error:
+        return Outcome("traceback", f"after it was planned: {error!r}", seconds, cells)
+    return Outcome("accepted", "", seconds, cells)
+
+
+def _use(flow: Workflow, folder: Path, draw: random.Random) -> None:
+    """Ask for some of the jobs of a plan what the rules ask, and give it to the commands.
+
+    Raises an error where something that was accepted is refused.
+    """
+    flow.write_note()
+    assert read_configuration(folder / "configuration.json") == flow.config
+    parser = ArgumentParser()
+    train.add_arguments(parser)
+    names = sorted(flow.plan.cells)
+    for name in draw.sample(names, min(SAMPLE, len(names))):
+        cell = flow.plan.cells[name]
+        assert parse_cell(name) == cell
+        check_named_cell(parse_cell(name))
+        for seeds in flow.plan.jobs[name]:
+            text = format_seeds(seeds)
+            assert parse_seeds(text) == seeds
+            assert len(f"{name}/seeds={text}") <= 255  # SLURM's logs have both in one folder
+        job = SimpleNamespace(cell=name, seeds=text)
+        numbers = [flow.work(job), flow.training_mb(job, 1), flow.training_minutes(job, 1), flow.threads(job)]
+        numbers += [flow.evaluation_mb(job, 2), flow.evaluation_minutes(job, 2)]
+        assert all(isinstance(number, int) and number >= 0 for number in numbers)
+        options = shlex.split(f"{flow.execution_options(job)} {flow.snapshot_options(job, [])}")
+        words = [
+            name,
+            "--seeds",
+            text,
+            "--threads",
+            str(flow.threads(job)),
+            "--device",
+            flow.config["device"],
+            *options,
+        ]
+        parser.parse_args([*words, "--corpus", flow.corpus(job), "--output", "out"])
+        corpus = flow.corpus_cell(SimpleNamespace(corpus=cell.corpus_name))
+        assert parse_cell(corpus).corpus_name == cell.corpus_name
+    run_command("corpus", name, "--output", folder / "corpora" / f"{cell.corpus_name}.parquet")
+    studies = sorted(flow.plan.studies)
+    for study in draw.sample(studies, min(2, len(studies))):
+        assert figure_paths(flow.plan.studies[study])
+        wildcards = SimpleNamespace(table=study)
+        assert flow.title(wildcards)
+        flow.departures(wildcards)
+        words = [study, *flow.plan_sources(wildcards), "--digest", flow.plan_digest(wildcards)]
+        run_command("plan", *words, "--output", folder / "plans" / f"{study}.json")
+    lists = [*flow.runs(), *flow.tables("summary.parquet"), *flow.tables("dynamics.parquet")]
+    assert sum(len(path) + 3 for path in lists) < 2**17  # which is as long as one word of a command may be
+
+
+@contextmanager
+def _limited(seconds: int) -> Iterator[None]:
+    """Raise HungError if the block takes longer."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise HungError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _configuration(draw: random.Random) -> dict[str, Any]:
+    sizes = {"n14": dict(zip(SHAPE, (1, 1, 14, 1), strict=True)), "mlt": dict(zip(SHAPE, (6, 6, 384, 4), strict=True))}
+    for number in range(draw.randrange(3)):
+        heads = draw.choice((1, 2, 3, 256))
+        shape = (draw.choice((1, 2, 64)), heads, heads * draw.choice((1, 2, 7)), draw.choice((1, 2, 4, 64)))
+        sizes[f"own{number}"] = dict(zip(SHAPE, shape, strict=True))
+    studies = {
+        draw.choice((f"study-{number}", f"s{number}", "base", "weight-decay")): {
+            "title": draw.choice(("A title", 'It\'s <b>bold</b> & "quoted"; § 3', "x" * 120, "数", "a" * 119 + "é")),
+            "grids": [_grid(draw, sizes) for _ in range(draw.choice((1, 1, 1, 2)))],
+        }
+        for number in range(draw.choice((1, 1, 2, 3)))
+    }
+    cells: list[dict[str, Any]] = [{"seeds": _seeds(draw)}]
+    for _ in range(draw.randrange(3)):
+        entry: dict[str, Any] = {"set": {axis: _value(draw, axis) for axis in draw.sample(SETTABLE, 1)}}
+        if draw.random() < 0.5:
+            entry["where"] = {"size": draw.sample(sorted(sizes), 1)}
+        if draw.random() < 0.3:
+            entry["seeds"] = _seeds(draw)
+        cells.append(entry)
+    budget: dict[str, Any] = {"run": sorted(studies), "cells": cells}
+    budget["seeds_per_job"] = draw.choice((1, 1, 2, 20, 4096))
+    if draw.random() < 0.1:
+        budget["leave_out"] = [{"task": ["joint"]}]
+    return {
+        "budget": "only",
+        "device": draw.choice(("auto", "cpu", "cuda")),
+        "threads": {"default": draw.choice((1, 2, 1024)), "sizes": {"mlt": 4} if draw.random() < 0.3 else {}},
+        "precision": {"default": draw.choice(("float32", "bfloat16")), "sizes": {}},
+        "kernel": draw.choice(("auto", "torch")),
+        "compile": draw.random() < 0.5,
+        "cuda_graph": draw.random() < 0.5,
+        "container": draw.choice(("image.sif", "docker://example.org/image:1")),
+        "snapshots": {"seconds": draw.choice((0, 60, 0.5, 1e-9, 10**9)), "updates": draw.choice((0, 1, 10**9))},
+        "sizes": sizes,
+        "studies": studies,
+        "budgets": {"only": budget},
+    }
+
+
+SETTABLE = tuple(axis for axis in BOUNDS if axis not in (*SHAPE, "facts", "corpus_seed"))
+
+
+def _grid(draw: random.Random, sizes: dict[str, Any]) -> dict[str, Any]:
+    grid: dict[str, Any] = {"task": draw.sample(("arithmetic", "facts", "joint"), draw.choice((1, 1, 2, 3)))}
+    if draw.random() < 0.8:
+        grid["size"] = draw.sample(sorted(sizes), draw.choice((1, 1, 2)))
+    else:
+        shape = draw.choice(list(sizes.values()))
+        grid |= {axis: [value] for axis, value in shape.items()}
+    for axis in _some(draw, (*SETTABLE, "facts", "corpus_seed")):
+        values = [_value(draw, axis) for _ in range(draw.choice((1, 1, 1, 2, 3)))]
+        grid[axis] = list({repr(value): value for value in values}.values())
+    if draw.random() < 0.3:
+        grid["stream"] = draw.sample(("fixed", "reshuffled", "aligned", "answer-only"), draw.choice((1, 2)))
+    if draw.random() < 0.3:
+        grid["held_out"] = [_held_out(draw) for _ in range(draw.choice((1, 2)))]
+    if draw.random() < 0.5:
+        grid["seeds"] = _seeds(draw)
+    if draw.random() < 0.02:
+        grid["learning_rate"] = [0.01 * (number + 1) / 9999 for number in range(draw.choice((500, 5000, 9999, 20_000)))]
+    return grid
+
+
+def _some(draw: random.Random, axes: tuple[str, ...]) -> list[str]:
+    return draw.sample(axes, draw.choice((0, 1, 1, 2, 3)))
+
+
+def _value(draw: random.Random, axis: str) -> Any:
+    """Return a value of an axis: mostly an ordinary one, sometimes at an edge, rarely beyond."""
+    lowest, highest = BOUNDS[axis]
+    chance = draw.random()
+    if axis in FLOATS:
+        most = {"learning_rate": 0.01, "final_learning_rate": 1e-4}.get(axis, min(highest, 1))
+        if chance < 0.3:
+            return draw.choice((0.1, 0.01, 1)) * most
+        if chance < 0.8:
+            return draw.uniform(0, most)
+        if chance < 0.95:
+            return draw.choice(EDGES_OF_FLOATS)
+        return struct.unpack("<d", draw.randbytes(8))[0]
+    if chance < 0.9:
+        usual = {"iterations": 30_000, "decay_iterations": 25_000, "warmup_iterations": 2_000, "block": 24}
+        return min(int(highest), max(int(lowest), draw.randrange(1, usual.get(axis, 300) + 1)))
+    return draw.choice(
+        (lowest, highest, lowest + 1, highest - 1, lowest - 1, highest + 1, 10**6, draw.randrange(10**4))
+    )
+
+
+def _held_out(draw: random.Random) -> list[list[int]]:
+    pairs = [[left, right] for left in range(10) for right in range(10)]
+    return draw.sample(pairs, draw.choice((1, 2, 2, 5, 5, 40, 100)))
+
+
+def _seeds(draw: random.Random) -> list[Any]:
+    return draw.choice(
+        (
+            [1337, 0],
+            [1337, "0-18"],
+            [draw.randrange(2**32)],
+            sorted(draw.sample(range(10**6), 100)),
+            sorted(draw.sample(range(2**32), 40)),
+            [*range(0, 60, 2), "100-140"],
+            [draw.choice(("0-9", "0-99", "0-999", "0-19999", "0-99999", "0-100000", "0-999999999", "9-0"))],
+            [1, draw.choice(("0-2", "2-5", "3-9", "7-11"))],
+            [3, "5-5", 4294967295],
+        )
+    )
+
+
+def _spoil(draw: random.Random, config: dict[str, Any]) -> None:
+    """Set, add or remove something somewhere."""
+    place: Any = config
+    for _ in range(draw.randrange(1, 7)):
+        inner = list(place.values()) if isinstance(place, dict) else list(place)
+        inner = [value for value in inner if isinstance(value, dict | list) and value]
+        if not inner:
+            break
+        place = draw.choice(inner)
+    what = draw.choice(STRANGE)
+    if isinstance(place, list):
+        place[draw.randrange(len(place))] = what
+    elif draw.random() < 0.3:
+        place.pop(draw.choice(sorted(map(str, place))), None)
+    elif draw.random() < 0.3:
+        place[draw.choice(("x", "", "a b", "\x1b", "1", "\u202e", "n14", "seeds"))] = what
+    else:
+        place[draw.choice(list(place))] = what
+
+
+def _as_yaml(config: dict[str, Any]) -> str:
+    try:
+        return str(yaml.safe_dump(config, allow_unicode=True, sort_keys=False))
+    except ValueError:  # an integer of thousands of digits, which Python does not print
+        return "budget: " + "9" * 5000 + "\n"
+
+
+def _inserted(draw: random.Random, text: str, character: str) -> str:
+    place = draw.randrange(len(text))
+    return text[:place] + character + text[place:]
