@@ -30,7 +30,7 @@ run: $(VENV)/installed
 	$(SNAKEMAKE) --cores all all $(if $(BUDGET),--config budget=$(BUDGET))
 
 report: run
-	$(SNAKEMAKE) --report results/report.html
+	$(SNAKEMAKE) --report results/report.html $(if $(BUDGET),--config budget=$(BUDGET))
 
 test: $(VENV)/installed-test lint
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
