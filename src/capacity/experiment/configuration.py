@@ -21,7 +21,7 @@ NEWEST = Path("results/configuration.json")
 
 def read_configuration(path: Path) -> dict[str, Any]:
     """Read a configuration from a YAML or JSON file. Raises ConfigurationError or InputError if it is neither."""
-    config: dict[str, Any] = json_files.read_json(path) if path.suffix == ".json" else read_yaml(path)
+    config: dict[str, Any] = json_files.read_json_of_either_kind(path) if path.suffix == ".json" else read_yaml(path)
     return config
 
 
