@@ -32,6 +32,10 @@ class InputError(ValueError):
         super().__init__(printable(message))
 
 
+class ForeignFileError(InputError):
+    """A file is whole, and is of another study, cell or run than its place says."""
+
+
 class ConfigurationError(InputError):
     """A configuration that cannot be run; the message names the key, the value and what would be right."""
 

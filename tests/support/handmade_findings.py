@@ -31,7 +31,17 @@ COMMIT, OTHER = "a" * 40, "b" * 40
 DATES = {COMMIT: "2026-11-20", OTHER: "2026-11-24"}
 
 
-NO_EVENTS = {"t_gen": pd.NA, "t_lose": pd.NA, "generalizes_ever": False, "generalizes_final": False, "kept_share": None}
+NO_EVENTS = {
+    **{
+        "evaluations": 121,
+        "last_iteration": 30_000,
+        "t_fit": pd.NA,
+        "t_fit_facts": pd.NA,
+        "t_gen": pd.NA,
+        "t_lose": pd.NA,
+    },
+    **{"generalizes_ever": False, "generalizes_final": False, "kept_share": None},
+}
 
 
 # What each run answers: so many of the four held-out expressions, so many of the fifty facts.
@@ -70,7 +80,7 @@ def study_of(evaluations):
 def eventless(runs):
     """Dynamics in which nothing happens."""
     frame = runs[["cell", "task", "size", "variant", "seed", "diverged"]].assign(**NO_EVENTS)
-    return frame.astype({"t_gen": "Int64", "t_lose": "Int64", "kept_share": "float64"})
+    return frame.astype(dict.fromkeys(("t_fit", "t_fit_facts", "t_gen", "t_lose"), "Int64") | {"kept_share": "float64"})
 
 
 def at(frame, task, size, seed=None):

@@ -34,14 +34,15 @@ VARIANT = "variant=batch-8_evaluation_interval-3_iterations-6"
 CELLS = [f"task={task}/size=n14/{VARIANT}" for task in TASKS] + [f"task=facts/size=l2h2d8m2/{VARIANT}"]
 FOLDERS = [f"results/cells/{cell}/seeds=0_1337" for cell in CELLS]
 FIGURES = ("tradeoff", *TASKS, "dynamics", "answers")
-SAME = (".parquet", ".json", ".safetensors", ".csv", ".md", ".pdf", ".png")
+SAME = (".parquet", ".json", ".safetensors", ".csv", ".md", ".pdf", ".png", ".sha256")
 NOTHING = Counter()
 DRAWN = Counter(draw_tradeoff=1, draw_curves=3, draw_dynamics=1, draw_answers=1, figure_of_base=6)
-AGAINST_THE_PAPER = Counter(replication=1, claims=1, findings=1)
+AGAINST_THE_PAPER = Counter(replication=1, claims=1, findings=1, manifest_of_pages=1)
 # Whatever reads an evaluation or a history, and what is drawn from that.
-TABULATED = DRAWN + AGAINST_THE_PAPER + Counter(tabulate=4, dynamics=3, expressions=3)
+TABULATED = DRAWN + AGAINST_THE_PAPER + Counter(tabulate=4, dynamics=3, expressions=3, manifest=1)
 HISTORIES = Counter(histories=4)
 PLANS = Counter(plan=4)
+MANIFESTS = Counter(manifest=1, manifest_of_pages=1)
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,7 @@ def test_every_promised_file_is_there(trained):
     stages += ("answers.parquet", "operands.parquet")
     tables: tuple[str, ...] = ("runs.parquet", "history.parquet", "summary.parquet", "summary.csv", "summary.md")
     tables += ("dynamics.parquet", "dynamics.csv", "dynamics.md", "expressions.parquet")
+    tables += ("runs.json", "history.json", "dynamics.json", "expressions.json")
     wanted = [f"results/corpora/{task}.parquet" for task in TASKS]
     wanted += [f"{folder}/{name}" for folder in FOLDERS for name in stages]
     wanted += [f"results/tables/base/{name}" for name in tables]
@@ -127,7 +129,8 @@ def test_every_promised_file_is_there(trained):
         f"results/tables/{name}.{kind}" for name in ("replication", "claims") for kind in ("parquet", "csv", "md")
     ]
     wanted += [f"results/plans/{table}.json" for table in ("base", *(f"base/{task}" for task in TASKS))]
-    wanted += ["results/findings.md", "results/configuration.json"]
+    wanted += ["results/findings.md", "results/configuration.json", "results/manifest.sha256"]
+    wanted += ["results/manifests/base.sha256", *(f"results/figures/base/{figure}.json" for figure in FIGURES)]
     figures = [f"{folder}{figure}" for folder in ("base/", "") for figure in FIGURES]
     wanted += [f"results/figures/{figure}.{kind}" for figure in figures for kind in ("pdf", "png")]
     missing = [path for path in wanted if not (trained.folder / path).is_file()]
@@ -171,6 +174,30 @@ def test_another_run_on_another_number_of_cores_gives_the_same_bytes(trained, ma
     assert [name for name, content in first.items() if second[name] != content] == []
 
 
+def test_what_the_workflow_has_made_is_verified(trained, monkeypatch, capsys):
+    monkeypatch.chdir(trained.folder)
+    with pytest.raises(SystemExit) as caught:
+        run_command("verify")
+    assert caught.value.code == 0, capsys.readouterr().out
+
+
+def test_a_damaged_figure_is_found_although_its_manifest_is_made_again(trained, monkeypatch, capsys):
+    monkeypatch.chdir(trained.folder)
+    figure = Path("results/figures/tradeoff.png")
+    before = figure.read_bytes()
+    figure.write_bytes(before[:-1] + b"x")
+    try:
+        manifest = ("--forcerun", "manifest", "--", "results/manifests/base.sha256")
+        trained.snakemake("--configfile", "tiny.yaml", *manifest)
+        with pytest.raises(SystemExit) as caught:
+            run_command("verify")
+    finally:
+        figure.write_bytes(before)
+    said = capsys.readouterr().out
+    assert (caught.value.code, said.count("damaged  ")) == (6, 1)
+    assert f"rm {figure} && snakemake --cores all {figure}" in said
+
+
 def test_a_second_run_has_nothing_to_do(counted_again):
     assert counted_again() == NOTHING
 
@@ -198,12 +225,12 @@ def test_a_comment_in_the_source_does_nothing(trained, counted_again):
 )
 def test_an_edit_to_the_code_of_a_figure_draws_it_again_and_nothing_else(trained, counted_again, module, drawn):
     with edited(trained.folder / f"src/capacity/figures/{module}.py"):
-        assert counted_again() == drawn
+        assert counted_again() == drawn + Counter(manifest=1)
 
 
 def test_an_edit_to_the_dynamics_makes_their_tables_and_figure_again(trained, counted_again):
     with edited(trained.folder / "src/capacity/tables/dynamics.py"):
-        assert counted_again() == Counter(dynamics=3, draw_dynamics=1, figure_of_base=1, findings=1)
+        assert counted_again() == Counter(dynamics=3, draw_dynamics=1, figure_of_base=1, findings=1) + MANIFESTS
 
 
 def test_an_edit_to_the_tables_trains_and_evaluates_nothing(trained, counted_again):
@@ -213,12 +240,12 @@ def test_an_edit_to_the_tables_trains_and_evaluates_nothing(trained, counted_aga
 
 def test_an_edit_to_the_verdicts_judges_again_and_nothing_else(trained, counted_again):
     with edited(trained.folder / "src/capacity/claims/conditions.py"):
-        assert counted_again() == Counter(claims=1, findings=1)
+        assert counted_again() == Counter(claims=1, findings=1, manifest_of_pages=1)
 
 
 def test_an_edit_to_the_prose_of_the_findings_writes_them_again_and_nothing_else(trained, counted_again):
     with edited(trained.folder / "src/capacity/findings/findings.md.j2"):
-        assert counted_again() == Counter(findings=1)
+        assert counted_again() == Counter(findings=1, manifest_of_pages=1)
 
 
 def test_an_edit_to_the_model_trains_everything_again(trained, counted_again):

@@ -2,6 +2,7 @@
 rule replication:
     input:
         runs=flow.runs("base", "weight-decay"),
+        record=flow.tables("runs.json", "base", "weight-decay"),
     output:
         table="results/tables/replication.parquet",
         csv=report(
@@ -18,6 +19,7 @@ rule replication:
             labels={"table": "replication (text)"},
             caption="../report/replication.rst",
         ),
+        record="results/tables/replication.json",
     log:
         "results/logs/replication.log",
     conda:
@@ -27,15 +29,18 @@ rule replication:
         runtime=growing(10),
     params:
         folder=lambda wildcards, output: str(Path(output.table).parent),
+        plans=flow.plan_digests("base", "weight-decay"),
         code=flow.digest("replication"),
     shell:
-        "python -m capacity replication --runs {input.runs:q} --output {params.folder:q} > {log:q} 2>&1"
+        "python -m capacity replication --runs {input.runs:q} --record {input.record:q} --digest {params.plans:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
 
 
 # A verdict on each claim of the paper, from the studies that the budget runs.
 rule claims:
     input:
         runs=flow.runs(),
+        record=flow.tables("runs.json"),
     output:
         table="results/tables/claims.parquet",
         csv="results/tables/claims.csv",
@@ -54,6 +59,7 @@ rule claims:
             labels={"table": "verdicts on the paper's claims (text)"},
             caption="../report/claims.rst",
         ),
+        record="results/tables/claims.json",
     log:
         "results/logs/claims.log",
     conda:
@@ -64,28 +70,31 @@ rule claims:
     params:
         budget=config["budget"],
         folder=lambda wildcards, output: str(Path(output.table).parent),
+        plans=flow.plan_digests(),
         code=flow.digest("claims"),
     shell:
-        "python -m capacity claims --runs {input.runs:q} --budget {params.budget:q} --output {params.folder:q}"
-        " > {log:q} 2>&1"
+        "python -m capacity claims --runs {input.runs:q} --record {input.record:q} --digest {params.plans:q}"
+        " --budget {params.budget:q} --output {params.folder:q} > {log:q} 2>&1"
 
 
 # The page of findings about all studies.
 rule findings:
     input:
         runs=flow.runs(),
+        record=flow.tables("runs.json"),
         summary=flow.tables("summary.parquet"),
         dynamics=flow.tables("dynamics.parquet"),
         claims=rules.claims.output.table,
         evidence=rules.claims.output.evidence,
         replication=rules.replication.output.table,
     output:
-        report(
+        markdown=report(
             "results/findings.md",
             category="Findings",
             labels={"page": "findings (text)"},
             caption="../report/findings.rst",
         ),
+        record="results/findings.json",
     log:
         "results/logs/findings.log",
     conda:
@@ -94,8 +103,11 @@ rule findings:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
+        budget=config["budget"],
+        plans=flow.plan_digests(),
         code=flow.digest("findings"),
     shell:
         "python -m capacity findings --runs {input.runs:q} --summary {input.summary:q} --dynamics {input.dynamics:q}"
         " --claims {input.claims:q} --evidence {input.evidence:q} --replication {input.replication:q}"
-        " --output {output:q} > {log:q} 2>&1"
+        " --record {input.record:q} --digest {params.plans:q} --budget {params.budget:q} --output {output.markdown:q}"
+        " > {log:q} 2>&1"

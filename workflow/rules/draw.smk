@@ -3,6 +3,7 @@ rule draw_tradeoff:
     input:
         runs="results/tables/{study}/runs.parquet",
         summary="results/tables/{study}/summary.parquet",
+        record="results/tables/{study}/runs.json",
     output:
         pdf=report(
             "results/figures/{study}/tradeoff.pdf",
@@ -12,6 +13,7 @@ rule draw_tradeoff:
             caption="../report/tradeoff.rst",
         ),
         png="results/figures/{study}/tradeoff.png",
+        record="results/figures/{study}/tradeoff.json",
     log:
         "results/logs/figures/{study}/tradeoff.log",
     conda:
@@ -22,10 +24,12 @@ rule draw_tradeoff:
     params:
         title=flow.title,
         departures=flow.departures,
+        plan=flow.plan_digest,
         code=flow.digest("draw-tradeoff"),
     shell:
         "python -m capacity draw-tradeoff --runs {input.runs:q} --summary {input.summary:q}"
-        " --title={params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+        " --record {input.record:q} --digest {params.plan:q} --title={params.title:q} --pdf {output.pdf:q}"
+        " --png {output.png:q} > {log:q} 2>&1"
 
 
 # From the tables of one task, so that they train nothing else.
@@ -33,6 +37,7 @@ rule draw_curves:
     input:
         history="results/tables/{study}/{task}/history.parquet",
         summary="results/tables/{study}/{task}/summary.parquet",
+        record="results/tables/{study}/{task}/runs.json",
     output:
         pdf=report(
             "results/figures/{study}/{task}.pdf",
@@ -42,6 +47,7 @@ rule draw_curves:
             caption="../report/curves.rst",
         ),
         png="results/figures/{study}/{task}.png",
+        record="results/figures/{study}/{task}.json",
     log:
         "results/logs/figures/{study}/{task}.log",
     conda:
@@ -52,18 +58,21 @@ rule draw_curves:
     params:
         title=flow.title,
         departures=flow.departures,
+        plan=flow.plan_digest,
         code=flow.digest("draw-curves"),
     shell:
         "python -m capacity draw-curves {wildcards.task:q} --history {input.history:q} --summary {input.summary:q}"
-        " --title={params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+        " --record {input.record:q} --digest {params.plan:q} --title={params.title:q} --pdf {output.pdf:q}"
+        " --png {output.png:q} > {log:q} 2>&1"
 
 
 # From the tables of the tasks with arithmetic, so that they train no facts alone.
 rule draw_dynamics:
     input:
-        history=flow.tables_of_tasks("history"),
-        runs=flow.tables_of_tasks("dynamics"),
-        summary=flow.tables_of_tasks("summary"),
+        history=flow.tables_of_tasks("history.parquet"),
+        runs=flow.tables_of_tasks("dynamics.parquet"),
+        summary=flow.tables_of_tasks("summary.parquet"),
+        record=flow.tables_of_tasks("runs.json"),
     output:
         pdf=report(
             "results/figures/{study}/dynamics.pdf",
@@ -73,6 +82,7 @@ rule draw_dynamics:
             caption="../report/dynamics.rst",
         ),
         png="results/figures/{study}/dynamics.png",
+        record="results/figures/{study}/dynamics.json",
     log:
         "results/logs/figures/{study}/dynamics.log",
     conda:
@@ -83,17 +93,20 @@ rule draw_dynamics:
     params:
         title=flow.title,
         departures=flow.departures,
+        plan=flow.plan_digests_of_tasks,
         code=flow.digest("draw-dynamics"),
     shell:
         "python -m capacity draw-dynamics --history {input.history:q} --runs {input.runs:q} --summary {input.summary:q}"
-        " --title={params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+        " --record {input.record:q} --digest {params.plan:q} --title={params.title:q} --pdf {output.pdf:q}"
+        " --png {output.png:q} > {log:q} 2>&1"
 
 
 # From the tables of the tasks with arithmetic, so that they train no facts alone.
 rule draw_answers:
     input:
-        expressions=flow.tables_of_tasks("expressions"),
-        summary=flow.tables_of_tasks("summary"),
+        expressions=flow.tables_of_tasks("expressions.parquet"),
+        summary=flow.tables_of_tasks("summary.parquet"),
+        record=flow.tables_of_tasks("runs.json"),
     output:
         pdf=report(
             "results/figures/{study}/answers.pdf",
@@ -103,6 +116,7 @@ rule draw_answers:
             caption="../report/answers.rst",
         ),
         png="results/figures/{study}/answers.png",
+        record="results/figures/{study}/answers.json",
     log:
         "results/logs/figures/{study}/answers.log",
     conda:
@@ -113,10 +127,12 @@ rule draw_answers:
     params:
         title=flow.title,
         departures=flow.departures,
+        plan=flow.plan_digests_of_tasks,
         code=flow.digest("draw-answers"),
     shell:
         "python -m capacity draw-answers --expressions {input.expressions:q} --summary {input.summary:q}"
-        " --title={params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+        " --record {input.record:q} --digest {params.plan:q} --title={params.title:q} --pdf {output.pdf:q}"
+        " --png {output.png:q} > {log:q} 2>&1"
 
 
 # The figures of the paper's base cells, by their short names too.

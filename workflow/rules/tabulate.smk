@@ -20,6 +20,7 @@ rule tabulate:
             labels={"table": "summary (text)"},
             caption="../report/summary.rst",
         ),
+        record="results/tables/{table}/runs.json",
     log:
         "results/logs/tables/{table}.log",
     conda:
@@ -30,12 +31,13 @@ rule tabulate:
     params:
         cells=lambda wildcards, input: cells_below(input.evaluations[0]),
         folder=lambda wildcards, output: str(Path(output.runs).parent),
+        plan=flow.plan_digest,
         title=flow.title,
         departures=flow.departures,
         code=flow.digest("tabulate"),
     shell:
-        "python -m capacity tabulate --plan {input.plan:q} --cells {params.cells:q} --output {params.folder:q}"
-        " > {log:q} 2>&1"
+        "python -m capacity tabulate --plan {input.plan:q} --digest {params.plan:q} --cells {params.cells:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
 
 
 # Apart from the other tables, as it has a hundred times their rows: the two are made side by side.
@@ -44,7 +46,8 @@ rule histories:
         plan=rules.plan.output,
         histories=flow.files("history"),
     output:
-        "results/tables/{table}/history.parquet",
+        table="results/tables/{table}/history.parquet",
+        record="results/tables/{table}/history.json",
     log:
         "results/logs/histories/{table}.log",
     conda:
@@ -54,10 +57,11 @@ rule histories:
         runtime=growing(15),
     params:
         cells=lambda wildcards, input: cells_below(input.histories[0]),
+        plan=flow.plan_digest,
         code=flow.digest("histories"),
     shell:
-        "python -m capacity histories --plan {input.plan:q} --cells {params.cells:q} --output {output:q}"
-        " > {log:q} 2>&1"
+        "python -m capacity histories --plan {input.plan:q} --digest {params.plan:q} --cells {params.cells:q}"
+        " --output {output.table:q} > {log:q} 2>&1"
 
 
 # Which expressions the cells answer.
@@ -66,7 +70,8 @@ rule expressions:
         plan=rules.plan.output,
         answers=flow.files("answers"),
     output:
-        "results/tables/{table}/expressions.parquet",
+        table="results/tables/{table}/expressions.parquet",
+        record="results/tables/{table}/expressions.json",
     log:
         "results/logs/expressions/{table}.log",
     conda:
@@ -76,10 +81,11 @@ rule expressions:
         runtime=growing(15),
     params:
         cells=lambda wildcards, input: cells_below(input.answers[0]),
+        plan=flow.plan_digest,
         code=flow.digest("expressions"),
     shell:
-        "python -m capacity expressions --plan {input.plan:q} --cells {params.cells:q} --output {output:q}"
-        " > {log:q} 2>&1"
+        "python -m capacity expressions --plan {input.plan:q} --digest {params.plan:q} --cells {params.cells:q}"
+        " --output {output.table:q} > {log:q} 2>&1"
 
 
 # When runs generalize, and when they lose it again.
@@ -87,6 +93,7 @@ rule dynamics:
     input:
         history="results/tables/{table}/history.parquet",
         summary="results/tables/{table}/summary.parquet",
+        record="results/tables/{table}/runs.json",
     output:
         table="results/tables/{table}/dynamics.parquet",
         csv=report(
@@ -103,6 +110,7 @@ rule dynamics:
             labels={"table": "dynamics (text)"},
             caption="../report/dynamics_table.rst",
         ),
+        record="results/tables/{table}/dynamics.json",
     log:
         "results/logs/dynamics/{table}.log",
     conda:
@@ -113,8 +121,9 @@ rule dynamics:
     params:
         title=flow.title,
         departures=flow.departures,
+        plan=flow.plan_digest,
         folder=lambda wildcards, output: str(Path(output.table).parent),
         code=flow.digest("dynamics"),
     shell:
-        "python -m capacity dynamics --history {input.history:q} --summary {input.summary:q} --title={params.title:q}"
-        " --output {params.folder:q} > {log:q} 2>&1"
+        "python -m capacity dynamics --history {input.history:q} --summary {input.summary:q} --record {input.record:q}"
+        " --digest {params.plan:q} --title={params.title:q} --output {params.folder:q} > {log:q} 2>&1"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +10,9 @@ import pandas as pd
 
 from capacity.claims import published_cells
 from capacity.claims.properties import Property
-from capacity.dictionary.studies import RUNS
 from capacity.experiment.cell import parse_cell
 from capacity.paper import published
-from capacity.tables import frames
+from capacity.tables.origins import Origin, by_study, read_tables
 
 PUBLISHED_STUDIES = ("base", "weight-decay")
 """The studies whose cells stand for those of the paper."""
@@ -60,9 +59,16 @@ PublishedArms = dict[tuple[str, str, str], Arm]
 """An arm for each of the paper's cells, by task, size and variant."""
 
 
-def read_runs(paths: Iterable[Path]) -> dict[str, pd.DataFrame]:
-    """Read the runs of each study, by its name: that of the folder in which its table lies."""
-    return {path.parent.name: frames.read_frame(path, RUNS) for path in paths}
+def read_runs(
+    paths: Sequence[Path], record_files: Sequence[Path] = (), digests: Sequence[str] = ()
+) -> tuple[list[Origin], dict[str, pd.DataFrame]]:
+    """Read the runs of each study, by its name: that of the folder in which its table lies.
+
+    The arguments are those of :func:`capacity.tables.origins.read_tables`. Raises InputError as it does, or if a table
+    lies in the folder of another study.
+    """
+    origins, tables = read_tables({"runs": paths}, record_files, digests)
+    return origins, dict(zip(by_study(origins, paths), tables["runs"], strict=True))
 
 
 def published_arms(studies: Mapping[str, pd.DataFrame]) -> PublishedArms:

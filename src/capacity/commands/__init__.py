@@ -21,8 +21,10 @@ COMMANDS = {
     "replication": "put the paper's numbers beside ours",
     "claims": "judge the paper's claims",
     "findings": "write the page of findings",
+    "manifest": "write the checksums of the tables, figures and pages of a study",
     "data-dictionary": "write the page that names every column of every table",
     "status": "show what is running, done and waiting",
+    "verify": "look for damaged, foreign, stale and missing files in results",
     "compare": "compare two folders of results",
     "publish": "copy what the documentation shows out of results",
 }

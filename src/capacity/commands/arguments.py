@@ -21,12 +21,22 @@ def add_table_arguments(parser: argparse.ArgumentParser, output: str) -> None:
         output: what the command writes, in words.
     """
     parser.add_argument("--plan", required=True, type=Path, help="plan of the table, which the command plan writes")
+    parser.add_argument("--digest", help="digest that the plan must have; default: any")
     parser.add_argument("--cells", default=FOLDER, type=Path, help="folder of the trained cells")
     parser.add_argument("--output", required=True, type=Path, help=output)
 
 
+def add_origin_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say which runs tables have to be of."""
+    parser.add_argument(
+        "--record", nargs="*", default=[], type=Path, help="record of the runs (runs.json), one for each study or task"
+    )
+    parser.add_argument("--digest", nargs="*", default=[], help="digests of their plans, in the same order")
+
+
 def add_figure_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a command that draws a figure."""
+    add_origin_arguments(parser)
     add_title_argument(parser)
     parser.add_argument("--pdf", required=True, type=Path, help="PDF file to write")
     parser.add_argument("--png", required=True, type=Path, help="PNG file to write")

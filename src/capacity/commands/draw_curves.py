@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from capacity.commands.arguments import add_figure_arguments
-from capacity.dictionary.histories import HISTORY
-from capacity.dictionary.studies import SUMMARY
-from capacity.figures import curves, style
-from capacity.tables import frames
+from capacity.commands.drawing import make_figure
+from capacity.figures import curves
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument("task", help="task whose cells are drawn, such as arithmetic")
-    parser.add_argument("--history", required=True, help="table of histories")
-    parser.add_argument("--summary", required=True, help="table with one row per cell")
+    parser.add_argument("--history", required=True, type=Path, help="table of histories")
+    parser.add_argument("--summary", required=True, type=Path, help="table with one row per cell")
     add_figure_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    history = frames.read_frame(arguments.history, HISTORY)
-    summary = frames.read_frame(arguments.summary, SUMMARY)
-    with style.styled():
-        style.save(curves.draw(arguments.task, history, summary, arguments.title), arguments.pdf, arguments.png)
+    paths = {"history": [arguments.history], "summary": [arguments.summary]}
+    make_figure(
+        "draw-curves",
+        arguments,
+        paths,
+        lambda tables: curves.draw(arguments.task, tables["history"], tables["summary"], arguments.title),
+    )

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from capacity.commands.arguments import add_figure_arguments
-from capacity.dictionary.studies import RUNS, SUMMARY
-from capacity.figures import style, tradeoff
-from capacity.tables import frames
+from capacity.commands.drawing import make_figure
+from capacity.figures import tradeoff
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
-    parser.add_argument("--runs", required=True, help="table of runs")
-    parser.add_argument("--summary", required=True, help="table with one row per cell")
+    parser.add_argument("--runs", required=True, type=Path, help="table of runs")
+    parser.add_argument("--summary", required=True, type=Path, help="table with one row per cell")
     add_figure_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    runs = frames.read_frame(arguments.runs, RUNS)
-    summary = frames.read_frame(arguments.summary, SUMMARY)
-    with style.styled():
-        style.save(tradeoff.draw(runs, summary, arguments.title), arguments.pdf, arguments.png)
+    paths = {"runs": [arguments.runs], "summary": [arguments.summary]}
+    make_figure(
+        "draw-tradeoff",
+        arguments,
+        paths,
+        lambda tables: tradeoff.draw(tables["runs"], tables["summary"], arguments.title),
+    )

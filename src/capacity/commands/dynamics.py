@@ -19,26 +19,34 @@ from pathlib import Path
 
 import pandas as pd
 
-from capacity.commands.arguments import add_title_argument
-from capacity.dictionary.studies import DYNAMICS, SUMMARY
-from capacity.storage import files, parquet, provenance
+from capacity.commands.arguments import add_origin_arguments, add_title_argument
+from capacity.dictionary.studies import DYNAMICS
+from capacity.storage import files, parquet, provenance, records
 from capacity.tables import frames
 from capacity.tables.dynamics import cell_times, read_by_cell, run_times, to_markdown
+from capacity.tables.origins import read_tables
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
-    parser.add_argument("--history", required=True, help="table of histories")
-    parser.add_argument("--summary", required=True, help="table with one row per cell")
+    parser.add_argument("--history", required=True, type=Path, help="table of histories")
+    parser.add_argument("--summary", required=True, type=Path, help="table with one row per cell")
+    add_origin_arguments(parser)
     add_title_argument(parser)
     parser.add_argument("--output", required=True, type=Path, help="folder of the tables")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    source = parquet.read_provenance(arguments.history)
-    runs = pd.concat(map(run_times, read_by_cell(arguments.history)), ignore_index=True)
-    cells = cell_times(runs, frames.read_frame(arguments.summary, SUMMARY))
-    record = provenance.record("dynamics", source["settings"], runs=source["runs"])
+    (origin,), tables = read_tables({"summary": [arguments.summary]}, arguments.record, arguments.digest)
+    bounds = origin.bounds("history")
+    origin.check(arguments.history, parquet.read_provenance(arguments.history, bounds))
+    runs = pd.concat(map(run_times, read_by_cell(arguments.history, bounds)), ignore_index=True)
+    origin.check_rows("history", arguments.history, runs)
+    record = provenance.record("dynamics", {"table": origin.table, "plan": origin.plan}, runs=origin.runs)
     frames.write_table(arguments.output, "dynamics", runs, record, DYNAMICS)
+    cells = cell_times(runs, tables["summary"][0])
     files.write_text(arguments.output / "dynamics.md", to_markdown(arguments.title, cells))
+    made = [arguments.output / f"dynamics.{kind}" for kind in ("parquet", "csv", "md")]
+    read = [*arguments.record, arguments.history, arguments.summary]
+    records.write_record(arguments.output / "dynamics.json", record, made, read)

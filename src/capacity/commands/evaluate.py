@@ -7,11 +7,13 @@ from pathlib import Path
 
 from capacity.commands.arguments import add_job_arguments, named_cell
 from capacity.corpora import corpus
+from capacity.errors import InputError
 from capacity.evaluation.job import check_finite, evaluate_job
-from capacity.experiment.seeds import parse_seeds
+from capacity.experiment import file_bounds
+from capacity.experiment.seeds import format_seeds, parse_seeds
 from capacity.model import devices, weights
 from capacity.model.networks import networks_of
-from capacity.storage import evaluations, parquet, provenance
+from capacity.storage import evaluations, files, parquet, provenance
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +30,17 @@ def run(arguments: argparse.Namespace) -> None:
     weights_file = arguments.weights or arguments.output / "weights.safetensors"
     history_file = arguments.history or arguments.output / "history.parquet"
     parameters = weights.load(weights_file, cell, seeds)
-    history = evaluations.read_history(history_file, cell.name, seeds)
+    history = evaluations.read_history(history_file, cell.name, seeds, file_bounds.job_history(cell, len(seeds)))
     training = parquet.provenance_of(history)
+    if list(training["seeds"]) != list(seeds):
+        held = format_seeds(training["seeds"])
+        raise InputError(f"{history_file} is of seeds {held}, and has to be of {arguments.seeds}; {files.REMEDY}")
+    if training.get("weights") not in (None, weights.checksum(parameters)):  # earlier versions did not write it down
+        raise InputError(
+            f"{history_file} is of another run than {weights_file}: delete both, and run the same command again, which "
+            "trains anew"
+        )
+    parquet.check_bounds(arguments.corpus, file_bounds.corpus(cell))
     lines = corpus.read(arguments.corpus, cell)
     check_finite(cell, seeds, parameters, training["diverged_at"])
     kernel = training.get("kernel", "torch")

@@ -10,7 +10,7 @@ from typing import Any
 
 from capacity.commands.arguments import add_table_arguments
 from capacity.experiment.table_plan import read_plan
-from capacity.storage import parquet, provenance
+from capacity.storage import parquet, provenance, records
 from capacity.tables.expressions import SCHEMA, expressions_tables
 
 
@@ -21,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    plan = read_plan(arguments.plan, arguments.cells)
+    plan = read_plan(arguments.plan, arguments.cells, arguments.digest)
     origins: list[dict[str, Any]] = []
-    record = provenance.record("expressions", {"table": plan.table}, runs=origins)
+    record = provenance.record("expressions", {"table": plan.table, "plan": plan.digest}, runs=origins)
     parquet.write_parquet_pieces(arguments.output, SCHEMA, expressions_tables(plan.jobs, origins), record)
+    read = [arguments.plan, *plan.files("answers")]
+    records.write_record(arguments.output.with_suffix(".json"), record, [arguments.output], read)

@@ -3,45 +3,80 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
+import pandas as pd
+
+from capacity.claims.arms import PUBLISHED_STUDIES
+from capacity.commands.arguments import add_origin_arguments
+from capacity.dictionary.column import Columns, required_kinds
+from capacity.dictionary.verdicts import CLAIMS, EVIDENCE, REPLICATION
+from capacity.errors import InputError
 from capacity.findings.origins import commit_dates
 from capacity.findings.page import TEMPLATE, render, values
 from capacity.findings.sources import Sources, StudyTables
-from capacity.storage import files, parquet
-from capacity.tables.frames import read_frame
+from capacity.storage import files, parquet, provenance, records
+from capacity.tables import table_bounds
+from capacity.tables.origins import by_study, identities, read_tables
+
+OF_STUDIES = ("runs", "summary", "dynamics")
+VERDICTS = {"claims": CLAIMS, "evidence": EVIDENCE, "replication": REPLICATION}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
-    for name in ("runs", "summary", "dynamics"):
+    for name in OF_STUDIES:
         parser.add_argument(f"--{name}", nargs="*", default=[], type=Path, help=f"{name}.parquet of every study")
-    for name in ("claims", "evidence", "replication"):
+    for name in VERDICTS:
         parser.add_argument(f"--{name}", required=True, type=Path, help=f"table of the {name}")
+    parser.add_argument("--budget", help="the budget that the claims have to be judged under; default: any")
+    add_origin_arguments(parser)
     parser.add_argument("--output", required=True, type=Path, help="the page")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    sources = _read(arguments)
+    paths = {name: getattr(arguments, name) for name in OF_STUDIES}
+    origins, tables = read_tables(paths, arguments.record, arguments.digest)
+    studies = by_study(origins, arguments.runs)
+    judged = {name: _read(getattr(arguments, name), columns) for name, columns in VERDICTS.items()}
+    held = identities(origins)
+    published = {study: identity for study, identity in held.items() if study in PUBLISHED_STUDIES}
+    for name, (_, record) in judged.items():
+        expected = published if name == "replication" else held
+        _check(getattr(arguments, name), record.get("settings", {}), expected, arguments.budget)
+    made_of = judged["claims"][1]
+    sources = Sources(
+        budget=made_of["settings"]["budget"],
+        **{name: frame for name, (frame, _) in judged.items()},
+        studies={
+            study: StudyTables(*(tables[name][number] for name in OF_STUDIES)) for number, study in enumerate(studies)
+        },
+        origins=[job for origin in origins for job in origin.runs],
+        versions=made_of["versions"],
+        commit=made_of["git_commit"],
+    )
     dates = commit_dates((job["git_commit"] for job in sources.origins), Path(__file__).parent)
     files.write_text(arguments.output, render(values(sources, dates), TEMPLATE.read_text(encoding="utf-8")))
+    read = [*arguments.record, *(path for of_kind in paths.values() for path in of_kind)]
+    read += [getattr(arguments, name) for name in VERDICTS]
+    origin = provenance.record("findings", {"budget": sources.budget, "tables": identities(origins)})
+    records.write_record(arguments.output.with_suffix(".json"), origin, [arguments.output], read)
 
 
-def _read(arguments: argparse.Namespace) -> Sources:
-    """Read the tables from the paths on the command line."""
-    studies, origins = {}, []
-    for paths in zip(arguments.runs, arguments.summary, arguments.dynamics, strict=True):
-        studies[paths[0].parent.name] = StudyTables(*(read_frame(path) for path in paths))
-        origins += parquet.provenance_of(parquet.read_parquet(paths[0]))["runs"]
-    judged = parquet.provenance_of(parquet.read_parquet(arguments.claims))
-    return Sources(
-        budget=judged["settings"]["budget"],
-        claims=read_frame(arguments.claims),
-        evidence=read_frame(arguments.evidence),
-        replication=read_frame(arguments.replication),
-        studies=studies,
-        origins=origins,
-        versions=judged["versions"],
-        commit=judged["git_commit"],
-    )
+def _read(path: Path, columns: Columns) -> tuple[pd.DataFrame, provenance.Provenance]:
+    """Read a table about the claims of the paper, and its provenance."""
+    table = parquet.read_parquet(path, table_bounds.verdicts(columns))
+    parquet.check_columns(path, table, required_kinds(columns))
+    return pd.DataFrame(table.to_pandas()), parquet.provenance_of(table)
+
+
+def _check(path: Path, settings: Mapping[str, object], tables: Mapping[str, str], budget: str | None) -> None:
+    """Raise InputError naming the file if it was made of other runs than these, or for another budget."""
+    if settings.get("tables") != tables:
+        raise InputError(
+            f"{path} was made of the runs {settings.get('tables')}, and the tables here are of {tables}; {files.REMEDY}"
+        )
+    if budget is not None and settings.get("budget", budget) != budget:
+        raise InputError(f"{path} is of the budget {settings['budget']}, and has to be of {budget}; {files.REMEDY}")

@@ -18,6 +18,7 @@ from capacity.experiment.table_plan import FOLDER, Job, TablePlan
 from capacity.tasks.registry import TASKS
 
 MAIN_STUDY = "base"
+"""The study whose figures are also found by short names, as copies."""
 MOST_JOBS = 20_000
 """Training jobs of all studies together, for which Snakemake plans some three minutes. More is a slip."""
 EXPRESSION_TASKS = tuple(name for name, task in TASKS.items() if task.has_operands)
@@ -48,7 +49,7 @@ class Plan:
 
     def _table(self, name: str) -> TablePlan:
         study_name, _, task = name.partition("/")
-        study = self._study(study_name)
+        study = self.study(study_name)
         cells = [cell for cell in study.cells.values() if task in ("", cell.task)]
         if not cells:
             raise InputError(f"study {study_name!r} has no {task} cells")
@@ -63,7 +64,8 @@ class Plan:
         departures = dict.fromkeys(f"{cell.task}, {cell.size.name}: {describe_departures(cell)}" for cell in departing)
         return TablePlan(name, study.title, tuple(departures), tuple(jobs))
 
-    def _study(self, name: str) -> Study:
+    def study(self, name: str) -> Study:
+        """Return a study. Raises InputError if the configuration has no such study."""
         if name not in self.studies:
             raise InputError(f"study {name!r} is not one of {', '.join(self.studies)}")
         return self.studies[name]
@@ -73,7 +75,7 @@ class Plan:
 
         Raises InputError if there is no such study, or no such task in it.
         """
-        tasks = [task for task in self._study(study).tasks if task in EXPRESSION_TASKS]
+        tasks = [task for task in self.study(study).tasks if task in EXPRESSION_TASKS]
         if not tasks:
             raise InputError(f"study {study!r} has no {' or '.join(EXPRESSION_TASKS)} cells")
         return tasks
@@ -124,3 +126,13 @@ def figure_paths(study: Study) -> list[str]:
     if set(study.tasks).intersection(EXPRESSION_TASKS):
         names += ["dynamics", "answers"]
     return [f"results/figures/{study.name}/{name}.pdf" for name in names]
+
+
+def record_paths(study: Study) -> list[str]:
+    """Return the records of the tables and figures of a study, which its manifest is made from."""
+    tables = [f"{study.name}/{name}" for name in ("runs", "history", "dynamics", "expressions")]
+    for task in study.tasks:
+        kinds = ("runs", "history", *(("dynamics", "expressions") if task in EXPRESSION_TASKS else ()))
+        tables += [f"{study.name}/{task}/{name}" for name in kinds]
+    figures = [path.removesuffix(".pdf") for path in figure_paths(study)]
+    return [f"{path}.json" for path in (*(f"results/tables/{name}" for name in tables), *figures)]

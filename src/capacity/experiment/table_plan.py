@@ -41,6 +41,11 @@ class Job:
         """Return the path of one of the :data:`FILES` of the job."""
         return f"{self.folder}/{FILES[kind]}"
 
+    @property
+    def trained(self) -> tuple[int, ...]:
+        """All seeds that the job has trained, as its folder names them."""
+        return parse_seeds(self.folder.rpartition("/seeds=")[2])
+
 
 @dataclass(frozen=True)
 class TablePlan:
@@ -51,12 +56,14 @@ class TablePlan:
         title: of the study.
         departures: for each cell that departs from the paper's protocol, ``task, size: how``.
         jobs: in the order of the cells of the study.
+        cells: the folder of all cells, in which the folders of the jobs are.
     """
 
     table: str
     title: str
     departures: tuple[str, ...]
     jobs: tuple[Job, ...]
+    cells: str = FOLDER
 
     def files(self, kind: str) -> list[str]:
         """Return the paths of one kind of :data:`FILES` of all jobs."""
@@ -73,7 +80,7 @@ class TablePlan:
                 {
                     "cell": job.cell,
                     "seeds": format_seeds(job.seeds),
-                    "folder": job.folder.removeprefix(f"{FOLDER}/"),
+                    "folder": job.folder.removeprefix(f"{self.cells}/"),
                 }
                 for job in self.jobs
             ],
@@ -90,14 +97,25 @@ def write_plan(path: Path, plan: TablePlan) -> None:
     json_files.write_sealed_json(path, plan.content())
 
 
-def read_plan(path: Path, cells: Path) -> TablePlan:
-    """Read a plan, with the files of its jobs below ``cells``, the folder of all cells or of local copies of them.
+def read_plan(path: Path, cells: Path, digest: str | None = None) -> TablePlan:
+    """Read the plan of a table.
 
-    Raises InputError naming the file if it is damaged or is not a plan.
+    Args:
+        path: of the plan.
+        cells: the folder of all cells, or of local copies of them, in which the files of the jobs are.
+        digest: that the plan must have; None if any will do.
+
+    Raises InputError naming the file if it is damaged, is not a plan, or has another digest.
     """
     content = json_files.read_sealed_json(path)
     try:
         jobs = tuple(Job(job["cell"], parse_seeds(job["seeds"]), f"{cells}/{job['folder']}") for job in content["jobs"])
-        return TablePlan(content["table"], content["title"], tuple(content["departures"]), jobs)
+        plan = TablePlan(content["table"], content["title"], tuple(content["departures"]), jobs, str(cells))
     except (KeyError, TypeError) as error:
         raise InputError(f"{path} is not the plan of a table ({error!r}); {files.REMEDY}") from error
+    if digest not in (None, plan.digest):
+        raise InputError(
+            f"{path} is the plan of {plan.table} with the digest {plan.digest}, and has to be that with {digest}, "
+            f"which the configuration makes; {files.REMEDY}"
+        )
+    return plan

@@ -18,7 +18,7 @@ from capacity.experiment.cell import Cell, corpus_cell, parse_cell
 from capacity.experiment.checks import check_named_cell
 from capacity.experiment.configuration import validate
 from capacity.experiment.grid import Config
-from capacity.experiment.plan import MAIN_STUDY, figure_paths, make_plan
+from capacity.experiment.plan import MAIN_STUDY, figure_paths, make_plan, record_paths
 from capacity.experiment.seeds import parse_seeds
 from capacity.experiment.text import for_command
 from capacity.storage import code, json_files
@@ -57,11 +57,11 @@ class Workflow:
     def write_note(self) -> None:
         """Write the configuration down for jobs that make plans and for the status, unless it is written already."""
         try:
-            written = json_files.read_json(self._note) if self._note.exists() else None
+            written = json_files.read_sealed_json(self._note) if self._note.exists() else None
         except InputError:
             written = None
         if written != self.config:
-            json_files.write_json(self._note, self.config)
+            json_files.write_sealed_json(self._note, self.config)
 
     # The files of jobs.
 
@@ -77,11 +77,11 @@ class Workflow:
         return lambda wildcards: self.plan.table(wildcards.table).files(kind)
 
     def tables_of_tasks(self, name: str) -> Callable[[Wildcards], list[str]]:
-        """Return the function that names one table for each task with arithmetic of a study."""
+        """Return the function that names one file of the tables of each task with arithmetic of a study."""
 
         def paths(wildcards: Wildcards) -> list[str]:
             study = wildcards.study
-            return [f"results/tables/{study}/{task}/{name}.parquet" for task in self.plan.expression_tasks(study)]
+            return [f"results/tables/{study}/{task}/{name}" for task in self.plan.expression_tasks(study)]
 
         return paths
 
@@ -101,6 +101,21 @@ class Workflow:
         """Return every figure of the studies that the budget runs, and the short names of those of the main study."""
         paths = [path for study in self.budget["run"] for path in figure_paths(self.plan.studies[study])]
         return paths + [path.replace(f"/{MAIN_STUDY}/", "/") for path in paths if f"/{MAIN_STUDY}/" in path]
+
+    def records(self, wildcards: Wildcards) -> list[str]:
+        """Return the records that the manifest of a study is made from. Raises InputError if there is no such study."""
+        return record_paths(self.plan.study(wildcards.study))
+
+    def copies(self, wildcards: Wildcards) -> list[str]:
+        """Return the figures of a study that are also found by a short name, which only the main study has."""
+        if wildcards.study != MAIN_STUDY:
+            return []
+        drawn = [Path(path.replace(f"/{MAIN_STUDY}/", "/")) for path in figure_paths(self.plan.study(MAIN_STUDY))]
+        return [path.with_suffix(suffix).as_posix() for path in drawn for suffix in (".pdf", ".png")]
+
+    def manifests(self) -> list[str]:
+        """Return the manifests of the studies that the budget runs, and that of the pages about all of them."""
+        return [*(f"results/manifests/{study}.sha256" for study in self.budget["run"]), "results/manifest.sha256"]
 
     # The parameters of jobs.
 
@@ -132,7 +147,18 @@ class Workflow:
 
     def plan_digest(self, wildcards: Wildcards) -> str:
         """Return the digest of the plan of a table, so that the plan is written again exactly when it has changed."""
-        return self.plan.table(wildcards.table).digest
+        return self.plan.table(_table(wildcards)).digest
+
+    def plan_digests(self, *studies: str) -> Callable[[Wildcards], list[str]]:
+        """Return the function that gives the digests of the plans of the studies that :meth:`tables` names."""
+        return lambda wildcards: [
+            self.plan.table(study).digest for study in self.budget["run"] if study in (studies or [study])
+        ]
+
+    def plan_digests_of_tasks(self, wildcards: Wildcards) -> list[str]:
+        """Return the digests of the plans of each task with arithmetic of a study."""
+        study = wildcards.study
+        return [self.plan.table(f"{study}/{task}").digest for task in self.plan.expression_tasks(study)]
 
     def plan_sources(self, wildcards: Wildcards) -> list[str]:
         """Return the words of the command ``plan`` that say what it reads."""

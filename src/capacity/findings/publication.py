@@ -6,10 +6,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from capacity.errors import InputError
 from capacity.experiment import plan
 from capacity.experiment.grid import Study
 from capacity.findings import reproduction
-from capacity.storage import files, json_files, parquet
+from capacity.storage import files, json_files, parquet, records
 
 TABLES = ("summary.md", "summary.csv", "dynamics.md")
 PAGES_ON_ALL_STUDIES = ("tables/claims.md", "tables/replication.md", "findings.md")
@@ -24,7 +25,7 @@ def provenance(study: Study, root: Path) -> dict[str, Any]:
     folder = root / "results/tables" / study.name
     record = parquet.provenance_of(parquet.read_parquet(folder / "summary.parquet"))
     timings = {
-        path.parent.relative_to(root / "results/cells").as_posix(): json_files.read_json(path)
+        path.parent.relative_to(root / "results/cells").as_posix(): json_files.read_json_of_either_kind(path)
         for name in sorted(study.cells)
         for path in sorted((root / "results/cells" / name).glob("seeds=*/timing.json"))
     }
@@ -45,13 +46,24 @@ def publish(study: Study, root: Path, target: Path) -> list[Path]:
         study: to copy.
         root: the folder that holds ``results``.
         target: the folder to copy to; ``provenance.json`` is written there too, with the SHA-256 of each copy.
+
+    Raises InputError naming a file that has changed since it was made.
     """
     target.mkdir(parents=True, exist_ok=True)
     sources = [root / Path(path).with_suffix(".png") for path in plan.figure_paths(study)]
     sources += [root / "results/tables" / study.name / name for name in TABLES]
     if study.name == plan.MAIN_STUDY:
         sources += [root / "results" / name for name in PAGES_ON_ALL_STUDIES]
+    for source in [*sources, root / "results/tables" / study.name / "summary.parquet"]:
+        _check(source)
     written = [Path(shutil.copyfile(source, target / source.name)) for source in sources]
     record = provenance(study, root) | {"files": {path.name: files.sha256(path) for path in written}}
     json_files.write_json(target / reproduction.PROVENANCE, record)
     return [*written, target / reproduction.PROVENANCE]
+
+
+def _check(path: Path) -> None:
+    """Raise InputError naming the file if it is not what the record beside it says. Earlier versions left no record."""
+    record = path.with_name(f"{'runs' if path.stem == 'summary' else path.stem}.json")
+    if record.exists() and records.read_record(record)[records.FILES].get(path.name) != files.sha256(path):
+        raise InputError(f"{path} has changed since {record} was written; python -m capacity verify says more")

@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from capacity.corpora import corpus
-from capacity.errors import InputError, is_of_memory
+from capacity.errors import ForeignFileError, InputError, is_of_memory
 from capacity.experiment.cell import Cell
 from capacity.experiment.seeds import runs_name
 from capacity.model import initialization
@@ -56,7 +56,7 @@ def load(path: str | Path, cell: Cell, seeds: Sequence[int]) -> Parameters:
         with safe_open(path, framework="numpy") as stored:
             about = _about(path, stored.metadata() or {})
             if about.get("runs") != runs:
-                raise InputError(f"{path} holds {about.get('runs')}, not {runs}; {files.REMEDY}")
+                raise ForeignFileError(f"{path} holds {about.get('runs')}, not {runs}; {files.REMEDY}")
             _check_shapes(path, stored, shapes)
             parameters = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except SafetensorError as error:

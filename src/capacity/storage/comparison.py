@@ -15,19 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from safetensors import SafetensorError, safe_open
 
 from capacity.errors import InputError
+from capacity.storage import parquet
 from capacity.storage.files import REMEDY
+from capacity.storage.parquet_bounds import LARGE
 
 SUFFIXES = (".safetensors", ".parquet", ".json", ".csv", ".md", ".pdf", ".png")
 LEFT_OUT = ("logs", "plans", "timing.json", "progress.json", "report.html")
 """Folders and files that differ between any two runs, or only say how the work was divided."""
 
-ORIGIN_KEYS = ("git_commit", "platform", "provenance", "sha256", "source_digest", "stage", "versions")
-"""Keys of JSON files that say where a result comes from."""
+ORIGIN_KEYS = (
+    *("files", "git_commit", "platform", "provenance", "read", "runs"),
+    *("sha256", "source_digest", "stage", "versions", "weights"),
+)
+"""Keys of JSON files that say where a result comes from, or are checksums of files that say so."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,6 @@ def _content(path: Path) -> dict[str, Any]:
         AttributeError,
         RecursionError,
         csv.Error,
-        pa.ArrowException,
         SafetensorError,
     ) as error:
         raise InputError(f"{path} cannot be read ({error}); {REMEDY}") from error
@@ -122,7 +124,7 @@ def _parts(path: Path) -> dict[str, Any]:
         with safe_open(path, framework="numpy") as stored:
             return {name: _digest(stored.get_tensor(name).tobytes()) for name in stored.keys()}  # noqa: SIM118
     if path.suffix == ".parquet":
-        table = pq.read_table(path, partitioning=None)
+        table = parquet.read_unsealed(path, LARGE)
         columns = zip(table.schema, table.columns, strict=True)
         return {field.name: _digest(repr((str(field.type), column.to_pylist())).encode()) for field, column in columns}
     if path.suffix == ".json":

@@ -21,7 +21,8 @@ from capacity.dictionary import jobs
 from capacity.dictionary.column import FLAG, INTEGER, NUMBER, TEXT, arrow_schema, required_kinds
 from capacity.dictionary.histories import JOB_HISTORY
 from capacity.errors import InputError
-from capacity.storage import files, json_files, parquet
+from capacity.storage import files, json_files, parquet, records
+from capacity.storage.parquet_bounds import UNKNOWN, Bounds
 from capacity.tasks.registry import PARTS, SCORES
 
 ANSWER_COLUMNS = required_kinds(jobs.ANSWERS)
@@ -48,9 +49,12 @@ SCHEMA = Path(__file__).parent / "evaluation.schema.yaml"
 MOST_LOG_PROBABILITY = 0.001  # above 0 by rounding
 
 
-def read_history(path: str | Path, cell: str, seeds: Sequence[int]) -> pa.Table:
-    """The history of a job of the cell named. Raises InputError naming the file if it is damaged or of another job."""
-    history = parquet.read_parquet(path)
+def read_history(path: str | Path, cell: str, seeds: Sequence[int], bounds: Bounds = UNKNOWN) -> pa.Table:
+    """The history of a job of the cell named.
+
+    Raises InputError naming the file if it is damaged, out of bounds or of another job.
+    """
+    history = parquet.read_parquet(path, bounds)
     parquet.check_columns(path, history, HISTORY_COLUMNS)
     _check_runs(path, history, cell, seeds)
     return history
@@ -111,8 +115,8 @@ def split(evaluation: Mapping[str, Any]) -> tuple[dict[str, Any], pa.Table, pa.T
 def write(folder: str | Path, evaluation: Mapping[str, Any]) -> None:
     """Write ``answers.parquet``, ``operands.parquet`` and then ``evaluation.json`` of a job.
 
-    Raises InputError naming the file and the key if the evaluation is not what its readers expect, and then writes
-    nothing.
+    The provenance in ``evaluation.json`` has the checksums of the other two. Raises InputError naming the file and the
+    key if the evaluation is not what its readers expect, and then writes nothing.
     """
     folder = Path(folder)
     kept, answers, operands = split(evaluation)
@@ -127,7 +131,9 @@ def write(folder: str | Path, evaluation: Mapping[str, Any]) -> None:
     record = {"cell": evaluation["cell"], **evaluation["provenance"]}
     parquet.write_parquet(folder / "answers.parquet", answers, record)
     parquet.write_parquet(folder / "operands.parquet", operands, record)
-    json_files.write_sealed_json(folder / "evaluation.json", kept)
+    checksums = {name: files.sha256(folder / name) for name in ("answers.parquet", "operands.parquet")}
+    origin = {**evaluation["provenance"], records.FILES: checksums}
+    json_files.write_sealed_json(folder / "evaluation.json", {**kept, "provenance": origin})
 
 
 def check_answers(answers: pa.Table, source: str | Path) -> None:
@@ -146,12 +152,12 @@ def check_answers(answers: pa.Table, source: str | Path) -> None:
         raise InputError(f"{source}: the column 'log_probability' has a value above 0; {files.REMEDY}")
 
 
-def read_answers(path: str | Path, cell: str, seeds: Iterable[int]) -> pa.Table:
+def read_answers(path: str | Path, cell: str, seeds: Iterable[int], bounds: Bounds = UNKNOWN) -> pa.Table:
     """The answers of a job of the cell named.
 
-    Raises InputError naming the file if it is damaged, of another job, or lacks a seed.
+    Raises InputError naming the file if it is damaged, out of bounds, of another job, or lacks a seed.
     """
-    answers = parquet.read_parquet(path)
+    answers = parquet.read_parquet(path, bounds)
     check_answers(answers, path)
     _check_runs(path, answers, cell, seeds)
     return answers

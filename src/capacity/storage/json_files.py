@@ -57,6 +57,17 @@ def write_sealed_json(path: str | Path, value: Mapping[str, Any]) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def read_json_of_either_kind(path: str | Path) -> Any:
+    """Read a value in a JSON file without its checksum, which is compared if there is one.
+
+    Raises InputError naming the file if it is not whole, or has changed since it was sealed.
+    """
+    text, value = _read_json(path)
+    if not isinstance(value, dict) or CHECKSUM not in value:
+        return value
+    return _unsealed(path, text, value)
+
+
 def sealed(text: str) -> str:
     """Return the text of a JSON object with its checksum as the last key."""
     text = text.removesuffix("}").rstrip()
@@ -65,7 +76,10 @@ def sealed(text: str) -> str:
 
 def read_sealed_json(path: str | Path) -> dict[str, Any]:
     """Read what :func:`write_sealed_json` wrote. Raises InputError naming the file if it has changed since."""
-    text, value = _read_json(path)
+    return _unsealed(path, *_read_json(path))
+
+
+def _unsealed(path: str | Path, text: str, value: Any) -> dict[str, Any]:
     stored = value.pop(CHECKSUM, None) if isinstance(value, dict) else None
     check_checksum(path, stored, _checksum_of_text(text.removesuffix(_seal(stored))))
     return dict(value)

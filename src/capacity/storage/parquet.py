@@ -7,6 +7,7 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy
@@ -15,7 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from capacity.errors import InputError, is_of_memory
+from capacity.storage import parquet_bounds
 from capacity.storage.files import CHECKSUM, REMEDY, atomic, check_checksum, check_file
+from capacity.storage.parquet_bounds import UNKNOWN, Bounds, BoundsError
 from capacity.storage.provenance import Provenance
 
 _KINDS = {
@@ -57,60 +60,118 @@ def write_parquet_pieces(
         writer.add_key_value_metadata({**origin, CHECKSUM.encode(): checksum.hexdigest(about).encode()})
 
 
-def read_parquet(path: str | Path) -> pa.Table:
+def read_parquet(path: str | Path, bounds: Bounds = UNKNOWN) -> pa.Table:
     """Read the table in a Parquet file that :func:`write_parquet` wrote.
 
-    Raises InputError naming the file if it is not a whole Parquet file, or if its content has changed since.
+    Raises InputError naming the file if it is not a whole Parquet file, is out of bounds, or if its content has changed
+    since.
     """
-    with _opened(path) as (file, about, stored):
-        table = file.read().replace_schema_metadata(about)
-        table.validate(full=True)
-        checksum = table_checksum(table)
-    check_checksum(path, stored, checksum)
-    return table
+    with _opened(path, bounds) as opened:
+        return pa.concat_tables([opened.schema.empty_table(), *opened.pieces()]).replace_schema_metadata(opened.about)
 
 
-def read_parquet_pieces(path: str | Path) -> Iterator[pa.Table]:
+def read_unsealed(path: str | Path, bounds: Bounds = UNKNOWN) -> pa.Table:
+    """Read the table in any Parquet file within bounds, whether its content has changed or not.
+
+    Raises InputError naming the file if it is not a whole Parquet file, or is out of bounds.
+    """
+    with _opened(path, bounds) as opened:
+        return pa.concat_tables([opened.schema.empty_table(), *opened.pieces(is_sealed=False)])
+
+
+def read_parquet_pieces(path: str | Path, bounds: Bounds = UNKNOWN) -> Iterator[pa.Table]:
     """Yield the row groups of a Parquet file, so that the whole table need not fit in memory.
 
     Raises InputError as :func:`read_parquet` does. Whether the content has changed is known only after the last piece:
     until then no result of the pieces may be written.
     """
-    with _opened(path) as (file, about, stored):
-        checksum = _TableChecksum(file.schema_arrow)
-        for number in range(file.num_row_groups):
-            piece = file.read_row_group(number).replace_schema_metadata(about)
+    with _opened(path, bounds) as opened:
+        yield from opened.pieces()
+
+
+def read_schema(path: str | Path, bounds: Bounds = UNKNOWN) -> pa.Schema:
+    """Read the columns of a Parquet file, not its rows. Raises InputError naming the file if it is not one."""
+    with _opened(path, bounds) as opened:
+        return opened.schema
+
+
+def read_provenance(path: str | Path, bounds: Bounds = UNKNOWN) -> Provenance:
+    """Read the provenance of a Parquet file. Only a reader of its rows sees whether it has changed.
+
+    Raises InputError naming the file if it is not a Parquet file, or has no provenance.
+    """
+    with _opened(path, bounds) as opened:
+        return _provenance(path, opened.about)
+
+
+def check_bounds(path: str | Path, bounds: Bounds) -> None:
+    """Raise InputError naming the file if a Parquet file is out of bounds, or is not a whole one."""
+    with _opened(path, bounds):
+        pass
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A Parquet file within its bounds.
+
+    Attributes:
+        path: of the file.
+        file: opened so that texts stay dictionaries, whose size is known before they are repeated.
+        schema: of the table, without the metadata of the file.
+        about: metadata, without what the library and the checksum need.
+        checksum: that the file keeps.
+        bounds: of the file.
+    """
+
+    path: str | Path
+    file: pq.ParquetFile
+    schema: pa.Schema
+    about: dict[bytes, bytes]
+    checksum: str
+    bounds: Bounds
+
+    def pieces(self, is_sealed: bool = True) -> Iterator[pa.Table]:
+        """Yield the row groups. Raises InputError after the last one if the content of a sealed file has changed."""
+        checksum = _TableChecksum(self.schema)
+        texts = 0
+        for number in range(self.file.num_row_groups):
+            piece = self.file.read_row_group(number)
+            texts += sum(map(_text_bytes, piece.columns))
+            parquet_bounds.limit("bytes of texts", texts, self.bounds.bytes)
+            piece = piece.cast(self.schema).replace_schema_metadata(self.about)
             piece.validate(full=True)
             checksum.update(piece)
             yield piece
-    check_checksum(path, stored, checksum.hexdigest(about))
+        if is_sealed:
+            check_checksum(self.path, self.checksum, checksum.hexdigest(self.about))
 
 
-def read_schema(path: str | Path) -> pa.Schema:
-    """Read the columns of a Parquet file, not its rows. Raises InputError naming the file if it is not one."""
-    with _opened(path) as (file, _, _):
-        return file.schema_arrow
-
-
-def read_provenance(path: str | Path) -> Provenance:
-    """Read the provenance of a Parquet file. Only a reader of its rows sees whether it has changed."""
-    with _opened(path) as (_, about, _):
-        return _provenance(about, str(path))
+def _text_bytes(column: pa.ChunkedArray) -> int:
+    """Return the bytes that the texts of a column of dictionaries take when each is written out."""
+    if not pa.types.is_dictionary(column.type):
+        return 0
+    lengths = (pc.binary_length(chunk.dictionary).take(chunk.indices) for chunk in column.chunks)
+    return sum(pc.sum(of_chunk.cast(pa.int64())).as_py() or 0 for of_chunk in lengths)
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[tuple[pq.ParquetFile, dict[bytes, bytes], str]]:
-    """Open a Parquet file; yield it, its metadata and its checksum. Errors of reading it become InputError."""
+def _opened(path: str | Path, bounds: Bounds) -> Iterator[_Opened]:
+    """Open a Parquet file that is within its bounds. Errors of reading it become InputError."""
     check_file(path)
     try:
         with Path(path).open("rb") as source:
-            file = pq.ParquetFile(source)
+            texts = parquet_bounds.check(source, bounds)
+            sizes = {"thrift_string_size_limit": bounds.footer, "thrift_container_size_limit": bounds.values}
+            file = pq.ParquetFile(source, read_dictionary=texts, **sizes)
             about = dict(file.metadata.metadata or {})
             about.pop(b"ARROW:schema", None)
             stored = about.pop(CHECKSUM.encode(), b"").decode()
-            yield file, about, stored
+            schema = file.schema.to_arrow_schema().remove_metadata()
+            yield _Opened(path, file, schema, about, stored, bounds)
     except (FileNotFoundError, IsADirectoryError, PermissionError, InputError):
         raise
+    except BoundsError as error:
+        raise InputError(f"{path} is not a file of this workflow, and is not read: {error}; {REMEDY}") from error
     except (pa.ArrowException, OSError, ValueError) as error:
         if is_of_memory(error):
             raise
@@ -137,14 +198,14 @@ def check_columns(path: str | Path, table: pa.Table, columns: Mapping[str, str])
 
 def provenance_of(table: pa.Table) -> Provenance:
     """Return the provenance of a table that :func:`read_parquet` read. Raises InputError if it has none."""
-    return _provenance(table.schema.metadata or {}, f"a table with the columns {', '.join(table.column_names)}")
+    return _provenance(f"a table with the columns {', '.join(table.column_names)}", table.schema.metadata or {})
 
 
-def _provenance(about: Mapping[bytes, bytes], what: str) -> Provenance:
+def _provenance(path: str | Path, about: Mapping[bytes, bytes]) -> Provenance:
     try:
         return dict(json.loads(about[b"provenance"]))
-    except (KeyError, ValueError, TypeError, RecursionError) as error:
-        raise InputError(f"{what} does not say where it comes from; {REMEDY}") from error
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} does not say where it comes from; {REMEDY}") from error
 
 
 class _TableChecksum:

@@ -33,6 +33,7 @@ from capacity.dictionary.histories import HISTORY
 from capacity.errors import InputError
 from capacity.statistics.survival import Survival, kaplan_meier
 from capacity.storage import files, parquet
+from capacity.storage.parquet_bounds import UNKNOWN, Bounds
 from capacity.tables import markdown
 from capacity.tables.runs import OUTCOMES
 
@@ -53,10 +54,11 @@ RUN = (*names(NAMES), "seed")
 _READ = {*RUN, "iteration", "stream_loss", *(score for score, _ in OUTCOMES.values())}
 
 
-def read_by_cell(path: str | Path) -> Iterator[pd.DataFrame]:
+def read_by_cell(path: str | Path, bounds: Bounds = UNKNOWN) -> Iterator[pd.DataFrame]:
     """What :func:`run_times` reads of a table of histories, in frames that each hold every row of their cells.
 
-    Raises InputError naming the file if it is damaged, lacks a column, or has the rows of a cell in several places.
+    Raises InputError naming the file if it is damaged, out of bounds, lacks a column, or has the rows of a cell in
+    several places.
     """
     earlier: set[str] = set()
 
@@ -68,7 +70,7 @@ def read_by_cell(path: str | Path) -> Iterator[pd.DataFrame]:
         return frame
 
     kept: list[pd.DataFrame] = []  # the cell at the end of a piece, which may go on in the next
-    for piece in parquet.read_parquet_pieces(path):
+    for piece in parquet.read_parquet_pieces(path, bounds):
         parquet.check_columns(path, piece, required_kinds(HISTORY))
         frame: pd.DataFrame = piece.select([name for name in piece.column_names if name in _READ]).to_pandas()
         frame = pd.concat([*kept, frame], ignore_index=True)

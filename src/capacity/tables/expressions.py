@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from capacity.dictionary import column as columns_of
 from capacity.dictionary.studies import EXPRESSIONS
+from capacity.experiment import file_bounds
 from capacity.experiment.cell import Cell, parse_cell
 from capacity.experiment.table_plan import Job
 from capacity.storage import evaluations, parquet
@@ -76,8 +77,12 @@ def expressions_tables(jobs: Sequence[Job], origins: list[dict[str, Any]]) -> It
         cell = parse_cell(name)
         parts = []
         for job in jobs_of_cell:
-            answers = evaluations.read_answers(job.file("answers"), cell.name, job.seeds)
-            origins.append(runs.origin(parquet.provenance_of(answers)["training"]))
+            path = job.file("answers")
+            bounds = file_bounds.answers(cell, len(job.trained))
+            answers = evaluations.read_answers(path, cell.name, job.trained, bounds)
+            training = parquet.provenance_of(answers)["training"]
+            runs.check_run(job, path, training, pc.unique(answers["seed"]).to_pylist())
+            origins.append(runs.origin(training))
             answers = answers.replace_schema_metadata(None)
             parts.append(answers.filter(pc.is_in(answers["seed"], pa.array(job.seeds, pa.int64()))))
         return expressions_table(cell, pa.concat_tables(parts))

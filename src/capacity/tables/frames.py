@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from capacity.dictionary.column import Columns, describe, required_kinds
 from capacity.storage import files, parquet, provenance
+from capacity.storage.parquet_bounds import UNKNOWN, Bounds
 
 T = TypeVar("T")
 
@@ -38,17 +39,12 @@ def write_table(
         frame.to_csv(temporary, index=False)
 
 
-def read_frame(path: str | Path, columns: Columns = ()) -> pd.DataFrame:
+def read_frame(path: str | Path, columns: Columns = (), bounds: Bounds = UNKNOWN) -> pd.DataFrame:
     """Read a frame that :func:`write_frame` wrote.
 
-    Raises InputError naming the file if it is damaged, or if one of ``columns`` that is not optional is missing or of
-    another kind.
+    Raises InputError naming the file if it is damaged or out of bounds, or if one of ``columns`` that is not optional
+    is missing or of another kind.
     """
-    table = parquet.read_parquet(path)
+    table = parquet.read_parquet(path, bounds)
     parquet.check_columns(path, table, required_kinds(columns))
     return pd.DataFrame(table.to_pandas())
-
-
-def read_frames(paths: Iterable[str | Path], columns: Columns) -> pd.DataFrame:
-    """Read the tables of some tasks of a study as one frame, one below the other."""
-    return pd.concat([read_frame(path, columns) for path in paths], ignore_index=True)

@@ -12,6 +12,7 @@ from capacity.dictionary.cells import NAMES
 from capacity.dictionary.column import describe_schema, names
 from capacity.dictionary.histories import HISTORY
 from capacity.errors import InputError
+from capacity.experiment import file_bounds
 from capacity.experiment.cell import Cell, parse_cell
 from capacity.experiment.table_plan import Job
 from capacity.storage import evaluations, files, parquet
@@ -38,7 +39,7 @@ def history_schema(jobs: Sequence[Job]) -> pa.Schema:
     columns = dict.fromkeys(names(NAMES), pa.large_string())
     for job in jobs:
         path = job.file("history")
-        for field in parquet.read_schema(path):
+        for field in parquet.read_schema(path, file_bounds.job_history(parse_cell(job.cell), len(job.trained))):
             if (kind := columns.setdefault(field.name, field.type)) != field.type:
                 where = f"{path}: the column {field.name!r}"
                 raise InputError(f"{where} is {field.type}, and {kind} in other histories; {files.REMEDY}")
@@ -54,8 +55,12 @@ def history_tables(jobs: Sequence[Job], schema: pa.Schema, origins: list[dict[st
 
     def rows(job: Job) -> pa.Table:
         cell = parse_cell(job.cell)
-        history = evaluations.read_history(job.file("history"), cell.name, job.seeds)
-        origins.append(runs.origin(parquet.provenance_of(history)))
+        path = job.file("history")
+        bounds = file_bounds.job_history(cell, len(job.trained))
+        history = evaluations.read_history(path, cell.name, job.trained, bounds)
+        training = parquet.provenance_of(history)
+        runs.check_run(job, path, training, pc.unique(history["seed"]).to_pylist())
+        origins.append(runs.origin(training))
         return history_table(history, cell, job.seeds)
 
     for chunk in frames.chunks(map(rows, jobs), runs.JOBS_AT_ONCE):

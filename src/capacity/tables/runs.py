@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,11 +12,13 @@ import pandas as pd
 from capacity.dictionary import cells as cell_dictionary
 from capacity.dictionary import measures
 from capacity.dictionary.column import names
-from capacity.errors import InputError
+from capacity.errors import ForeignFileError
 from capacity.evaluation import bits, operands
+from capacity.experiment.assignment import RECORD
 from capacity.experiment.cell import parse_cell
+from capacity.experiment.seeds import format_seeds
 from capacity.experiment.table_plan import Job
-from capacity.storage import evaluations, files, json_files
+from capacity.storage import evaluations, files, json_files, records
 from capacity.tables.cells import cell_columns
 from capacity.tables.frames import chunks
 from capacity.tasks.registry import PARTS
@@ -130,13 +133,43 @@ def read_evaluation(job: Job) -> tuple[dict[str, Any], set[int]]:
     path = job.file("evaluation")
     evaluation = json_files.read_sealed_json(path)
     evaluations.check(evaluation, path)
-    seeds = set(job.seeds)
-    evaluated = {run["seed"] for run in evaluation["runs"]}
-    if evaluation["cell"] != job.cell or not seeds <= evaluated:
-        raise InputError(f"{path} holds runs of {evaluation['cell']}, and not those of its folder; {files.REMEDY}")
-    return evaluation, seeds
+    seeds = [run["seed"] for run in evaluation["runs"]]
+    if evaluation["cell"] != job.cell:
+        raise ForeignFileError(
+            f"{path} holds runs of {evaluation['cell']}, and not those of its folder; {files.REMEDY}"
+        )
+    check_run(job, path, evaluation["provenance"]["training"], seeds)
+    return evaluation, set(job.seeds)
+
+
+def check_run(job: Job, path: str, training: Mapping[str, Any], seeds: Iterable[int]) -> None:
+    """Check that a file of a job is of all runs of the job, and of the run whose record lies beside it, if it does.
+
+    Args:
+        job: the job.
+        path: the file.
+        training: the record of the training that the file is of.
+        seeds: of the runs in the file.
+
+    Raises InputError naming the file if it is of another job, or of another run of this one.
+    """
+    for cell, held in ((training["cell"], training["seeds"]), (job.cell, seeds)):
+        if cell != job.cell or sorted(held) != list(job.trained):
+            runs = f"{cell}/seeds={format_seeds(held)}"
+            raise ForeignFileError(f"{path} holds runs of {runs}, and not those of its folder; {files.REMEDY}")
+    beside = Path(job.folder) / RECORD
+    if beside.exists() and without_checksums(json_files.read_json_of_either_kind(beside)) != training:
+        raise ForeignFileError(f"{path} is of another run than {beside}, of the same cell and seeds; {files.REMEDY}")
+
+
+def without_checksums(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What the record of a training says without the checksums of its files, as these say it themselves."""
+    return {key: value for key, value in record.items() if key != records.FILES}
 
 
 def origin(training: Mapping[str, Any]) -> dict[str, Any]:
-    """Where the runs of a job come from, for the record of a table, from the record of their training."""
-    return {name: training[name] for name in ("cell", "seeds", *ORIGIN)}
+    """Where the runs of a job come from, for the record of a table, from the record of their training.
+
+    With the checksum of their weights, which is missing from what earlier versions have trained.
+    """
+    return {name: training[name] for name in ("cell", "seeds", *ORIGIN)} | {"weights": training.get("weights")}

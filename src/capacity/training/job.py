@@ -10,10 +10,12 @@ from typing import Any
 from capacity.corpora import corpus
 from capacity.dictionary.column import describe
 from capacity.dictionary.histories import JOB_HISTORY
+from capacity.experiment import file_bounds
 from capacity.experiment.cell import Cell
+from capacity.experiment.seeds import runs_name
 from capacity.model import devices, weights
 from capacity.model.networks import why_no_numba
-from capacity.storage import files, json_files, parquet, provenance
+from capacity.storage import files, json_files, parquet, provenance, records
 from capacity.training.execution import Execution
 from capacity.training.history import history_table
 from capacity.training.interruptions import InterruptedTrainingError, Signals, only_one
@@ -57,6 +59,7 @@ def run_job(
         device=devices.name(device),
         **execution.record(device) | {"kernel": kernel},
     )
+    parquet.check_bounds(corpus_file, file_bounds.corpus(cell))
     lines = corpus.read(corpus_file, cell)
     progress = Progress(cell, seeds, folder / "progress.json", sys.stdout)
     if kernel == "torch" and is_for_kernel(cell, device, execution):
@@ -80,7 +83,7 @@ def run_job(
                 for seed, updates in zip(seeds, trained.diverged_at, strict=True):
                     if updates is not None:
                         progress.say(f"seed {seed} diverged: after {updates} updates its loss is not finite")
-                write_outputs(folder, trained, cell, seeds, record, snapshots)
+                write_outputs(folder, trained, cell, seeds, record, snapshots, corpus_file)
                 progress.remove()
                 snapshots.remove()
         except InterruptedTrainingError as interruption:
@@ -113,17 +116,24 @@ def write_outputs(
     seeds: Sequence[int],
     record: provenance.Provenance,
     snapshots: Snapshots,
+    corpus_file: Path,
 ) -> None:
-    """Write weights, history and timing, and then the record, which says that all of them exist."""
-    record = record | {"diverged_at": trained.diverged_at}
+    """Write weights, history and timing, and then the record, which says that all of them exist.
+
+    The record in the file has the checksums of the files too, and that of the corpus.
+    """
+    record = record | {"diverged_at": trained.diverged_at, "weights": weights.checksum(trained.parameters)}
     weights.save(folder / "weights.safetensors", trained.parameters, cell, seeds)
     history = describe(history_table(trained.history), JOB_HISTORY)
     parquet.write_parquet(folder / "history.parquet", history, record)
     seconds = snapshots.trained_seconds
     timing = {
+        "runs": runs_name(cell, seeds),
         "wall_seconds": round(seconds, 2),
         "updates_per_second": round(cell.iterations * len(seeds) / seconds, 2),
         "interruptions": snapshots.interruptions,
     }
-    json_files.write_json(folder / "timing.json", timing)
-    json_files.write_json(folder / "run.json", record)
+    json_files.write_sealed_json(folder / "timing.json", timing)
+    checksums = {name: files.sha256(folder / name) for name in ("weights.safetensors", "history.parquet")}
+    checksums |= {"corpus": files.sha256(corpus_file)}
+    json_files.write_sealed_json(folder / "run.json", record | {records.FILES: checksums})

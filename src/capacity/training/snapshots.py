@@ -31,11 +31,14 @@ from safetensors.numpy import load_file, save_file
 from capacity.errors import is_of_memory
 from capacity.experiment.seeds import format_seeds
 from capacity.storage import files, json_files, parquet
+from capacity.storage.parquet_bounds import UNKNOWN, Bounds, expected
 from capacity.training.interruptions import InterruptedTrainingError, Say
 
 KEPT = 2
 CHECKSUMS = "SHA256SUMS"
 ARRAYS, HISTORY, STATE_FILE = "arrays.safetensors", "history.parquet", "state.json"
+MOST_COLUMNS = 100
+"""Columns of a history: more than all scores of all tasks."""
 STATE = ("updates", "seconds", "interruptions")
 
 
@@ -90,8 +93,11 @@ def write(folder: Path, snapshot: Snapshot, fingerprint: Mapping[str, Any]) -> P
     return target
 
 
-def read(path: Path) -> tuple[Snapshot, dict[str, Any]]:
-    """Return a snapshot and its fingerprint. Raises :class:`DamagedSnapshotError` if it is not whole."""
+def read(path: Path, bounds: Bounds = UNKNOWN) -> tuple[Snapshot, dict[str, Any]]:
+    """Return a snapshot and its fingerprint.
+
+    Raises :class:`DamagedSnapshotError` if it is not whole, or if its history is out of bounds.
+    """
     try:
         for name in (CHECKSUMS, ARRAYS, HISTORY, STATE_FILE):
             files.check_file(path / name)
@@ -104,7 +110,7 @@ def read(path: Path) -> tuple[Snapshot, dict[str, Any]]:
                 raise DamagedSnapshotError(f"{path / name} is not what its checksum says")
         state = json_files.read_json(path / STATE_FILE)
         arrays = load_file(path / ARRAYS)
-        history = parquet.read_parquet(path / HISTORY).to_pylist()
+        history = parquet.read_parquet(path / HISTORY, bounds).to_pylist()
         counts = {name: state[name] for name in STATE}
         return Snapshot(arrays=arrays, history=history, **counts), dict(state["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
@@ -159,7 +165,7 @@ class Snapshots:
         folder = self._folder_of(seeds)
         for path in sorted(_whole(folder), reverse=True):
             try:
-                snapshot, fingerprint = read(path)
+                snapshot, fingerprint = read(path, self._bounds(len(seeds)))
             except DamagedSnapshotError as error:
                 self._say(f"snapshot passed over: {error}")
                 continue
@@ -206,6 +212,14 @@ class Snapshots:
     def remove(self) -> None:
         """Remove all snapshots when the job is done."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _bounds(self, seeds: int) -> Bounds:
+        """Return the bounds of the history of some seeds, by the iterations in the fingerprint, if it has any."""
+        settings = self._fingerprint.get("settings", {})
+        if "iterations" not in settings:
+            return UNKNOWN
+        evaluations = settings["iterations"] // settings["evaluation_interval"] + 2
+        return expected(seeds * evaluations, MOST_COLUMNS, text_per_row=0)
 
     def _folder_of(self, seeds: Sequence[int]) -> Path:
         return self._folder / f"seeds={format_seeds(seeds)}"

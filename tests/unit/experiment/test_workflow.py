@@ -67,7 +67,7 @@ def test_a_job_is_told_its_files(flow):
     assert flow.corpus_cell(job(corpus="facts_facts-7")) == "task=facts/size=n14/variant=facts-7"
     answers = flow.files("answers")(job(table="base/facts"))
     assert f"results/cells/{CELL}/seeds=1337/answers.parquet" in answers
-    assert flow.tables_of_tasks("dynamics")(job(study="base")) == [
+    assert flow.tables_of_tasks("dynamics.parquet")(job(study="base")) == [
         f"results/tables/base/{task}/dynamics.parquet" for task in ("arithmetic", "joint")
     ]
 
@@ -144,17 +144,17 @@ def test_a_plan_is_asked_for_with_what_it_is_made_from(flow, config, tmp_path):
 def test_the_configuration_is_written_down_once_and_again_when_it_has_changed(flow, config, tmp_path):
     note = tmp_path / "configuration.json"
     flow.write_note()
-    assert json_files.read_json(note) == config
+    assert json_files.read_sealed_json(note) == config
     before = note.stat().st_mtime_ns
     flow.write_note()
     assert note.stat().st_mtime_ns == before
     changed = copy.deepcopy(config)
     changed["device"] = "cpu"
     Workflow(changed, None, note).write_note()
-    assert json_files.read_json(note) == changed
+    assert json_files.read_sealed_json(note) == changed
     note.write_text("{", encoding="utf-8")
     flow.write_note()
-    assert json_files.read_json(note) == config
+    assert json_files.read_sealed_json(note) == config
 
 
 def test_the_digest_of_a_stage_is_taken_once_and_not_before_it_is_asked_for(config, monkeypatch):

@@ -9,6 +9,7 @@ import pytest
 from capacity.commands import findings
 from capacity.findings.page import render, values
 from capacity.tables.frames import write_frame
+from capacity.tables.origins import identities, read_tables
 from tests.support.commands import run_command
 from tests.support.handmade_findings import (
     DATES,
@@ -124,7 +125,7 @@ def test_every_block_of_the_page_is_whole(base, empty, case):
 
 def written(folder, sources):
     """The tables as the stages write them; returns the arguments of the stage."""
-    record = {"settings": {"budget": sources.budget}, "versions": dict(sources.versions), "git_commit": sources.commit}
+    about = {"versions": dict(sources.versions), "git_commit": sources.commit}
     arguments = []
     for kind in ("runs", "summary", "dynamics"):
         arguments.append(f"--{kind}")
@@ -132,6 +133,8 @@ def written(folder, sources):
             path = folder / name / f"{kind}.parquet"
             write_frame(path, getattr(study, kind), {"runs": list(sources.origins)})
             arguments.append(str(path))
+    origins, _ = read_tables({"runs": [folder / name / "runs.parquet" for name in sources.studies]})
+    record = {"settings": {"budget": sources.budget, "tables": identities(origins)}} | about
     for kind in ("claims", "evidence", "replication"):
         write_frame(folder / f"{kind}.parquet", getattr(sources, kind), record)
         arguments += [f"--{kind}", str(folder / f"{kind}.parquet")]

@@ -3,12 +3,13 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from capacity.errors import InputError
 from capacity.experiment.cell import make_cell
 from capacity.experiment.grid import Study
 from capacity.findings import publication
 from capacity.model import weights
 from capacity.paper.protocol import SIZES
-from capacity.storage import files, json_files
+from capacity.storage import files, json_files, records
 from capacity.tables import frames
 from tests.support.untrained_runs import run_parameters, write_run
 
@@ -49,6 +50,17 @@ def test_the_main_study_is_published_with_the_verdicts_and_the_findings(root):
         "weights": {f"{CELL.name}/seeds=3": weights.checksum(run_parameters(CELL, [3]))},
         "files": {path.name: files.sha256(path) for path in copies},
     }
+
+
+@pytest.mark.parametrize("name", ["tables/base/summary.csv", "tables/base/summary.parquet", "figures/base/facts.png"])
+def test_a_file_that_has_changed_since_it_was_made_is_not_published(root, name):
+    path = root / "results" / name
+    record = path.with_name("facts.json" if path.suffix == ".png" else "runs.json")
+    made = [path] if path.suffix == ".png" else [path.with_name(f"summary.{kind}") for kind in ("md", "csv", "parquet")]
+    records.write_record(record, {"stage": "x", "settings": {}}, made)
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(InputError, match=rf"{path.name} has changed since"):
+        publication.publish(study("base"), root, root / "docs")
 
 
 def test_another_study_is_published_alone(root):

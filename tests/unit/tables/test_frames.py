@@ -7,7 +7,7 @@ from capacity.dictionary.column import INTEGER, NUMBER, TEXT, Column
 from capacity.experiment.cell import make_cell
 from capacity.paper.protocol import SIZES
 from capacity.storage import parquet
-from capacity.tables.frames import chunks, read_frame, read_frames, write_frame, write_table
+from capacity.tables.frames import chunks, read_frame, write_frame, write_table
 from tests.support.handmade_results import evaluation, frames, history_frame, run
 
 COLUMNS = (
@@ -60,10 +60,3 @@ def test_a_column_that_is_missing_or_of_another_kind_is_refused_by_file_and_name
     write_frame(path, frame.assign(loss="low"), {})
     with pytest.raises(ValueError, match=r"table\.parquet: the column 'loss' is .*string, and has to be a number"):
         read_frame(path, COLUMNS)
-
-
-def test_tables_of_several_tasks_are_read_as_one(tmp_path, frame):
-    for number in (0, 1):
-        write_frame(tmp_path / f"{number}.parquet", frame.iloc[[number]], {})
-    both = read_frames([tmp_path / "0.parquet", tmp_path / "1.parquet"], COLUMNS)
-    pd.testing.assert_frame_equal(both, frame)

@@ -41,7 +41,10 @@ def test_the_command_leaves_weights_history_and_record_with_the_same_contents_ev
         assert all(numpy.array_equal(weights[name], value) for name, value in trained.parameters.items())
     table = parquet.read_parquet(first / "history.parquet")
     assert table.to_pylist() == trained.history
-    record = json_files.read_json(first / "run.json")
+    record = json_files.read_sealed_json(first / "run.json")
+    checksums = record.pop("files")
+    assert checksums.pop("corpus") == files.sha256(tmp_path / "a" / "corpus.parquet")
+    assert checksums == {name: files.sha256(first / name) for name in ("weights.safetensors", "history.parquet")}
     assert parquet.provenance_of(table) == record
     assert (record["stage"], record["seeds"], record["device"], record["threads"]) == ("train", [3, 4], "cpu", 1)
     assert (record["precision"], record["compile"], record["graph"]) == ("float32", False, False)

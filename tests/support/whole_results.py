@@ -1,0 +1,227 @@
+"""A folder of results with everything in it, made by the commands that the rules of the workflow run, in seconds."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capacity.experiment import configuration
+from capacity.experiment.cell import parse_cell
+from capacity.experiment.plan import EXPRESSION_TASKS, MAIN_STUDY, figure_paths, make_plan, record_paths
+from capacity.experiment.seeds import format_seeds
+from capacity.storage import files, json_files
+from tests.support.commands import run_command
+from tests.support.repository import REPOSITORY
+
+STUDIES = {
+    "base": {"title": "Two cells", "grids": [{"task": ["arithmetic", "facts"], "size": ["n14"]}]},
+    "weight-decay": {
+        "title": "Decayed",
+        "grids": [{"task": ["arithmetic"], "size": ["n14"], "weight_decay": [0.1]}],
+    },
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A command as a rule runs it.
+
+    Attributes:
+        command: its name.
+        arguments: on the command line.
+        reads: the files that it reads.
+        writes: the files that it writes.
+    """
+
+    command: str
+    arguments: tuple[str, ...]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+    def run(self) -> None:
+        """Run the command in the current folder."""
+        run_command(self.command, *self.arguments)
+
+
+def configure(iterations: int = 6, budget: str = "laptop", kernel: str = "auto") -> dict[str, Any]:
+    """A configuration of cells of a few updates."""
+    config = configuration.main_configuration(REPOSITORY)
+    short = {"iterations": iterations, "batch": 8, "evaluation_interval": 2}
+    cells = [{"set": short, "seeds": [0, 1]}]
+    return config | {
+        "budget": budget,
+        "device": "cpu",
+        "kernel": kernel,
+        "studies": STUDIES,
+        "budgets": {budget: {"run": list(STUDIES), "seeds_per_job": 2, "cells": cells}},
+    }
+
+
+def stages(config: Mapping[str, Any]) -> list[Stage]:
+    """Every command that makes the results of a configuration, in an order in which each finds what it reads."""
+    plan = make_plan(config, None)
+    found: list[Stage] = []
+    corpora = {cell.corpus_name: cell for cell in plan.cells.values()}
+    for name, cell in corpora.items():
+        path = f"results/corpora/{name}.parquet"
+        found.append(Stage("corpus", (cell.name, "--output", path), (), (path,)))
+    for name, seeds in ((name, seeds) for name, jobs in plan.jobs.items() for seeds in jobs):
+        folder = f"results/cells/{name}/seeds={format_seeds(seeds)}"
+        corpus = f"results/corpora/{parse_cell(name).corpus_name}.parquet"
+        job = (name, "--seeds", format_seeds(seeds), "--corpus", corpus, "--output", folder, "--device", "cpu")
+        made = tuple(f"{folder}/{each}" for each in ("weights.safetensors", "history.parquet"))
+        record = (f"{folder}/run.json", f"{folder}/timing.json")
+        found.append(Stage("train", (*job, "--kernel", config["kernel"]), (corpus,), made + record))
+        answers = tuple(f"{folder}/{each}" for each in ("evaluation.json", "answers.parquet", "operands.parquet"))
+        found.append(Stage("evaluate", job, (corpus, *made), answers))
+    for study in plan.studies.values():
+        for table in (study.name, *(f"{study.name}/{task}" for task in study.tasks)):
+            found += _tables(plan.table(table).files, table, study.title, plan.table(table).digest)
+        found += _figures(plan, study)
+    found += _pages(plan, config["budget"])
+    return found + _manifests(plan)
+
+
+def make(folder: Path, config: Mapping[str, Any]) -> None:
+    """Make the results of a configuration below a folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        json_files.write_sealed_json("results/configuration.json", config)
+        for stage in stages(config):
+            stage.run()
+
+
+def _tables(files_of: Any, table: str, title: str, digest: str) -> list[Stage]:
+    folder, plan = f"results/tables/{table}", f"results/plans/{table}.json"
+    source = ("--configuration", "results/configuration.json", "--cells", "results/cells")
+    found = [Stage("plan", (table, *source, "--digest", digest, "--output", plan), (), (plan,))]
+    for command, kind, output, written in (
+        (
+            "tabulate",
+            "evaluation",
+            folder,
+            ("runs.json", "runs.parquet", "summary.parquet", "summary.csv", "summary.md"),
+        ),
+        ("histories", "history", f"{folder}/history.parquet", ("history.parquet", "history.json")),
+        ("expressions", "answers", f"{folder}/expressions.parquet", ("expressions.parquet", "expressions.json")),
+    ):
+        arguments = ("--plan", plan, "--digest", digest, "--output", output)
+        made = tuple(f"{folder}/{name}" for name in written)
+        found.append(Stage(command, arguments, (plan, *files_of(kind)), made))
+    read = _Reading([table], [digest])
+    tables = (*read.of("--history", "history.parquet"), *read.of("--summary", "summary.parquet"), *read.origin())
+    made = tuple(f"{folder}/dynamics.{kind}" for kind in ("parquet", "csv", "md", "json"))
+    found.append(Stage("dynamics", (*tables, "--title", title, "--output", folder), tuple(read.paths), made))
+    return found
+
+
+class _Reading:
+    """Arguments for files of some tables, and the paths that were named."""
+
+    def __init__(self, tables: Sequence[str], digests: Sequence[str]) -> None:
+        self._tables = tables
+        self._digests = digests
+        self.paths: list[str] = []
+
+    def of(self, option: str, name: str) -> tuple[str, ...]:
+        paths = [f"results/tables/{table}/{name}" for table in self._tables]
+        self.paths += paths
+        return option, *paths
+
+    def origin(self) -> tuple[str, ...]:
+        return *self.of("--record", "runs.json"), "--digest", *self._digests
+
+
+def _figures(plan: Any, study: Any) -> list[Stage]:
+    found = []
+    for path in figure_paths(study):
+        name = Path(path).stem
+        tasks = [task for task in study.tasks if task in EXPRESSION_TASKS]
+        several = [f"{study.name}/{task}" for task in tasks]
+        options = {
+            "tradeoff": ([study.name], {"--runs": "runs", "--summary": "summary"}),
+            "dynamics": (several, {"--history": "history", "--runs": "dynamics", "--summary": "summary"}),
+            "answers": (several, {"--expressions": "expressions", "--summary": "summary"}),
+        }
+        tables, read = options.get(name, ([f"{study.name}/{name}"], {"--history": "history", "--summary": "summary"}))
+        reading = _Reading(tables, [plan.table(table).digest for table in tables])
+        words = itertools.chain.from_iterable(reading.of(option, f"{kind}.parquet") for option, kind in read.items())
+        output = ("--title", study.title, "--pdf", path, "--png", path.replace(".pdf", ".png"))
+        command = (f"draw-{name}",) if name in options else ("draw-curves", name)
+        made = tuple(str(Path(path).with_suffix(kind)) for kind in (".pdf", ".png", ".json"))
+        arguments = (*command[1:], *words, *reading.origin(), *output)
+        found.append(Stage(command[0], arguments, tuple(reading.paths), made))
+    return found
+
+
+def _pages(plan: Any, budget: str) -> list[Stage]:
+    digests = [plan.table(study).digest for study in plan.studies]
+    found = []
+    for command, options in (("replication", ()), ("claims", ("--budget", budget))):
+        reading = _Reading(list(plan.studies), digests)
+        words = (*reading.of("--runs", "runs.parquet"), *reading.origin(), *options, "--output", "results/tables")
+        names = ("claims", "claims_evidence") if command == "claims" else (command,)
+        made = [f"{name}.{kind}" for name in names for kind in ("parquet", "csv")] + [
+            f"{command}.md",
+            f"{command}.json",
+        ]
+        found.append(Stage(command, words, tuple(reading.paths), tuple(f"results/tables/{each}" for each in made)))
+    reading = _Reading(list(plan.studies), digests)
+    words = tuple(
+        word for kind in ("runs", "summary", "dynamics") for word in reading.of(f"--{kind}", f"{kind}.parquet")
+    )
+    verdicts = {"claims": "claims", "evidence": "claims_evidence", "replication": "replication"}
+    paths = {option: f"results/tables/{name}.parquet" for option, name in verdicts.items()}
+    words += tuple(word for option, path in paths.items() for word in (f"--{option}", path))
+    words += (*reading.origin(), "--budget", budget, "--output", "results/findings.md")
+    made = ["results/findings.md", "results/findings.json"]
+    return [*found, Stage("findings", words, (*reading.paths, *paths.values()), tuple(made))]
+
+
+@dataclass(frozen=True)
+class Copy:
+    """The rule that copies a figure of the main study."""
+
+    command: str
+    source: str
+    target: str
+
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+
+    def run(self) -> None:
+        """Copy it."""
+        with files.atomic(self.target) as temporary:
+            temporary.write_bytes(Path(self.source).read_bytes())
+
+
+def _manifests(plan: Any) -> list[Any]:
+    found: list[Any] = []
+    for study in plan.studies.values():
+        copies = []
+        if study.name == MAIN_STUDY:
+            drawn = [Path(path).with_suffix(kind) for path in figure_paths(study) for kind in (".pdf", ".png")]
+            copies = [f"results/figures/{path.name}" for path in drawn]
+            found += [Copy("copy", path.as_posix(), copy) for path, copy in zip(drawn, copies, strict=True)]
+        made_of, path = record_paths(study), f"results/manifests/{study.name}.sha256"
+        words = (
+            "--records",
+            *made_of,
+            "--copies",
+            *copies,
+            "--study",
+            study.name,
+            "--root",
+            "results",
+            "--output",
+            path,
+        )
+        found.append(Stage("manifest", words, tuple(made_of), (path,)))
+    pages = ("results/tables/replication.json", "results/tables/claims.json", "results/findings.json")
+    words = ("--records", *pages, "--root", "results", "--output", "results/manifest.sha256")
+    return [*found, Stage("manifest", words, pages, ("results/manifest.sha256",))]
