@@ -13,7 +13,6 @@ from capacity.experiment.grid import Config, Study, seed_ranges, studies
 from capacity.experiment.schema import check_keys
 from capacity.paper import protocol
 from capacity.paper.protocol import Size
-from capacity.storage import json_files
 from capacity.tasks.registry import TASKS
 
 NEWEST = Path("results/configuration.json")
@@ -37,16 +36,7 @@ def newest_configuration(root: Path, budget: str | None = None) -> dict[str, Any
     path = root / NEWEST
     if not path.exists():
         return main_configuration(root, budget)
-    return _checked(read_noted(path), budget)
-
-
-def read_noted(path: Path) -> dict[str, Any]:
-    """Return the configuration that the workflow noted in a file such as :data:`NEWEST`, unchecked.
-
-    Raises InputError naming the file if it is not whole, or has changed since.
-    """
-    config: dict[str, Any] = json_files.read_json_of_either_kind(path)
-    return config
+    return _checked(read_configuration(path), budget)
 
 
 def _checked(config: dict[str, Any], budget: str | None) -> dict[str, Any]:

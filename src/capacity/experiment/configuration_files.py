@@ -94,12 +94,14 @@ def _line(node: Any) -> str:
 def read_configuration(path: Path) -> Any:
     """Read a configuration from a file in YAML or JSON, as Snakemake does: JSON first, whatever the name of the file.
 
+    The checksum of a file that the workflow wrote is compared and left out.
+
     Raises InputError naming the file if it is neither, cannot be read as a file, or is too large or too deep, and
     naming a key too if it appears twice in a mapping.
     """
     text = files.read_text(path, MOST_BYTES_AS_JSON)
     try:
-        return json_files.parse_unique(text)
+        return json_files.without_checksum(path, text, json_files.parse_unique(text))
     except json.JSONDecodeError:
         pass
     except RecursionError as error:

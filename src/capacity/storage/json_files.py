@@ -62,7 +62,14 @@ def read_json_of_either_kind(path: str | Path) -> Any:
 
     Raises InputError naming the file if it is not whole, or has changed since it was sealed.
     """
-    text, value = _read_json(path)
+    return without_checksum(path, *_read_json(path))
+
+
+def without_checksum(path: str | Path, text: str, value: Any) -> Any:
+    """Return the value of the text of a JSON file without its checksum, which is compared if there is one.
+
+    Raises InputError naming the file if it has changed since it was sealed.
+    """
     if not isinstance(value, dict) or CHECKSUM not in value:
         return value
     return _unsealed(path, text, value)

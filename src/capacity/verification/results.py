@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from capacity.errors import InputError
-from capacity.experiment.configuration import NEWEST, read_noted, validate
+from capacity.experiment.configuration import NEWEST, validate
+from capacity.experiment.configuration_files import read_configuration
 from capacity.experiment.plan import Plan, make_plan
 from capacity.verification.findings import DAMAGED, FOREIGN, MISSING, Finding
 from capacity.verification.jobs import STAGES, check_corpus, check_job
@@ -147,7 +148,7 @@ def _configuration(root: Path, paths: dict[str, str], found: list[Finding]) -> d
         found.append(Finding(MISSING, CONFIGURATION, again))
         return None
     try:
-        config = read_noted(root / CONFIGURATION)
+        config: dict[str, Any] = read_configuration(root / CONFIGURATION)
         validate(config)
         return config
     except (InputError, OSError) as error:

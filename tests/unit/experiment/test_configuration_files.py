@@ -80,7 +80,7 @@ READ_AS_TEXT = {
     "thousands of digits": ("a: " + "9" * 5000, "an integer of 5,000 digits, more than 18"),
     "hexadecimal ones": ("a: 0x" + "f" * 5000, "an integer of 5,002 digits"),
     "sexagesimal ones": ("a: 1" + ":59" * 5000, "an integer of 15,001 digits"),
-    "deep lists": ("[" * 50_000, "line 1: mappings and lists are nested more than 20 deep"),
+    "deep lists": ("a: " + "[" * 50_000, "line 1: mappings and lists are nested more than 20 deep"),
     "deep lists that end": ("[" * 50_000 + "]" * 50_000, "nested more than 20 deep"),
     "deep mappings": ("{" * 50_000, "line 1: mappings and lists are nested more than 20 deep"),
     "deep dashes": ("- " * 50_000, "line 1: mappings and lists are nested more than 20 deep"),

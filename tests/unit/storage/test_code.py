@@ -120,7 +120,8 @@ def test_a_job_of_training_runs_nothing_else_than_its_digest_the_plumbing_and_wh
     describes_columns = {"capacity.dictionary"}
     modules = ("cells", "column", "histories", "jobs", "measures")
     describes_columns |= {f"capacity.dictionary.{name}" for name in modules}
-    assert others == saves_results | describes_columns | {"capacity.experiment.seeds", "capacity.experiment.checks"}
+    checks = {f"capacity.experiment.{name}" for name in ("seeds", "checks", "text")}
+    assert others == saves_results | describes_columns | checks
 
 
 def test_an_edit_of_the_optimizer_trains_everything_anew_and_remakes_no_table_by_itself(copied_package):
