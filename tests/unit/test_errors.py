@@ -57,11 +57,11 @@ def test_of_a_long_message_the_key_and_the_remedy_are_left():
     ],
 )
 def test_a_file_is_not_called_damaged_for_too_little_memory(tmp_path, monkeypatch, error, expected):
-    def fail(file):
+    def fail(*_, **__):
         raise error
 
     assert is_of_memory(error) == expected
-    (tmp_path / "x.parquet").write_bytes(b"x")
+    parquet.write_parquet(tmp_path / "x.parquet", pa.table({"number": [1]}), {})
     monkeypatch.setattr(pq, "ParquetFile", fail)
     with pytest.raises(type(error) if expected else InputError):
         parquet.read_parquet(tmp_path / "x.parquet")

@@ -80,5 +80,5 @@ def test_a_key_that_appears_twice_in_a_configuration_is_refused_with_its_line(cl
 def test_a_cell_asked_for_by_its_path_is_held_to_the_bounds_of_the_configuration(clone):
     cell = "results/cells/task=facts/size=n999999999/variant=paper/seeds=0/run.json"
     said = clone.snakemake("--dry-run", cell, succeeds=False)
-    assert "width[0]: 999999999: 999999999 is greater than the maximum of 16384" in said
+    assert "width: 999999999 must be from 1 to 16,384" in said
     assert "Job stats" not in said

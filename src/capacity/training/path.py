@@ -70,8 +70,8 @@ def is_for_kernel(cell: Cell, device: str, execution: Execution) -> bool:
 def is_small(cell: Cell) -> bool:
     """Return whether a network is so small that the compiled network is faster than torch's matrix products.
 
-    As measured with one thread (docs/performance.md): up to a width of 192 it takes 0.15 to 0.9 of torch's time,
-    whatever the layers, heads and batch; at a width of 384, up to 2.4 times.
+    As measured with one thread (docs/performance.md): up to a width of 192 it takes 0.1 to 0.6 of torch's time,
+    whatever the layers, heads and batch, and up to 0.9 on an older machine; at a width of 384, up to 2.4 times.
     """
     width = cell.size.width
     return width <= LARGEST_WIDTH and cell.size.mlp_factor * width <= LARGEST_HIDDEN

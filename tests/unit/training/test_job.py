@@ -9,7 +9,7 @@ from safetensors import safe_open
 from capacity.corpora import corpus
 from capacity.experiment.cell import Cell, parse_cell
 from capacity.storage import files, json_files, parquet, provenance
-from capacity.training import job, loop
+from capacity.training import job, kernel_training, loop, torch_training
 from capacity.training.execution import KERNELS
 from capacity.training.snapshots import Snapshots
 from tests.support.commands import run_command
@@ -88,9 +88,11 @@ def test_the_fingerprint_is_all_that_decides_the_numbers_and_not_the_commit(tmp_
     assert job.fingerprint(record, tmp_path / "corpus") != found
 
 
-def test_a_seed_that_diverges_is_said_and_recorded_alike_by_both_programs(tmp_path, capsys):
+def test_a_seed_that_diverges_is_said_and_recorded_alike_by_both_programs(tmp_path, capsys, monkeypatch):
     """Its job ends well, and so does its evaluation, which counts it as a failure."""
-    cell = short_cell(learning_rate=1e20)
+    cell = short_cell()
+    for program in (kernel_training, torch_training):
+        monkeypatch.setattr(program, "learning_rate", lambda *_: 1e20)
     said, found = [], []
     for kernel in KERNELS:
         folder = tmp_path / kernel
