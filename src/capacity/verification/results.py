@@ -19,8 +19,10 @@ from capacity.verification.jobs import STAGES, check_corpus, check_job
 from capacity.verification.studies import MANIFEST, MANIFESTS, Studies, record_of
 
 CONFIGURATION = NEWEST.name
-PASSED_OVER = ("logs", "snapshots")
-"""Folders of what is not a result: logs, and snapshots, which have checksums of their own and are read with them."""
+PASSED_OVER = ("logs", "benchmarks", "report.html")
+"""What is in the folder and no result of a stage: logs, measurements, and the report that ``make`` writes last."""
+SNAPSHOTS = "snapshots"
+"""Folders in those of jobs: snapshots have checksums of their own, and are read with them."""
 WHILE_RUNNING = ("progress.json", "training.lock", ".gitkeep")
 OF_A_JOB = {name for stage in STAGES for name in stage}
 
@@ -107,9 +109,11 @@ def _walk(root: Path) -> Iterator[tuple[str, int]]:
             folders.clear()
             continue
         seen.add((place.st_dev, place.st_ino))
-        folders[:] = sorted(name for name in folders if name not in PASSED_OVER)
+        is_top, is_of_cells = Path(folder) == root, Path(folder).relative_to(root).parts[:1] == ("cells",)
+        passed_over = PASSED_OVER if is_top else (SNAPSHOTS,) if is_of_cells else ()
+        folders[:] = sorted(name for name in folders if name not in passed_over)
         for name in sorted(names):
-            if name not in WHILE_RUNNING:
+            if name not in (*WHILE_RUNNING, *passed_over):
                 path = Path(folder, name)
                 mode = path.stat().st_mode if path.exists() else 0
                 yield path.relative_to(root).as_posix(), mode

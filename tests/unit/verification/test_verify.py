@@ -160,6 +160,30 @@ def test_a_file_that_no_stage_writes_is_foreign(results, path, capsys):
     assert "\x1b" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("path", ["report.html", "logs/train/x.log", "benchmarks/cpu.json"])
+def test_what_is_no_result_of_a_stage_is_passed_over(results, path):
+    (results / path).parent.mkdir(parents=True, exist_ok=True)
+    (results / path).write_text("not a result", encoding="utf-8")
+    try:
+        assert found(results) == {}
+    finally:
+        (results / path).unlink()
+
+
+@pytest.mark.parametrize("path", ["tables/logs/junk.csv", "figures/snapshots/junk.pdf", "tables/base/report.html"])
+def test_the_same_names_elsewhere_are_looked_at(results, path):
+    folder = (results / path).parent
+    is_new = not folder.exists()
+    folder.mkdir(exist_ok=True)
+    (results / path).write_text("junk", encoding="utf-8")
+    try:
+        assert found(results) == {path: FOREIGN}
+    finally:
+        (results / path).unlink()
+        if is_new:
+            folder.rmdir()
+
+
 def test_what_is_not_a_file_is_foreign_and_does_not_hang(results):
     os.mkfifo(results / "tables/base/pipe.csv")
     (results / "figures/loop").symlink_to(results / "figures")
