@@ -12,7 +12,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -215,17 +215,10 @@ def _beside_torch(sizes: Sequence[str], effort: Effort) -> list[Ratio]:
 
 def _compare(one: tuple[str, Setting], other: tuple[str, Setting], effort: Effort) -> Ratio:
     """Two contestants, each a module and what it is told, that take turns."""
-    timings = [Timing(module, 1, is_evaluated=False) for module, _ in (one, other)]
-    with ExitStack() as stack:
-        children = [stack.enter_context(Child(module, setting)) for module, setting in (one, other)]
-        for timing, child in zip(timings, children, strict=True):
-            contest.start(timing, child, effort)
-        contest.take_turns(list(zip(timings, children, strict=True)), effort)
-    for timing in timings:
-        if timing.failure is not None:
-            raise RuntimeError(f"{one[1].name}: {timing.failure}")
-    samples = [timing.update_seconds for timing in timings]
-    compared = Ratio(one[1].name, summarise(samples[0]), summarise(samples[1]), ratios(*samples))
+    name = one[1].name
+    timings = contest.race({name: one, f"{name}, the other": other}, effort)
+    samples = [timing.update_seconds for timing in timings.values()]
+    compared = Ratio(name, summarise(samples[0]), summarise(samples[1]), ratios(*samples))
     print(f"{compared.name}: {compared.ratio.median:.2f}", flush=True)
     return compared
 

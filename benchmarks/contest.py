@@ -7,12 +7,14 @@ is asked, so that whatever else the machine does hits all alike.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from benchmarks.child import Child, ChildError
 from benchmarks.measure import Sample
+from benchmarks.setting import Setting
 
 
 class Contestant(Protocol):
@@ -134,6 +136,24 @@ def take_turns(pairs: Sequence[tuple[Timing, Child]], effort: Effort) -> None:
                 timing.evaluation_seconds.append(sample.seconds)
     for timing, child in pairs:
         timing.peak_bytes = _ask(timing, child, "peak_bytes")
+
+
+def race(contestants: Mapping[str, tuple[str, Setting]], effort: Effort) -> dict[str, Timing]:
+    """The timings by name of contestants, each a module and what it is told, that take turns in updates alone.
+
+    Raises ChildError naming a contestant that fails.
+    """
+    timings = {name: Timing(name, 1, is_evaluated=False) for name in contestants}
+    with ExitStack() as stack:
+        children = [stack.enter_context(Child(module, setting)) for module, setting in contestants.values()]
+        pairs = list(zip(timings.values(), children, strict=True))
+        for timing, child in pairs:
+            start(timing, child, effort)
+        take_turns(pairs, effort)
+    for name, timing in timings.items():
+        if timing.failure is not None:
+            raise ChildError(f"{name}: {timing.failure}")
+    return timings
 
 
 def _train_on(timing: Timing, child: Child, effort: Effort) -> None:

@@ -10,14 +10,12 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from benchmarks import contest, goals, report
-from benchmarks.child import Child, ChildError, confine
-from benchmarks.contest import QUICK, THOROUGH, Effort, Timing
+from benchmarks.child import confine
+from benchmarks.contest import QUICK, THOROUGH, Effort
 from benchmarks.goals import Named
 from benchmarks.measure import processor_name, ratios, summarise
 from benchmarks.ours import execution
@@ -70,8 +68,11 @@ def speeds(effort: Effort) -> list[dict[str, object]]:
         (WHOLE_BATCH, ("float32", "baseline")),
     ):
         name = f"{setting.name}, {setting.threads} threads"
-        timings = race(setting, contestants, effort)
-        seconds = {each: timing.update_seconds for each, timing in timings.items()}
+        told = {
+            each: (MODULES[each], replace(setting, precision="bfloat16" if each == "bfloat16" else "float32"))
+            for each in contestants
+        }
+        seconds = {each: timing.update_seconds for each, timing in contest.race(told, effort).items()}
         for each, values in seconds.items():
             update = summarise(values)
             print(f"{name}, {each}: {update.median:.3f} s per update, {1 / update.median:.2f} updates per second")
@@ -86,23 +87,6 @@ def speeds(effort: Effort) -> list[dict[str, object]]:
     ]
     print(f"\n{report.goals_table(verdicts)}")
     return [*records, *(asdict(goal) for goal in verdicts)]
-
-
-def race(setting: Setting, contestants: Sequence[str], effort: Effort) -> dict[str, Timing]:
-    """The timings of contestants that take turns. Raises ChildError if one fails."""
-    timings = {name: Timing(name, 1, is_evaluated=False) for name in contestants}
-    with ExitStack() as stack:
-        pairs = []
-        for name, timing in timings.items():
-            precision = "bfloat16" if name == "bfloat16" else "float32"
-            child = stack.enter_context(Child(MODULES[name], replace(setting, precision=precision)))
-            contest.start(timing, child, effort)
-            pairs.append((timing, child))
-        contest.take_turns(pairs, effort)
-    for timing in timings.values():
-        if timing.failure is not None:
-            raise ChildError(timing.failure)
-    return timings
 
 
 def curves(setting: Setting, seeds: int, updates: int) -> list[dict[str, object]]:

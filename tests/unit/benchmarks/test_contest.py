@@ -275,6 +275,11 @@ def test_child_answers_in_a_process_of_its_own_and_says_what_failed():
         assert child.seconds_since_start > 0.0
 
 
+def test_a_race_names_the_contestant_that_fails():
+    with pytest.raises(ChildError, match=r"^echo: AttributeError: .*update"):
+        contest.race({"echo": (__name__, Setting("n14", "facts"))}, EFFORT)
+
+
 def test_full_run_is_extrapolated_from_the_samples():
     result = make_result("n14", "arithmetic", ours=2.0, ours_4=8.0, baseline=20.0, jax=4.0)
     ours, four, baseline, jax = result.timings
