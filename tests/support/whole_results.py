@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,14 @@ from tests.support.commands import run_command
 from tests.support.repository import REPOSITORY
 
 STUDIES = {
-    "base": {"title": "Two cells", "grids": [{"task": ["arithmetic", "facts"], "size": ["n14"]}]},
+    "base": {
+        "title": "Two cells",
+        "grids": [{"task": ["arithmetic", "facts"], "size": ["n14"]}],
+        "figures": {
+            "course": {"kind": "curves", "measure": ["seen", "facts"]},
+            "times": {"kind": "dots", "measure": ["time-to-fit", "time-to-fit-facts"], "x": "task"},
+        },
+    },
     "weight-decay": {
         "title": "Decayed",
         "grids": [{"task": ["arithmetic"], "size": ["n14"], "weight_decay": [0.1]}],
@@ -83,6 +91,7 @@ def stages(config: Mapping[str, Any]) -> list[Stage]:
         for table in (study.name, *(f"{study.name}/{task}" for task in study.tasks)):
             found += _tables(plan.table(table).files, table, study.title, plan.table(table).digest)
         found += _figures(plan, study)
+        found += _own_figures(plan, study)
     found += _pages(plan, config["budget"])
     return found + _manifests(plan)
 
@@ -156,6 +165,19 @@ def _figures(plan: Any, study: Any) -> list[Stage]:
         made = tuple(str(Path(path).with_suffix(kind)) for kind in (".pdf", ".png", ".json"))
         arguments = (*command[1:], *words, *reading.origin(), *output)
         found.append(Stage(command[0], arguments, tuple(reading.paths), made))
+    return found
+
+
+def _own_figures(plan: Any, study: Any) -> list[Stage]:
+    found = []
+    for name, figure in study.figures.items():
+        tables = [f"{study.name}/{task}" for task in figure.tasks(study.cells.values())]
+        reading = _Reading(tables, [plan.table(table).digest for table in tables])
+        read = itertools.chain.from_iterable(reading.of(f"--{kind}", f"{kind}.parquet") for kind in figure.tables)
+        made = tuple(f"results/studies/{study.name}/{name}.{kind}" for kind in ("pdf", "png", "json"))
+        words = (*shlex.split(figure.options()), *read, *reading.origin(), "--title", study.title)
+        arguments = (*words, "--pdf", made[0], "--png", made[1])
+        found.append(Stage("draw-measures", arguments, tuple(reading.paths), made))
     return found
 
 

@@ -72,6 +72,7 @@ wildcard_constraints:
     study=r"[a-z][a-z0-9-]*",
     task=TASK_NAMES,
     figure=rf"tradeoff|{TASK_NAMES}|dynamics|answers",
+    drawing=r"(?!index\.)[a-z][a-z0-9-]*",
     table=rf"[a-z][a-z0-9-]*(/({TASK_NAMES}))?",
 
 

@@ -135,6 +135,43 @@ rule draw_answers:
         " --png {output.png:q} > {log:q} 2>&1"
 
 
+# The figures that a study has by its configuration, from the tables of the tasks that have their measures.
+rule draw_measures:
+    input:
+        runs=flow.tables_of_figure("runs"),
+        summary=flow.tables_of_figure("summary"),
+        history=flow.tables_of_figure("history"),
+        dynamics=flow.tables_of_figure("dynamics"),
+        record=flow.records_of_figure,
+    output:
+        pdf=report(
+            "results/studies/{study}/{drawing}.pdf",
+            category="Figures",
+            subcategory="{study}",
+            labels={"figure": "{drawing}"},
+            caption="../report/measures.rst",
+        ),
+        png="results/studies/{study}/{drawing}.png",
+        record="results/studies/{study}/{drawing}.json",
+    log:
+        "results/logs/studies/{study}/{drawing}.log",
+    conda:
+        "../../envs/conda.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        title=flow.title,
+        departures=flow.departures,
+        plan=flow.plan_digests_of_figure,
+        options=flow.figure_options,
+        code=flow.digest("draw-measures"),
+    shell:
+        "python -m capacity draw-measures {params.options} --runs {input.runs:q} --summary {input.summary:q}"
+        " --history {input.history:q} --dynamics {input.dynamics:q} --record {input.record:q}"
+        " --digest {params.plan:q} --title={params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+
+
 # The figures of the paper's base cells, by their short names too.
 rule figure_of_base:
     input:

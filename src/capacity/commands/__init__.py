@@ -18,6 +18,7 @@ COMMANDS = {
     "draw-curves": "draw accuracies and losses over training",
     "draw-dynamics": "draw when runs generalize and when they lose it again",
     "draw-answers": "draw which expressions each size answers",
+    "draw-measures": "draw measures over the axes of a study, as its configuration says",
     "replication": "put the paper's numbers beside ours",
     "claims": "judge the paper's claims",
     "findings": "write the page of findings",

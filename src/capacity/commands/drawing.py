@@ -18,7 +18,11 @@ Tables = Mapping[str, pd.DataFrame]
 
 
 def make_figure(
-    stage: str, arguments: argparse.Namespace, paths: Mapping[str, Sequence[Path]], draw: Callable[[Tables], Any]
+    stage: str,
+    arguments: argparse.Namespace,
+    paths: Mapping[str, Sequence[Path]],
+    draw: Callable[[Tables], Any],
+    **settings: Any,
 ) -> None:
     """Draw a figure as PDF and PNG, with its record beside it.
 
@@ -27,11 +31,12 @@ def make_figure(
         arguments: those of :func:`capacity.commands.arguments.add_figure_arguments`.
         paths: the tables, by name, one file for each study or task.
         draw: makes the figure from the tables, those of several tasks one below the other.
+        settings: what else decides the figure, for its record.
     """
     origins, found = read_tables(paths, arguments.record, arguments.digest)
     with style.styled():
         tables = {name: pd.concat(frames, ignore_index=True) for name, frames in found.items()}
         style.save(draw(tables), arguments.pdf, arguments.png)
     read = [*arguments.record, *(path for of_kind in paths.values() for path in of_kind)]
-    origin = provenance.record(stage, {"title": arguments.title, "tables": identities(origins)})
+    origin = provenance.record(stage, {"title": arguments.title, "tables": identities(origins), **settings})
     records.write_record(arguments.pdf.with_suffix(".json"), origin, [arguments.pdf, arguments.png], read)

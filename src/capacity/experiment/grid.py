@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from capacity.errors import ConfigurationError
+from capacity.errors import ConfigurationError, InputError
 from capacity.experiment.cell import Cell, make_cell, normalise_pairs
 from capacity.experiment.checks import check_cell, check_name, check_shape
 from capacity.experiment.seeds import MOST_SEEDS
+from capacity.experiment.study_figures import StudyFigure, study_figures
 from capacity.paper.protocol import Size
 from capacity.tasks.registry import TASKS
 
@@ -33,12 +34,23 @@ class Study:
         title: one line of text.
         cells: by canonical name.
         seeds: that the study trains of each cell, by the canonical name of the cell.
+        figures: that the configuration describes and the cells suffice for, by name.
     """
 
     name: str
     title: str
     cells: dict[str, Cell]
     seeds: dict[str, tuple[int, ...]]
+    figures: dict[str, StudyFigure] = field(default_factory=dict)
+
+    def figure(self, name: str) -> StudyFigure:
+        """Return a figure by its name. Raises InputError if the study has none of this name."""
+        if name not in self.figures:
+            raise InputError(
+                f"study {self.name!r} has no figure {name!r} under this budget; "
+                f"it has {', '.join(self.figures) or 'none of its own'}"
+            )
+        return self.figures[name]
 
     @property
     def tasks(self) -> list[str]:
@@ -154,17 +166,22 @@ def _check_number_of_cells(config: Config) -> None:
 def _study(name: str, settings: Mapping[str, Any], config: Config, budget: _Budget) -> Study:
     cells: dict[str, Cell] = {}
     seeds: dict[str, tuple[int, ...]] = {}
+    left_out: dict[str, Cell] = {}
     for number, grid in enumerate(settings["grids"]):
         key = f"studies.{name}.grids[{number}]"
         for axes in _expand(grid, key, config):
             if "seeds" not in grid and budget.leaves_out(axes["task"], _size(axes, config)):
+                if settings.get("figures"):
+                    cell = _cell(axes, config, budget)
+                    left_out[cell.name] = cell
                 continue
             cell, cell_seeds = _resolve(axes, grid, key, config, budget)
             if cell.name in cells:
                 raise ConfigurationError(f"{key}: the cell {cell.name} appears twice in this study; leave one out")
             cells[cell.name] = cell
             seeds[cell.name] = cell_seeds
-    return Study(name, settings["title"], cells, seeds)
+    figures = study_figures(name, settings.get("figures"), cells.values(), left_out.values())
+    return Study(name, settings["title"], cells, seeds, figures)
 
 
 def _expand(grid: Mapping[str, Any], key: str, config: Config) -> Iterable[dict[str, Any]]:
@@ -192,16 +209,22 @@ def _resolve(
     axes: dict[str, Any], grid: Mapping[str, Any], key: str, config: Config, budget: _Budget
 ) -> tuple[Cell, tuple[int, ...]]:
     """Return the cell of one combination of axes, and its seeds, where the budget decides what the grid leaves open."""
-    task, size = axes["task"], _size(axes, config)
-    chosen = {axis: value for axis, value in axes.items() if axis not in ("task", "size", *SHAPE_AXES)}
+    size = _size(axes, config)
     check_shape(size, key)
-    set_by_budget, seeds = budget.choices(task, size)
+    _, seeds = budget.choices(axes["task"], size)
     seeds = grid.get("seeds", seeds)
     if seeds is None:
         raise ConfigurationError(f"{key}.seeds: is missing, and no entry of budgets.{budget.name}.cells gives it")
-    merged = set_by_budget | chosen
-    if "held_out" in merged:
-        merged["held_out"] = normalise_pairs(merged["held_out"])
-    cell = make_cell(task, size, **merged)
+    cell = _cell(axes, config, budget)
     check_cell(cell, key)
     return cell, budget.expand(seeds, f"{key}.seeds")
+
+
+def _cell(axes: Mapping[str, Any], config: Config, budget: _Budget) -> Cell:
+    """Return the cell of one combination of axes, where the budget decides what the grid leaves open."""
+    task, size = axes["task"], _size(axes, config)
+    chosen = {axis: value for axis, value in axes.items() if axis not in ("task", "size", *SHAPE_AXES)}
+    merged = budget.choices(task, size)[0] | chosen
+    if "held_out" in merged:
+        merged["held_out"] = normalise_pairs(merged["held_out"])
+    return make_cell(task, size, **merged)

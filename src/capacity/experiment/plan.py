@@ -128,11 +128,19 @@ def figure_paths(study: Study) -> list[str]:
     return [f"results/figures/{study.name}/{name}.pdf" for name in names]
 
 
+def own_figure_paths(study: Study) -> list[str]:
+    """Return the figures that a study has by its configuration, beside those of :func:`figure_paths`."""
+    return [f"results/studies/{study.name}/{name}.pdf" for name in study.figures]
+
+
 def record_paths(study: Study) -> list[str]:
     """Return the records of the tables and figures of a study, which its manifest is made from."""
     tables = [f"{study.name}/{name}" for name in ("runs", "history", "dynamics", "expressions")]
+    cells = list(study.cells.values())
     for task in study.tasks:
-        kinds = ("runs", "history", *(("dynamics", "expressions") if task in EXPRESSION_TASKS else ()))
+        kinds = ["runs", "history", *(("dynamics", "expressions") if task in EXPRESSION_TASKS else ())]
+        read = {name for figure in study.figures.values() if task in figure.tasks(cells) for name in figure.tables}
+        kinds += ["dynamics"] if "dynamics" in read - set(kinds) else []
         tables += [f"{study.name}/{task}/{name}" for name in kinds]
-    figures = [path.removesuffix(".pdf") for path in figure_paths(study)]
+    figures = [path.removesuffix(".pdf") for path in (*figure_paths(study), *own_figure_paths(study))]
     return [f"{path}.json" for path in (*(f"results/tables/{name}" for name in tables), *figures)]

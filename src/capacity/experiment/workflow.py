@@ -18,8 +18,9 @@ from capacity.experiment.cell import Cell, corpus_cell, parse_cell
 from capacity.experiment.checks import check_named_cell
 from capacity.experiment.configuration import validate
 from capacity.experiment.grid import Config
-from capacity.experiment.plan import MAIN_STUDY, figure_paths, make_plan, record_paths
+from capacity.experiment.plan import MAIN_STUDY, figure_paths, make_plan, own_figure_paths, record_paths
 from capacity.experiment.seeds import parse_seeds
+from capacity.experiment.study_figures import StudyFigure
 from capacity.experiment.text import for_command
 from capacity.storage import code, json_files
 
@@ -85,6 +86,24 @@ class Workflow:
 
         return paths
 
+    def tables_of_figure(self, name: str) -> Callable[[Wildcards], list[str]]:
+        """Return the function that names one table of each task that a figure of a study's own shows.
+
+        There are none where the figure reads no such table. The name is that of the file without its ending.
+        """
+
+        def paths(wildcards: Wildcards) -> list[str]:
+            tables = self._tables_of_figure(wildcards)
+            if name not in self._figure(wildcards).tables:
+                return []
+            return [f"results/tables/{table}/{name}.parquet" for table in tables]
+
+        return paths
+
+    def records_of_figure(self, wildcards: Wildcards) -> list[str]:
+        """Return the records of the runs of each task that a figure of a study's own shows."""
+        return [f"results/tables/{table}/runs.json" for table in self._tables_of_figure(wildcards)]
+
     def runs(self, *studies: str) -> list[str]:
         """Return the tables of runs of the studies that the budget runs, or of those of them that are named."""
         return self.tables("runs.parquet", *studies)
@@ -99,8 +118,10 @@ class Workflow:
 
     def all_figures(self) -> list[str]:
         """Return every figure of the studies that the budget runs, and the short names of those of the main study."""
-        paths = [path for study in self.budget["run"] for path in figure_paths(self.plan.studies[study])]
-        return paths + [path.replace(f"/{MAIN_STUDY}/", "/") for path in paths if f"/{MAIN_STUDY}/" in path]
+        run = [self.plan.studies[study] for study in self.budget["run"]]
+        paths = [path for study in run for path in figure_paths(study)]
+        paths += [path.replace(f"/{MAIN_STUDY}/", "/") for path in paths if f"/{MAIN_STUDY}/" in path]
+        return paths + [path for study in run for path in own_figure_paths(study)]
 
     def records(self, wildcards: Wildcards) -> list[str]:
         """Return the records that the manifest of a study is made from. Raises InputError if there is no such study."""
@@ -159,6 +180,22 @@ class Workflow:
         """Return the digests of the plans of each task with arithmetic of a study."""
         study = wildcards.study
         return [self.plan.table(f"{study}/{task}").digest for task in self.plan.expression_tasks(study)]
+
+    def plan_digests_of_figure(self, wildcards: Wildcards) -> list[str]:
+        """Return the digests of the plans of each task that a figure of a study's own shows."""
+        return [self.plan.table(table).digest for table in self._tables_of_figure(wildcards)]
+
+    def figure_options(self, wildcards: Wildcards) -> str:
+        """Return the options of the command ``draw-measures`` that draw a figure of a study's own."""
+        return self._figure(wildcards).options()
+
+    def _figure(self, wildcards: Wildcards) -> StudyFigure:
+        return self.plan.study(wildcards.study).figure(wildcards.drawing)
+
+    def _tables_of_figure(self, wildcards: Wildcards) -> list[str]:
+        study = self.plan.study(wildcards.study)
+        tasks = study.figure(wildcards.drawing).tasks(study.cells.values())
+        return [f"{study.name}/{task}" for task in tasks]
 
     def plan_sources(self, wildcards: Wildcards) -> list[str]:
         """Return the words of the command ``plan`` that say what it reads."""

@@ -52,6 +52,13 @@ def dagger(cell: pd.Series) -> str:
     return "" if cell["published"] else "†"
 
 
+def thousands(count: float) -> str:
+    """A number of parameters in short, such as ``1.6 k``."""
+    if count >= 1e6:
+        return f"{count / 1e6:.1f} M"
+    return f"{count / 1e3:.1f} k" if count >= 1e3 else f"{count:.0f}"
+
+
 def count_seeds(count: int) -> str:
     """``1 seed``, ``3 seeds``."""
     return f"{count} seed" + ("s" if count != 1 else "")

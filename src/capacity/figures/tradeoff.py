@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
 from capacity.figures.quantities import FACTS, HELD_OUT, SEEN, Quantity
-from capacity.figures.style import FULL_WIDTH, footnote, legend
+from capacity.figures.style import FULL_WIDTH, footnote, legend, thousands
 from capacity.paper import protocol
 from capacity.tasks.registry import TASKS
 
@@ -106,7 +106,7 @@ def _parameter_axis(axis: Axes, cells: pd.DataFrame) -> None:
     thinned = _thin_labels(places.sort_values())
     axis.xaxis.set_major_locator(FixedLocator(list(thinned)))
     axis.xaxis.set_minor_locator(NullLocator())
-    labels = [f"{size}{marked[str(size)]}\n{_thousands(place)}" for size, place in thinned.items()]
+    labels = [f"{size}{marked[str(size)]}\n{thousands(place)}" for size, place in thinned.items()]
     axis.set_xticks(list(thinned), labels)
     low, high = cells["parameters"].min(), cells["parameters"].max()
     margin = max((high / low) ** 0.08, 1.4)
@@ -122,10 +122,3 @@ def _thin_labels(places: pd.Series) -> pd.Series:
         if not kept or numpy.log(place / places.iloc[kept[-1]]) >= span / 10:
             kept.append(number)
     return places.iloc[kept]
-
-
-def _thousands(count: float) -> str:
-    """A number of parameters in short, such as ``1.6 k``."""
-    if count >= 1e6:
-        return f"{count / 1e6:.1f} M"
-    return f"{count / 1e3:.1f} k" if count >= 1e3 else f"{count:.0f}"

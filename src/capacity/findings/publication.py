@@ -50,7 +50,8 @@ def publish(study: Study, root: Path, target: Path) -> list[Path]:
     Raises InputError naming a file that has changed since it was made.
     """
     target.mkdir(parents=True, exist_ok=True)
-    sources = [root / Path(path).with_suffix(".png") for path in plan.figure_paths(study)]
+    drawn = [*plan.figure_paths(study), *plan.own_figure_paths(study)]
+    sources = [root / Path(path).with_suffix(".png") for path in drawn]
     sources += [root / "results/tables" / study.name / name for name in TABLES]
     if study.name == plan.MAIN_STUDY:
         sources += [root / "results" / name for name in PAGES_ON_ALL_STUDIES]

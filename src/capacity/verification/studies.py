@@ -10,6 +10,7 @@ from typing import Any
 
 from capacity.errors import InputError
 from capacity.experiment.plan import MAIN_STUDY, Plan, figure_paths, record_paths
+from capacity.experiment.study_figures import RESERVED
 from capacity.experiment.table_plan import FOLDER, read_plan
 from capacity.storage import files, parquet, records
 from capacity.tasks.registry import TASKS
@@ -23,6 +24,9 @@ FIGURE_STAGES = {
     **dict.fromkeys(TASKS, "draw-curves"),
 }
 """The stages that leave records, by the names of these."""
+
+OWN_FIGURES = "studies"
+"""The folder with a folder for each study, in which are the figures that its configuration describes."""
 
 RECORD_OF = {"summary": "runs", "claims_evidence": "claims"}
 """Files that are named in the record of another name."""
@@ -51,6 +55,8 @@ def _stage(record: str) -> str | None:
         return TABLE_STAGES.get(name)
     if top == "figures" and len(place.parts) == 3:
         return FIGURE_STAGES.get(name)
+    if top == OWN_FIGURES and len(place.parts) == 3 and name not in RESERVED:
+        return "draw-measures"
     return None
 
 
@@ -106,6 +112,8 @@ class Studies:
         now = self._digest(settings["table"]) if "table" in settings else None
         if now is not None and now != settings.get("plan"):
             self._add(STALE, path, f"it is of plan {settings.get('plan')}, and the configuration makes {now}", path)
+        if record["stage"] == "draw-measures":
+            self._check_own_figure(path, settings)
         for name, checksum in record[records.FILES].items():
             self._check_file((folder / name).as_posix(), checksum, path)
 
@@ -190,6 +198,17 @@ class Studies:
             self._sums[path] = files.sha256(self.root / path)
         return self._sums[path]
 
+    def _check_own_figure(self, path: str, settings: Mapping[str, Any]) -> None:
+        """Check that a figure of a study's own is what the configuration describes now, if it has the study."""
+        place = PurePosixPath(path)
+        study = None if self.plan is None else self.plan.studies.get(place.parts[1])
+        if study is None:
+            return
+        if place.stem not in study.figures:
+            self._add(STALE, path, f"the configuration has no figure {place.stem} of {study.name}")
+        elif (now := study.figures[place.stem].options()) != settings.get("figure"):
+            self._add(STALE, path, f"it was drawn with {settings.get('figure')}, and is {now} now", path)
+
     def _why_foreign(self, path: str, record: Mapping[str, Any]) -> str | None:
         """Return why a record is not that of its place, or None."""
         stage, settings = _stage(path), record["settings"]
@@ -198,7 +217,7 @@ class Studies:
         study = PurePosixPath(path).parent.as_posix().partition("/")[2]
         if stage in TABLE_STAGES.values() and settings.get("table") != study:
             return f"it is of {settings.get('table')}, and not of {study}"
-        drawn = settings.get("tables", {}) if path.startswith("figures/") else {}
+        drawn = settings.get("tables", {}) if path.startswith(("figures/", f"{OWN_FIGURES}/")) else {}
         if other := [name for name in drawn if study not in (name, name.partition("/")[0])]:
             return f"it is of {other[0]}, and not of {study}"
         return None

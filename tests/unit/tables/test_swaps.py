@@ -161,6 +161,7 @@ def test_the_stages_of_the_table_are_those_that_read_tables():
     commands = {stage.command for stage in STAGES}
     assert commands == {
         *("train", "evaluate", "tabulate", "histories", "expressions", "dynamics"),
-        *("draw-tradeoff", "draw-curves", "draw-dynamics", "draw-answers", "replication", "claims", "findings"),
+        *("draw-tradeoff", "draw-curves", "draw-dynamics", "draw-answers", "draw-measures"),
+        *("replication", "claims", "findings"),
     }
     assert whole_results.STUDIES.keys() == {"base", "weight-decay"}

@@ -1,0 +1,174 @@
+"""The axes of cells: what a cell says on each, which of them vary among some cells, and how values are written.
+
+Tables and figures tell cells apart by the axes that vary and say once what all cells share. An axis that only follows
+others, such as the final learning rate, does not count as one that varies.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from capacity.experiment.cell import Cell
+from capacity.paper import protocol
+from capacity.tasks.registry import TASKS
+
+SHAPE = ("layers", "width", "heads", "mlp_factor")
+LABELS: Mapping[str, str] = {
+    "task": "task",
+    "size": "size",
+    "layers": "layers",
+    "width": "width",
+    "heads": "heads",
+    "mlp_factor": "MLP factor",
+    "parameters": "parameters",
+    "held_out": "held-out pairs",
+    "facts": "facts in the corpus",
+    "corpus_seed": "seed of the order of lines",
+    "stream": "stream",
+    "learning_rate": "learning rate",
+    "final_learning_rate": "final learning rate",
+    "weight_decay": "weight decay",
+    "dropout": "dropout",
+    "block": "block (characters)",
+    "batch": "batch",
+    "iterations": "updates",
+    "warmup_iterations": "updates of warm-up",
+    "decay_iterations": "updates of decay",
+    "evaluation_interval": "updates between evaluations",
+}
+"""Every axis, with its label on a figure and over a column."""
+
+NAMED = ("task", "size", "held_out", "stream")
+"""The axes whose values are names; those of the others are numbers."""
+
+DISTINGUISHING: tuple[str, ...] = (
+    *("stream", "held_out", "facts", "corpus_seed", "learning_rate", "weight_decay", "dropout", "iterations", "batch"),
+    *("block", "final_learning_rate", "warmup_iterations", "decay_iterations", "evaluation_interval"),
+)
+"""The axes apart from task and shape, in the order in which they are looked at for what tells cells apart."""
+
+SHARED = ("task", "size", *(axis for axis in DISTINGUISHING[:9] if axis != "corpus_seed"))
+"""The axes whose value is said where all cells share it; the others follow from these, or are as in the paper."""
+
+ALL_PAIRS = 2  # pairs that are written out; of more, the first and how many
+
+
+def value(cell: Cell, axis: str) -> Any:
+    """Return the value of a cell on an axis, which can be compared and ordered among those of other cells.
+
+    For ``parameters`` it is what decides their number, as only the tables have the number itself.
+    """
+    if axis == "size":
+        return cell.size.name
+    if axis == "parameters":
+        return (cell.size.matrix_weights, cell.size, cell.task, cell.block)
+    if axis in SHAPE:
+        return getattr(cell.size, axis)
+    return getattr(cell, axis)
+
+
+def ordered(cells: Iterable[Cell], axis: str) -> list[Any]:
+    """Return the values of some cells on an axis, each once, from small to large; tasks and streams in their order."""
+    by_rank = {}
+    for cell in cells:
+        rank: Any = value(cell, axis)
+        if axis == "size":
+            rank = (cell.size.matrix_weights, cell.size)
+        elif axis == "task":
+            rank = list(TASKS).index(cell.task)
+        elif axis == "stream":
+            rank = protocol.STREAMS.index(cell.stream)
+        by_rank[rank] = value(cell, axis)
+    return [by_rank[rank] for rank in sorted(by_rank)]
+
+
+def varying(cells: Iterable[Cell], told: Sequence[str] = ()) -> list[str]:
+    """Return the axes that tell cells apart, as few as it takes, where those of ``told`` are told already.
+
+    A network is told by its size, or by the layers, width and so on that it takes where several of them vary by
+    themselves.
+    """
+    cells = list(cells)
+    axes: list[str] = []
+    groups = len({_key(cell, told) for cell in cells})
+    for axis in ("task", *_shape_axes(cells, told), *DISTINGUISHING):
+        finer = len({_key(cell, (*told, *axes, axis)) for cell in cells})
+        if finer > groups:
+            axes.append(axis)
+            groups = finer
+    return axes
+
+
+def _key(cell: Cell, axes: Sequence[str]) -> tuple[Any, ...]:
+    return tuple(value(cell, axis) for axis in axes)
+
+
+def _shape_axes(cells: Sequence[Cell], told: Sequence[str]) -> tuple[str, ...]:
+    """Return the axes by which the shapes of networks are told: the size, or those of :data:`SHAPE`."""
+    sizes = {cell.size for cell in cells}
+    numbers = {axis: len({getattr(size, axis) for size in sizes}) for axis in SHAPE}
+    vary = [axis for axis in SHAPE if numbers[axis] > 1]
+    if set(told) & set(SHAPE):
+        return SHAPE
+    if vary == ["width"] or (len(vary) > 1 and max(numbers.values()) == len(sizes)):
+        return ("size",)
+    return SHAPE
+
+
+def shared(cells: Iterable[Cell]) -> list[str]:
+    """Return the axes of :data:`SHARED` on which all cells have one value, and which their tasks have."""
+    cells = list(cells)
+    of_tasks = {axis for cell in cells for axis in TASKS[cell.task].axes}
+    axes = [axis for axis in SHARED if axis not in ("held_out", "facts") or axis in of_tasks]
+    same = [axis for axis in axes if len({value(cell, axis) for cell in cells}) == 1]
+    if "size" in same:
+        return same
+    shapes = [axis for axis in SHAPE if len({value(cell, axis) for cell in cells}) == 1]
+    return [*same[:1], *shapes, *same[1:]] if "task" in same else [*shapes, *same]
+
+
+def recipe(cell: Cell, without: Iterable[str] = ()) -> tuple[Any, ...]:
+    """Return how a cell is trained, apart from its size and some axes: a line may join cells that agree in it."""
+    left = {key: setting for key, setting in cell.departures().items() if key not in without}
+    rates = {axis: getattr(cell, axis) for axis in ("learning_rate", "dropout", "weight_decay") if axis not in without}
+    return (cell.task if "task" not in without else "", *sorted((left | rates).items()))
+
+
+@functools.cache
+def short(axis: str, setting: Any) -> str:
+    """Return a value as it stands under the label of its axis: ``0.001``, ``1,024``, ``(3, 4)``."""
+    if axis == "held_out":
+        pairs = [f"({left}, {right})" for left, right in setting]
+        return ", ".join(pairs) if len(pairs) <= ALL_PAIRS else f"{pairs[0]} and {len(pairs) - 1} more"
+    if isinstance(setting, float):
+        text = f"{setting:.6g}"
+        return text.replace("e-0", "e-")
+    return f"{setting:,}" if isinstance(setting, int) and axis != "corpus_seed" else str(setting)
+
+
+def in_words(axis: str, setting: Any, text: str = "") -> str:
+    """Return a value with its axis: ``n14``, ``2 layers``, ``learning rate 0.001``, ``held out (3, 4)``.
+
+    The value is written as in ``text``, or as :func:`short` writes it if that is empty.
+    """
+    text = text or short(axis, setting)
+    if axis in ("task", "size"):
+        return text
+    if axis in ("layers", "heads"):
+        return f"{text} {axis if setting != 1 else axis.removesuffix('s')}"
+    words = {"held_out": f"held out {text}", "iterations": f"{text} updates", "facts": f"{text} facts"}
+    if axis in ("dropout", "weight_decay") and not setting:
+        return f"no {LABELS[axis]}"
+    return words.get(axis, f"{LABELS[axis].partition(' (')[0]} {text}")
+
+
+def texts(axis: str, settings: Sequence[Any]) -> list[str]:
+    """Return the values of an axis as :func:`short` writes them, or in full where two of them look alike."""
+    written = [short(axis, setting) for setting in settings]
+    if len(set(written)) == len(written):
+        return written
+    if axis == "held_out":
+        return [" ".join(f"{left}{right}" for left, right in setting) for setting in settings]
+    return [str(setting) for setting in settings]

@@ -1,0 +1,237 @@
+"""The figures that a study has by its configuration alone: what each shows, and whether its cells can be shown so.
+
+A figure chooses measures and says which axes of the cells stand for what. Axes that vary and that it does not mention
+become colour, then facet, so that no two cells look alike.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from capacity.dictionary.figure_measures import FIGURE_MEASURES, OUTCOME, TIME, FigureMeasure
+from capacity.errors import ConfigurationError
+from capacity.experiment import axes
+from capacity.experiment.cell import Cell
+from capacity.experiment.checks import check_name, suggestion
+from capacity.tasks.registry import TASKS
+
+MAP, LINES, DOTS, CURVES = "map", "lines", "dots", "curves"
+KINDS = (MAP, LINES, DOTS, CURVES)
+PAIRS = "pairs"
+"""The axis of a map that has the first digit of the pair that is held out across and the second one down."""
+RESERVED = ("index", "tradeoff", "dynamics", "answers", *TASKS)
+"""Names of pages and figures that every study has."""
+
+ROLES = ("x", "y", "colour", "facet")
+MOST_VALUES = {"x": 40, "y": 40, "colour": 10, "facet": 12}
+"""Values of an axis in each role, beyond which nobody tells them apart."""
+
+
+@dataclass(frozen=True)
+class StudyFigure:
+    """A figure of a study.
+
+    Attributes:
+        kind: one of :data:`KINDS`.
+        measures: names of :data:`capacity.dictionary.figure_measures.FIGURE_MEASURES`, each in a row of panels.
+        x, y, colour, facet: the axes that stand for each; empty for none. ``x`` may be a measure instead, which makes
+            a scatter of runs, and :data:`PAIRS`.
+    """
+
+    kind: str
+    measures: tuple[str, ...]
+    x: str = ""
+    y: str = ""
+    colour: str = ""
+    facet: str = ""
+
+    @property
+    def x_measure(self) -> FigureMeasure | None:
+        """The measure across, of a scatter of runs; a name that an axis has too stands for the axis."""
+        return None if self.x in axes.LABELS else FIGURE_MEASURES.get(self.x)
+
+    @property
+    def every_measure(self) -> tuple[str, ...]:
+        """The names of all measures, that across included."""
+        return (*self.measures, self.x) if self.x_measure else self.measures
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """The axes that are told, by what stands for them."""
+        given = {role: getattr(self, role) for role in ROLES if getattr(self, role)}
+        if self.x == PAIRS:
+            given["x"] = "held_out"
+        elif self.x_measure:
+            del given["x"]
+        return given
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that it is drawn from, as :data:`capacity.tables.table_bounds.OF_STUDIES` names them."""
+        read = {FIGURE_MEASURES[name].table for name in self.every_measure}
+        more = [name for name in ("history", "dynamics") if name in read or (name, self.kind) == ("history", CURVES)]
+        return ("runs", "summary", *more)
+
+    def shows(self, cell: Cell) -> bool:
+        """Whether a cell has a measure of the figure, and that across if there is one."""
+        has = [FIGURE_MEASURES[name].is_of(cell.task, cell.stream) for name in self.measures]
+        return any(has) and (self.x_measure is None or self.x_measure.is_of(cell.task, cell.stream))
+
+    def tasks(self, cells: Iterable[Cell]) -> list[str]:
+        """Return the tasks of the cells that it shows, in the order of the registry: whose tables it reads."""
+        shown = {cell.task for cell in cells if self.shows(cell)}
+        return [task for task in TASKS if task in shown]
+
+    def options(self) -> str:
+        """Return the options of the command ``draw-measures`` that draw it."""
+        words = ["--kind", self.kind, "--measure", *self.measures]
+        for role in ROLES:
+            words += [f"--{role}", getattr(self, role)] if getattr(self, role) else []
+        return shlex.join(words)
+
+
+def study_figures(
+    study: str, settings: Mapping[str, Any] | None, cells: Iterable[Cell], left_out: Iterable[Cell] = ()
+) -> dict[str, StudyFigure]:
+    """Return the figures of a study by name, those left out that the cells of a budget do not suffice for.
+
+    Args:
+        study: its name.
+        settings: what the configuration says under ``figures``.
+        cells: that the budget trains.
+        left_out: further cells of the study, which the budget leaves out.
+
+    Raises ConfigurationError naming the key of a figure that could not be drawn of all cells.
+    """
+    cells, left_out = list(cells), list(left_out)
+    figures = {}
+    for name, entry in (settings or {}).items():
+        key = f"studies.{study}.figures.{name}"
+        if name in RESERVED:
+            raise ConfigurationError(f"{key}: every study has a figure or page of this name; choose another name")
+        every = make_figure(entry, [*cells, *left_out], key)
+        if not left_out:
+            figures[name] = every
+            continue
+        try:
+            figures[name] = make_figure(entry, cells, key)
+        except ConfigurationError:
+            continue
+    return figures
+
+
+def make_figure(entry: Mapping[str, Any], cells: Sequence[Cell], key: str) -> StudyFigure:
+    """Return the figure that a configuration describes, in which every axis that varies stands for something.
+
+    Args:
+        entry: the keys ``kind``, ``measure``, ``x``, ``y``, ``colour`` and ``facet``.
+        cells: of the study.
+        key: of the configuration, for messages.
+
+    Raises ConfigurationError naming the key if it is unknown, does not fit the kind, or does not tell all cells apart.
+    """
+    check_name(entry["kind"], KINDS, f"{key}.kind")
+    given = entry["measure"]
+    measures = (given,) if isinstance(given, str) else tuple(given)
+    for number, name in enumerate(measures):
+        check_name(name, FIGURE_MEASURES, f"{key}.measure" + f"[{number}]" * isinstance(given, list))
+    figure = StudyFigure(entry["kind"], measures, **{role: entry[role] for role in ROLES if entry.get(role)})
+    _check_roles(figure, key)
+    _check_measures(figure, cells, key)
+    shown = [cell for cell in cells if figure.shows(cell)]
+    _check_axes(figure, shown, key)
+    return _complete(figure, shown, key)
+
+
+def _check_roles(figure: StudyFigure, key: str) -> None:
+    """Raise ConfigurationError if the roles are not those of the kind, or name what there is not."""
+    x_names = [*axes.LABELS]
+    if figure.kind == MAP:
+        x_names.append(PAIRS)
+    if figure.kind in (LINES, DOTS):
+        x_names += [name for name in FIGURE_MEASURES if name not in axes.LABELS]
+    for role in ROLES:
+        if getattr(figure, role):
+            check_name(getattr(figure, role), x_names if role == "x" else axes.LABELS, f"{key}.{role}")
+    needed = {"x"} if figure.kind != CURVES else set()
+    allowed = {"x", "colour", "facet"} if figure.kind in (LINES, DOTS) else {"colour", "facet"}
+    if figure.kind == MAP:
+        needed, allowed = ({"x"}, {"x", "facet"}) if figure.x == PAIRS else ({"x", "y"}, {"x", "y", "facet"})
+    for role in ROLES:
+        if role in needed and not getattr(figure, role):
+            raise ConfigurationError(f"{key}.{role}: is missing; a figure of kind {figure.kind!r} needs an axis for it")
+        if role not in allowed and getattr(figure, role):
+            raise ConfigurationError(
+                f"{key}.{role}: {getattr(figure, role)!r} has no place in a figure of kind {figure.kind!r}"
+                f"{f' with x: {PAIRS}' if figure.x == PAIRS else ''}, which takes {', '.join(sorted(allowed))}"
+            )
+    told = list(figure.roles.items())
+    for number, (role, axis) in enumerate(told):
+        if axis in (before := {other: name for name, other in told[:number]}):
+            raise ConfigurationError(f"{key}.{role}: {axis!r} is {before[axis]} already; give another axis")
+
+
+def _check_measures(figure: StudyFigure, cells: Sequence[Cell], key: str) -> None:
+    """Raise ConfigurationError if no cell has a measure, or it has nothing to show in such a figure."""
+    for name in figure.every_measure:
+        measure, role = FIGURE_MEASURES[name], "x" if name not in figure.measures else "measure"
+        if not any(measure.is_of(cell.task, cell.stream) for cell in cells):
+            have = [
+                other for other, each in FIGURE_MEASURES.items() if any(each.is_of(c.task, c.stream) for c in cells)
+            ]
+            tasks = " and ".join(dict.fromkeys(f"{cell.task} with stream {cell.stream}" for cell in cells))
+            raise ConfigurationError(
+                f"{key}.{role}: {name!r} is nothing that runs of {tasks} have; they have {', '.join(have)}"
+            )
+        if figure.kind == CURVES and not measure.history:
+            have = [other for other, each in FIGURE_MEASURES.items() if each.history]
+            raise ConfigurationError(
+                f"{key}.{role}: {name!r} is not measured during training, so it has no curve; one of {', '.join(have)} "
+                f"has{suggestion(name, have)}"
+            )
+        if figure.x_measure and measure.form in (OUTCOME, TIME):
+            raise ConfigurationError(f"{key}.{role}: {name!r} is not a number of every run, and cannot be in a scatter")
+    if figure.x_measure and figure.x in figure.measures:
+        raise ConfigurationError(f"{key}.x: {figure.x!r} is the measure already; give another one, or an axis")
+
+
+def _check_axes(figure: StudyFigure, cells: Sequence[Cell], key: str) -> None:
+    """Raise ConfigurationError if an axis has one value among the cells that are shown, or too many."""
+    if figure.x == PAIRS:
+        for cell in cells:
+            if "held_out" not in TASKS[cell.task].axes or len(cell.held_out) != 1:
+                raise ConfigurationError(
+                    f"{key}.x: {PAIRS!r} needs cells that hold out one pair each, and {cell.name} does not"
+                )
+    for role, axis in figure.roles.items():
+        values = axes.ordered(cells, axis)
+        if len(values) == 1 and axis != "parameters":
+            vary = axes.varying(cells)
+            raise ConfigurationError(
+                f"{key}.{role}: {axis!r} has one value, {axes.short(axis, values[0])}, in all cells of the study that "
+                f"have the measure; what varies is {', '.join(vary) or 'nothing'}"
+            )
+        if len(values) > MOST_VALUES[role] and figure.x != PAIRS:
+            raise ConfigurationError(
+                f"{key}.{role}: {axis!r} has {len(values)} values, more than the {MOST_VALUES[role]} that can be told "
+                f"apart as {role}"
+            )
+
+
+def _complete(figure: StudyFigure, cells: Sequence[Cell], key: str) -> StudyFigure:
+    """Let the axes that vary and are not mentioned be the colour, then the facet. Raises ConfigurationError."""
+    told = figure.roles
+    left = axes.varying(cells, tuple(told.values()))
+    free = [role for role in ("colour", "facet") if role not in told and (role == "facet" or figure.kind != MAP)]
+    if len(left) > len(free):
+        raise ConfigurationError(
+            f"{key}: the cells vary in {', '.join([*told.values(), *left])}, and a figure of kind {figure.kind!r} "
+            f"has no place left for {', '.join(left[len(free) :])}; divide the study, or choose another kind"
+        )
+    chosen = dict(zip(free, left, strict=False))
+    completed = replace(figure, colour=chosen.get("colour", figure.colour), facet=chosen.get("facet", figure.facet))
+    _check_axes(completed, cells, key)
+    return completed
