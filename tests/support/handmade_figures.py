@@ -9,8 +9,9 @@ import pandas as pd
 import pyarrow as pa
 
 from capacity.corpora import corpus
-from capacity.experiment.cell import make_cell
-from capacity.figures import answers, curves, dynamics, style, tradeoff
+from capacity.experiment.cell import make_cell, parse_cell
+from capacity.experiment.study_figures import make_figure
+from capacity.figures import answers, curves, dynamics, measures, style, tradeoff
 from capacity.paper.protocol import SIZES, TASKS, Size
 from capacity.storage import evaluations
 from capacity.tables.dynamics import run_times
@@ -114,6 +115,57 @@ class GeneralizingStudy:
             if name == "answers":
                 return answers.draw(self.expressions, self.summary, title)
             return dynamics.draw(self.history, self.runs, self.summary, title)
+
+
+class MeasuredStudy:
+    """The tables of some cells with the answers, bits and times that are given, and the figures of their measures.
+
+    At evaluation number k of five, a run has k quarters of its held-out answers right, rounded down, and all of them at
+    the last one. It has all seen expressions right from evaluation ``fits`` on, and never if that is 5.
+    """
+
+    def __init__(
+        self,
+        cells,
+        seeds=SEEDS,
+        held_out=lambda cell, seed: 2,
+        order=lambda cell, seed: 100.0,
+        fits=lambda cell, seed: 3,
+        diverged=lambda cell, seed: False,
+    ):
+        self.cells = list(cells)
+        evaluated, histories = [], []
+        for cell in self.cells:
+            of_cell = []
+            for seed in seeds:
+                one = run(cell, seed, held_out=held_out(cell, seed), diverged=diverged(cell, seed))
+                one["bits"]["order"] = None if diverged(cell, seed) else order(cell, seed)
+                of_cell.append(one)
+                histories.append(self._history(cell, seed, held_out(cell, seed), fits(cell, seed)))
+            evaluated.append(evaluation(cell, of_cell))
+        history = pd.concat(histories, ignore_index=True)
+        runs, summary = frames(evaluated)
+        self.tables = {"runs": runs, "summary": summary, "history": history, "dynamics": run_times(history)}
+
+    @staticmethod
+    def _history(cell, seed, held_out, fits):
+        steps = [cell.iterations * number // 4 for number in range(5)]
+        frame = pd.DataFrame({"iteration": steps, "learning_rate": 0.01, "training_loss": 0.5})
+        frame["stream_loss"] = [2.0, 1.5, 1.0, 0.75, 0.5]
+        has_sums, has_facts = cell.task != "facts", cell.task != "arithmetic"
+        frame["seen"] = [1.0 if number >= fits else 0.2 * number for number in range(5)] if has_sums else math.nan
+        frame["held_out"] = [held_out * number // 4 / 4 for number in range(5)] if has_sums else math.nan
+        frame["held_out_margin"] = frame["held_out"] * 4 - 2
+        frame["facts_paper_prompts"] = frame["facts_matched_prompts"] = (
+            [0.0, 0.2, 0.4, 0.6, 0.8] if has_facts else math.nan
+        )
+        return frame.assign(cell=cell.name, task=cell.task, size=cell.size.name, variant=cell.variant, seed=seed)
+
+    def draw(self, title="A study", **entry):
+        """The figure that an entry of ``figures`` in the configuration describes."""
+        spec = make_figure(entry, [parse_cell(name) for name in self.tables["summary"]["cell"]], "figure")
+        with style.styled():
+            return measures.draw(spec, self.tables, title)
 
 
 def base_cells(short=None):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from capacity.tasks.registry import TASKS
 
-SHARE, OUTCOME, NUMBER, TIME = "share", "outcome", "number", "time"
+FORMS = SHARE, OUTCOME, NUMBER, TIME = "share", "outcome", "number", "time"
 """The forms of measures: a share of questions, a yes or no of a run, a number, and the updates until an event, which
 may not have come when the run ends."""
 

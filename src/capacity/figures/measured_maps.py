@@ -66,7 +66,7 @@ def draw(view: View, tables: Tables) -> Figure:
     style: dict[str, Any] = {"color": "black", "linestyle": "", "markerfacecolor": "0.6", "markeredgewidth": 0.4}
     handles.insert(0, Line2D([], [], marker="o", markersize=3.2, label="one run, in its own colour", **style))
     if view.spec.x == PAIRS:
-        label = "paper's pair"
+        label = "the paper's pair"
         handles.append(Rectangle((0, 0), 1, 1, fill=False, edgecolor="#D55E00", linewidth=1.4, label=label))
     key(view, handles, figure)
     note(view, figure, tables)

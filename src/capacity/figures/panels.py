@@ -132,9 +132,7 @@ def place_axis(view: View, panel: Panel, places: Places) -> None:
     axis.xaxis.set_major_locator(FixedLocator([place for _, place in kept]))
     axis.xaxis.set_minor_locator(NullLocator())
     texts = [places.labels[value] for value, _ in kept]
-    axis.set_xticks(
-        [place for _, place in kept], texts, rotation=40 if turned else 0, ha="right" if turned else "center"
-    )
+    axis.set_xticks([place for _, place in kept], texts, rotation=90 if turned else 0)
     for text in axis.get_xticklabels():
         text.set_parse_math(False)
     axis.set_xlim(at[0][1] - 0.6 * places.step, at[-1][1] + 0.6 * places.step)

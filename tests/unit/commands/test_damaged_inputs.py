@@ -72,6 +72,13 @@ COMMANDS = {
         ],
         [f"{TABLES}/{name}.parquet" for name in ("history", "summary")],
     ),
+    "draw-measures": (
+        [
+            *("--kind", "curves", "--measure", "held-out", "--runs", f"{TABLES}/runs.parquet"),
+            *("--history", f"{TABLES}/history.parquet", "--summary", f"{TABLES}/summary.parquet", *TITLE, *DRAWN),
+        ],
+        [f"{TABLES}/{name}.parquet" for name in ("runs", "history", "summary")],
+    ),
     "draw-dynamics": (
         [
             *("--history", f"{TABLES}/history.parquet", "--runs", f"{TABLES}/dynamics.parquet"),

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from capacity.experiment import axes
+from capacity.experiment.cell import Cell, make_cell
+from capacity.paper.protocol import SIZES, Size
+
+SMALL = [SIZES[name] for name in ("n14", "n28", "n56")]
+
+
+def cells(*sizes, task=("arithmetic",), **lists):
+    """Every combination of tasks, sizes and settings."""
+    every = itertools.product(task, sizes or SMALL, *lists.values())
+    return [make_cell(name, size, **dict(zip(lists, settings, strict=True))) for name, size, *settings in every]
+
+
+@pytest.mark.parametrize(
+    ("varied", "told", "expected"),
+    [
+        (cells(), (), ["size"]),
+        (cells(*SIZES.values(), task=("arithmetic", "facts", "joint")), (), ["task", "size"]),
+        (cells(SIZES["n14"]), (), []),
+        (cells(*(Size(layers, 1, width, 1) for layers in (1, 2) for width in (14, 28))), (), ["layers", "width"]),
+        (cells(*(Size(layers, layers, 12, 1) for layers in (1, 2, 3))), (), ["size"]),
+        (cells(*(Size(layers, 1, 14, 1) for layers in (1, 2, 3))), (), ["layers"]),
+        (cells(learning_rate=(0.001, 0.01)), (), ["size", "learning_rate"]),
+        (cells(iterations=(3000, 30000), stream=("fixed", "aligned")), (), ["size", "stream", "iterations"]),
+        (cells(learning_rate=(0.001, 0.01)), ("width",), ["learning_rate"]),
+        (cells(learning_rate=(0.001, 0.01)), ("parameters", "final_learning_rate"), []),
+        (cells(*(Size(layers, 1, width, 1) for layers in (1, 2) for width in (14, 28))), ("width",), ["layers"]),
+        (cells(*(Size(layers, 1, width, 1) for layers in (1, 2) for width in (14, 28))), ("size",), []),
+        (cells(held_out=([(3, 4)], [(2, 9)])), (), ["size", "held_out"]),
+    ],
+)
+def test_as_few_axes_vary_as_tell_the_cells_apart(varied, told, expected):
+    """What follows from another axis does not vary by itself: the schedule, the final rate, MLT's recipe."""
+    assert axes.varying(varied, told) == expected
+    apart = {tuple(axes.value(cell, axis) for axis in (*told, *expected)) for cell in varied}
+    assert len(apart) == len(varied)
+
+
+def test_what_all_cells_share_is_what_does_not_vary():
+    shared = axes.shared(cells(learning_rate=(0.001, 0.01)))
+    assert shared[:4] == ["task", "layers", "heads", "mlp_factor"]
+    assert "held_out" in shared
+    assert not {"size", "width", "learning_rate", "facts", "final_learning_rate"} & set(shared)
+    alone = cells(SIZES["n14"], task=("facts",))
+    assert axes.shared(alone)[:2] == ["task", "size"]
+    assert "facts" in axes.shared(alone)
+    assert "held_out" not in axes.shared(alone)
+
+
+def test_values_are_ordered_as_tables_are():
+    every = cells(*reversed(SIZES.values()), task=("joint", "arithmetic"), stream=("aligned", "fixed"))
+    assert axes.ordered(every, "size") == ["n14", "n28", "n56", "mlt"]
+    assert axes.ordered(every, "task") == ["arithmetic", "joint"]
+    assert axes.ordered(every, "stream") == ["fixed", "aligned"]
+    assert axes.ordered(every, "width") == [14, 28, 56, 384]
+
+
+@pytest.mark.parametrize(
+    ("axis", "value", "words"),
+    [
+        ("task", "facts", "facts"),
+        ("size", "n14", "n14"),
+        ("layers", 1, "1 layer"),
+        ("heads", 6, "6 heads"),
+        ("width", 1024, "width 1,024"),
+        ("held_out", ((3, 4),), "held out (3, 4)"),
+        ("held_out", ((0, 1), (2, 3), (4, 5)), "held out (0, 1) and 2 more"),
+        ("stream", "reshuffled", "stream reshuffled"),
+        ("learning_rate", 0.00001, "learning rate 1e-5"),
+        ("learning_rate", 0.01, "learning rate 0.01"),
+        ("weight_decay", 0.0, "no weight decay"),
+        ("dropout", 0.2, "dropout 0.2"),
+        ("iterations", 30000, "30,000 updates"),
+        ("facts", 20, "20 facts"),
+        ("corpus_seed", 1337, "seed of the order of lines 1337"),
+        ("block", 9, "block 9"),
+    ],
+)
+def test_a_value_is_said_in_words(axis, value, words):
+    assert axes.in_words(axis, value) == words
+
+
+def test_every_axis_has_a_label_and_can_be_said():
+    cell = make_cell("joint", SIZES["mlt"])
+    settings = set(Cell.__dataclass_fields__) - {"size"}
+    assert settings | {"size", "parameters", *axes.SHAPE} == set(axes.LABELS)
+    for axis in axes.LABELS:
+        if axis != "parameters":
+            assert axes.in_words(axis, axes.value(cell, axis))
+
+
+def test_values_that_look_alike_are_written_in_full():
+    first, second = ((0, 1), (2, 3), (4, 5)), ((0, 1), (2, 3), (4, 6))
+    assert axes.texts("held_out", [first, second]) == ["01 23 45", "01 23 46"]
+    assert axes.texts("held_out", [first]) == ["(0, 1) and 2 more"]
+    assert axes.texts("learning_rate", [0.1234567, 0.1234568]) == ["0.1234567", "0.1234568"]
+
+
+def test_cells_of_one_recipe_differ_in_size_and_in_what_is_left_out():
+    n14, n28, mlt = (make_cell("arithmetic", SIZES[name]) for name in ("n14", "n28", "mlt"))
+    assert axes.recipe(n14) == axes.recipe(n28) != axes.recipe(mlt)
+    slow = make_cell("arithmetic", SIZES["n14"], learning_rate=0.001)
+    assert axes.recipe(slow) != axes.recipe(n14)
+    assert axes.recipe(slow, ("learning_rate",)) == axes.recipe(n14, ("learning_rate",))
+    assert axes.recipe(make_cell("facts", SIZES["n14"])) != axes.recipe(n14)
