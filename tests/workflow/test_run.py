@@ -116,6 +116,16 @@ def cells_of(configuration, **changes):
     return changed
 
 
+def test_networks_of_an_archive_are_not_trained_again(trained, make_clone, tiny, tmp_path):
+    """The dates that unpacking gives to files do not matter."""
+    run_command("publish", "base", tmp_path / "published", "--networks", "--root", trained.folder)
+    other = make_clone("unpacked clone")
+    other.configure("tiny.yaml", tiny)
+    assert costly(other.planned("--configfile", "tiny.yaml"))["train"] == len(CELLS)
+    shutil.unpack_archive(tmp_path / "published/networks.zip", other.folder)
+    assert costly(other.planned("--configfile", "tiny.yaml")) == NOTHING
+
+
 def test_every_promised_file_is_there(trained):
     stages: tuple[str, ...] = ("weights.safetensors", "history.parquet", "run.json", "timing.json", "evaluation.json")
     stages += ("answers.parquet", "operands.parquet")
