@@ -10,7 +10,7 @@ from capacity.commands.drawing import make_figure
 from capacity.dictionary.figure_measures import FIGURE_MEASURES
 from capacity.errors import InputError
 from capacity.experiment.axes import LABELS
-from capacity.experiment.study_figures import KINDS, PAIRS, ROLES, StudyFigure
+from capacity.experiment.study_figures import KINDS, PAIRS, StudyFigure
 from capacity.figures import measures
 
 
@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--measure", required=True, nargs="+", help=f"measures to show, of {measure_names}")
     parser.add_argument("--x", default="", help=f"axis across, of {axis_names}; {PAIRS} in a map; or a measure")
     parser.add_argument("--y", default="", help="axis down, in a map")
-    parser.add_argument("--colour", default="", help="axis that is the colour; default: what else varies")
-    parser.add_argument("--facet", default="", help="axis with a panel for each value; default: what else varies")
+    parser.add_argument("--colour", nargs="*", default=[], help="axes that are the colour; default: what else varies")
+    parser.add_argument("--facet", nargs="*", default=[], help="axes with a panel for each value; default: the rest")
     for name in ("runs", "summary"):
         parser.add_argument(f"--{name}", required=True, nargs="+", type=Path, help=f"tables {name}, one for each task")
     for name in ("history", "dynamics"):
@@ -34,8 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    roles = {role: getattr(arguments, role) for role in ROLES}
-    spec = StudyFigure(arguments.kind, tuple(arguments.measure), **roles)
+    spec = StudyFigure(
+        arguments.kind,
+        tuple(arguments.measure),
+        arguments.x,
+        arguments.y,
+        tuple(arguments.colour),
+        tuple(arguments.facet),
+    )
     if unknown := [name for name in spec.measures if name not in FIGURE_MEASURES]:
         raise InputError(f"--measure: {unknown[0]!r} is not one of {', '.join(FIGURE_MEASURES)}")
     paths = {name: getattr(arguments, name) for name in spec.tables}

@@ -37,16 +37,17 @@ class StudyFigure:
     Attributes:
         kind: one of :data:`KINDS`.
         measures: names of :data:`capacity.dictionary.figure_measures.FIGURE_MEASURES`, each in a row of panels.
-        x, y, colour, facet: the axes that stand for each; empty for none. ``x`` may be a measure instead, which makes
-            a scatter of runs, and :data:`PAIRS`.
+        x, y: the axes across and down or up; empty for none. ``x`` may be a measure instead, which makes a scatter of
+            runs, and :data:`PAIRS`.
+        colour, facet: the axes that have a colour, or a panel, for each of their values together.
     """
 
     kind: str
     measures: tuple[str, ...]
     x: str = ""
     y: str = ""
-    colour: str = ""
-    facet: str = ""
+    colour: tuple[str, ...] = ()
+    facet: tuple[str, ...] = ()
 
     @property
     def x_measure(self) -> FigureMeasure | None:
@@ -59,14 +60,18 @@ class StudyFigure:
         return (*self.measures, self.x) if self.x_measure else self.measures
 
     @property
-    def roles(self) -> dict[str, str]:
-        """The axes that are told, by what stands for them."""
-        given = {role: getattr(self, role) for role in ROLES if getattr(self, role)}
-        if self.x == PAIRS:
-            given["x"] = "held_out"
-        elif self.x_measure:
-            del given["x"]
-        return given
+    def roles(self) -> dict[str, tuple[str, ...]]:
+        """The axes that are told, by what stands for them; nothing where no axis does."""
+        across = "held_out" if self.x == PAIRS else "" if self.x_measure else self.x
+        given = {"x": (across,) * bool(across), "y": (self.y,) * bool(self.y)}
+        return {
+            role: of_role for role, of_role in (given | {"colour": self.colour, "facet": self.facet}).items() if of_role
+        }
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The axes that are told."""
+        return tuple(axis for of_role in self.roles.values() for axis in of_role)
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -88,8 +93,10 @@ class StudyFigure:
     def options(self) -> str:
         """Return the options of the command ``draw-measures`` that draw it."""
         words = ["--kind", self.kind, "--measure", *self.measures]
-        for role in ROLES:
+        for role in ("x", "y"):
             words += [f"--{role}", getattr(self, role)] if getattr(self, role) else []
+        for role in ("colour", "facet"):
+            words += [f"--{role}", *getattr(self, role)] if getattr(self, role) else []
         return shlex.join(words)
 
 
@@ -134,16 +141,28 @@ def make_figure(entry: Mapping[str, Any], cells: Sequence[Cell], key: str) -> St
     Raises ConfigurationError naming the key if it is unknown, does not fit the kind, or does not tell all cells apart.
     """
     check_name(entry["kind"], KINDS, f"{key}.kind")
-    given = entry["measure"]
-    measures = (given,) if isinstance(given, str) else tuple(given)
-    for number, name in enumerate(measures):
-        check_name(name, FIGURE_MEASURES, f"{key}.measure" + f"[{number}]" * isinstance(given, list))
-    figure = StudyFigure(entry["kind"], measures, **{role: entry[role] for role in ROLES if entry.get(role)})
+    for key_of_names, names in (("measure", FIGURE_MEASURES), ("colour", axes.LABELS), ("facet", axes.LABELS)):
+        given = entry.get(key_of_names, ())
+        for number, name in enumerate(_names(given)):
+            check_name(name, names, f"{key}.{key_of_names}" + f"[{number}]" * (not isinstance(given, str)))
+    figure = StudyFigure(
+        entry["kind"],
+        _names(entry["measure"]),
+        entry.get("x", ""),
+        entry.get("y", ""),
+        _names(entry.get("colour", ())),
+        _names(entry.get("facet", ())),
+    )
     _check_roles(figure, key)
     _check_measures(figure, cells, key)
     shown = [cell for cell in cells if figure.shows(cell)]
     _check_axes(figure, shown, key)
     return _complete(figure, shown, key)
+
+
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Return what is given as one name or as several."""
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _check_roles(figure: StudyFigure, key: str) -> None:
@@ -153,9 +172,9 @@ def _check_roles(figure: StudyFigure, key: str) -> None:
         x_names.append(PAIRS)
     if figure.kind in (LINES, DOTS):
         x_names += [name for name in FIGURE_MEASURES if name not in axes.LABELS]
-    for role in ROLES:
+    for role, names in (("x", x_names), ("y", axes.LABELS)):
         if getattr(figure, role):
-            check_name(getattr(figure, role), x_names if role == "x" else axes.LABELS, f"{key}.{role}")
+            check_name(getattr(figure, role), names, f"{key}.{role}")
     needed = {"x"} if figure.kind != CURVES else set()
     allowed = {"x", "colour", "facet"} if figure.kind in (LINES, DOTS) else {"colour", "facet"}
     if figure.kind == MAP:
@@ -164,14 +183,17 @@ def _check_roles(figure: StudyFigure, key: str) -> None:
         if role in needed and not getattr(figure, role):
             raise ConfigurationError(f"{key}.{role}: is missing; a figure of kind {figure.kind!r} needs an axis for it")
         if role not in allowed and getattr(figure, role):
+            given = ", ".join(_names(getattr(figure, role)))
             raise ConfigurationError(
-                f"{key}.{role}: {getattr(figure, role)!r} has no place in a figure of kind {figure.kind!r}"
+                f"{key}.{role}: {given!r} has no place in a figure of kind {figure.kind!r}"
                 f"{f' with x: {PAIRS}' if figure.x == PAIRS else ''}, which takes {', '.join(sorted(allowed))}"
             )
-    told = list(figure.roles.items())
-    for number, (role, axis) in enumerate(told):
-        if axis in (before := {other: name for name, other in told[:number]}):
-            raise ConfigurationError(f"{key}.{role}: {axis!r} is {before[axis]} already; give another axis")
+    before: dict[str, str] = {}
+    for role, of_role in figure.roles.items():
+        for axis in of_role:
+            if axis in before:
+                raise ConfigurationError(f"{key}.{role}: {axis!r} is {before[axis]} already; give another axis")
+            before[axis] = role
 
 
 def _check_measures(figure: StudyFigure, cells: Sequence[Cell], key: str) -> None:
@@ -206,32 +228,36 @@ def _check_axes(figure: StudyFigure, cells: Sequence[Cell], key: str) -> None:
                 raise ConfigurationError(
                     f"{key}.x: {PAIRS!r} needs cells that hold out one pair each, and {cell.name} does not"
                 )
-    for role, axis in figure.roles.items():
-        values = axes.ordered(cells, axis)
-        if len(values) == 1 and axis != "parameters":
-            vary = axes.varying(cells)
+    for role, of_role in figure.roles.items():
+        for axis in of_role:
+            values = axes.ordered(cells, axis)
+            if len(values) == 1:
+                shown = f", {axes.short(axis, values[0])}," if axis != "parameters" else ""
+                vary = axes.varying(cells)
+                raise ConfigurationError(
+                    f"{key}.{role}: {axis!r} has one value{shown} in all cells of the study that have the measure; "
+                    f"what varies is {', '.join(vary) or 'nothing'}"
+                )
+        number = len({tuple(axes.value(cell, axis) for axis in of_role) for cell in cells})
+        if number > MOST_VALUES[role] and figure.x != PAIRS:
             raise ConfigurationError(
-                f"{key}.{role}: {axis!r} has one value, {axes.short(axis, values[0])}, in all cells of the study that "
-                f"have the measure; what varies is {', '.join(vary) or 'nothing'}"
-            )
-        if len(values) > MOST_VALUES[role] and figure.x != PAIRS:
-            raise ConfigurationError(
-                f"{key}.{role}: {axis!r} has {len(values)} values, more than the {MOST_VALUES[role]} that can be told "
-                f"apart as {role}"
+                f"{key}.{role}: {', '.join(of_role)!r} has {number} values, more than the {MOST_VALUES[role]} that can "
+                f"be told apart as {role}"
             )
 
 
 def _complete(figure: StudyFigure, cells: Sequence[Cell], key: str) -> StudyFigure:
     """Let the axes that vary and are not mentioned be the colour, then the facet. Raises ConfigurationError."""
     told = figure.roles
-    left = axes.varying(cells, tuple(told.values()))
+    left = axes.varying(cells, figure.told)
     free = [role for role in ("colour", "facet") if role not in told and (role == "facet" or figure.kind != MAP)]
     if len(left) > len(free):
         raise ConfigurationError(
-            f"{key}: the cells vary in {', '.join([*told.values(), *left])}, and a figure of kind {figure.kind!r} "
-            f"has no place left for {', '.join(left[len(free) :])}; divide the study, or choose another kind"
+            f"{key}: the cells vary in {', '.join([*figure.told, *left])}, and a figure of kind {figure.kind!r} "
+            f"has no place left for {', '.join(left[len(free) :])}; give two axes one place, as in "
+            f"facet: [{', '.join(left[-2:] if len(left) > 1 else (*figure.told[-1:], *left))}], or choose another kind"
         )
-    chosen = dict(zip(free, left, strict=False))
+    chosen = {role: (axis,) for role, axis in zip(free, left, strict=False)}
     completed = replace(figure, colour=chosen.get("colour", figure.colour), facet=chosen.get("facet", figure.facet))
     _check_axes(completed, cells, key)
     return completed

@@ -25,7 +25,7 @@ COLUMN_WIDTH = FULL_WIDTH / 2
 LEVEL_DASHES: tuple[Any, ...] = ((0, (4, 2)), (0, (1, 2)))
 SHARE_LIMITS = (-0.04, 1.04)
 MARGIN = 0.45  # inches, of the labels below the panels
-KEY_LINE, NOTE_LINE = 0.165, 0.115  # inches
+KEY_LINE, NOTE_LINE, TITLE_LINE = 0.165, 0.115, 0.15  # inches
 LETTER = 0.062  # inches: a letter of a label, on average
 
 
@@ -61,7 +61,9 @@ def make_panels(view: View, height: float = 1.7, square: bool = False) -> tuple[
     blocks = [view.facets[first : first + columns] for first in range(0, len(view.facets), columns)]
     rows = [(measure, block) for measure in view.spec.measures for block in blocks]
     width = COLUMN_WIDTH if columns == 1 else FULL_WIDTH
-    figure = Figure(figsize=(width, MARGIN + (height + 0.15) * len(rows)))
+    titles = {facet: _title(facet, width / columns) for facet in view.facets}
+    title_height = TITLE_LINE * max(title.count("\n") + 1 for title in titles.values())
+    figure = Figure(figsize=(width, MARGIN + (height + title_height) * len(rows)))
     grid = figure.subplots(len(rows), columns, squeeze=False)
     panels = []
     for number, (measure, block) in enumerate(rows):
@@ -73,7 +75,7 @@ def make_panels(view: View, height: float = 1.7, square: bool = False) -> tuple[
             panel = Panel(grid[number, column], measure, facet, column == 0, is_last)
             panels.append(panel)
             if view.spec.facet and (number < len(blocks) or len(blocks) > 1):
-                panel.axis.set_title(facet.words).set_parse_math(False)
+                panel.axis.set_title(titles[facet]).set_parse_math(False)
             panel.axis.spines["right"].set_visible(False)
     if not square:
         for measure in view.spec.measures:
@@ -84,6 +86,11 @@ def make_panels(view: View, height: float = 1.7, square: bool = False) -> tuple[
                 if not panel.is_left:
                     panel.axis.tick_params(labelleft=False)
     return figure, panels
+
+
+def _title(facet: Level, inches: float) -> str:
+    """Return the title of a panel, in lines that are not wider than it is."""
+    return "\n".join(textwrap.wrap(facet.words, int(inches / 0.085), break_on_hyphens=False))
 
 
 def scale_values(axis: Axes, name: str) -> None:

@@ -30,17 +30,15 @@ LARGE_RANGE = 30
 
 @dataclass(frozen=True)
 class Level:
-    """A value of an axis that stands for a colour, a mark and dashes, or for a panel.
+    """A value that stands for a colour, a mark and dashes, or for a panel.
 
     Attributes:
-        value: of the cells on the axis; None where no axis stands for it.
-        label: the value under the label of its axis.
-        words: the value with its axis.
+        value: of the cells on the axes that stand for it together.
+        words: the value with its axes.
         colour, mark, dashes: of what is drawn.
     """
 
-    value: Any
-    label: str
+    value: tuple[Any, ...]
     words: str
     colour: str = "black"
     mark: str = "o"
@@ -68,14 +66,16 @@ class View:
 
     def of(self, facet: Level, colour: Level | None = None) -> list[str]:
         """Return the names of the cells of a panel, or of those of one colour in it."""
-        chosen = {self.spec.facet: facet.value}
-        if colour is not None:
-            chosen |= {self.spec.colour: colour.value}
         return [
             name
-            for name, cell in self.cells.items()
-            if all(not axis or self.value(name, axis) == value for axis, value in chosen.items())
+            for name in self.cells
+            if self.together(name, self.spec.facet) == facet.value
+            and (colour is None or self.together(name, self.spec.colour) == colour.value)
         ]
+
+    def together(self, name: str, several: Sequence[str]) -> tuple[Any, ...]:
+        """Return the values of a cell on several axes."""
+        return tuple(self.value(name, axis) for axis in several)
 
     def value(self, name: str, axis: str) -> Any:
         """Return the value of a cell on an axis, which can be a number of parameters here."""
@@ -117,42 +117,52 @@ def make_view(spec: StudyFigure, summary: pd.DataFrame, title: str) -> View:
     return View(spec, title, shown, rows, colours, facets)
 
 
-def levels(view: View, axis: str) -> list[Level]:
-    """Return the values of an axis with a colour, a mark and dashes for each; one without a value for no axis.
+def levels(view: View, several: Sequence[str]) -> list[Level]:
+    """Return the values of some axes together, with a colour, a mark and dashes for each; one for no axis.
 
-    Numbers get colours from dark to light, names colours that are unlike each other.
+    The numbers of one axis get colours from dark to light, all else colours that are unlike each other.
     """
-    if not axis:
-        return [Level(None, "", "", BLUE)]
-    values = view.values(axis)
-    if axis in axes.NAMED or len(values) <= 2:
+    if not several:
+        return [Level((), "", BLUE)]
+    texts = {axis: _texts(view, axis) for axis in several}
+    ranks = {axis: {value: number for number, value in enumerate(texts[axis])} for axis in several}
+    values = sorted(
+        {view.together(name, several) for name in view.cells},
+        key=lambda together: [ranks[axis][value] for axis, value in zip(several, together, strict=True)],
+    )
+    if len(several) > 1 or several[0] in axes.NAMED or len(values) <= 2:
         colours: list[str] = list(NAMED_COLOURS)
     else:
         shades = matplotlib.colormaps["viridis"](numpy.linspace(0.0, 0.85, len(values)))
         colours = [to_hex(shade) for shade in shades]
     return [
         Level(
-            each,
-            text,
-            _words(view, axis, each, text),
+            together,
+            _words(view, several, together, texts),
             colours[number % len(colours)],
             MARKS[number % len(MARKS)],
             DASHES[number % len(DASHES)],
         )
-        for number, (each, text) in enumerate(_texts(view, axis, values))
+        for number, together in enumerate(values)
     ]
 
 
-def _words(view: View, axis: str, value: Any, text: str) -> str:
-    """Return a value with its axis, and a dagger if none of its cells is the paper's, where others are."""
-    words = f"{text} parameters" if axis == "parameters" else axes.in_words(axis, value, text)
-    return words + "†" * (view.is_mixed and _departs(view, axis, value))
+def _words(
+    view: View, several: Sequence[str], together: tuple[Any, ...], texts: Mapping[str, Mapping[Any, str]]
+) -> str:
+    """Return values with their axes, and a dagger if none of their cells is the paper's, where others are."""
+    words = ", ".join(
+        f"{texts[axis][value]} parameters" if axis == "parameters" else axes.in_words(axis, value, texts[axis][value])
+        for axis, value in zip(several, together, strict=True)
+    )
+    return words + "†" * (view.is_mixed and _departs(view, several, together))
 
 
-def _texts(view: View, axis: str, values: Sequence[Any]) -> list[tuple[Any, str]]:
-    """Return each value of an axis with its text."""
+def _texts(view: View, axis: str) -> dict[Any, str]:
+    """Return each value of the cells on an axis with its text, in order."""
+    values = view.values(axis)
     texts = [thousands(each) for each in values] if axis == "parameters" else axes.texts(axis, values)
-    return list(zip(values, texts, strict=True))
+    return dict(zip(values, texts, strict=True))
 
 
 @dataclass(frozen=True)
@@ -175,9 +185,9 @@ class Places:
 def make_places(view: View, axis: str, evenly: bool = False) -> Places:
     """Return the places of the values of an axis; those of names, and any if ``evenly``, are 1 apart."""
     values = view.values(axis)
-    labels = dict(_texts(view, axis, values))
+    labels = _texts(view, axis)
     if axis == "size":
-        labels = {each: text + "†" * _departs(view, axis, each) for each, text in labels.items()}
+        labels = {each: text + "†" * _departs(view, (axis,), (each,)) for each, text in labels.items()}
     if evenly or axis in axes.NAMED:
         at = {each: float(number) for number, each in enumerate(values)}
     elif min(values) > 0 and (axis in LOGARITHMIC or max(values) >= LARGE_RANGE * min(values)):
@@ -189,16 +199,17 @@ def make_places(view: View, axis: str, evenly: bool = False) -> Places:
     return Places(axis, at, labels, float(step))
 
 
-def _departs(view: View, axis: str, value: Any) -> bool:
-    """Whether no cell with a value is the paper's."""
-    return not any(view.summary.at[name, "published"] for name in view.cells if view.value(name, axis) == value)
+def _departs(view: View, several: Sequence[str], together: tuple[Any, ...]) -> bool:
+    """Whether no cell with some values is the paper's."""
+    return not any(
+        view.summary.at[name, "published"] for name in view.cells if view.together(name, several) == together
+    )
 
 
 def caption(view: View, runs: pd.DataFrame) -> str:
     """Return what all cells share, said once, and how the hollow ones depart from the paper's protocol."""
     cells = list(view.cells.values())
-    told = set(view.spec.roles.values())
-    same = [axis for axis in axes.shared(cells) if axis not in told]
+    same = [axis for axis in axes.shared(cells) if axis not in view.spec.told]
     words = [axes.in_words(axis, axes.value(cells[0], axis)) for axis in same]
     numbers = runs.groupby("cell")["seed"].nunique()
     least, most = int(numbers.min()), int(numbers.max())

@@ -89,6 +89,7 @@ def test_too_many_axes_are_refused_with_the_study_the_figure_and_the_axes():
     )
     assert said.startswith(f"{KEY}: the cells vary in width, layers, stream, learning_rate")
     assert "no place left for learning_rate" in said
+    assert "give two axes one place, as in facet: [stream, learning_rate]" in said
 
 
 def test_too_many_values_are_refused():
@@ -123,22 +124,34 @@ def test_no_more_than_twenty_figures_are_taken():
 
 def test_axes_that_vary_become_colour_then_facet():
     figures = study(with_figure(lines())).figures
-    assert figures["ours"] == StudyFigure("lines", ("held-out",), "width", colour="layers", facet="learning_rate")
+    assert figures["ours"] == StudyFigure("lines", ("held-out",), "width", colour=("layers",), facet=("learning_rate",))
     told = study(with_figure(lines(facet="layers"))).figures["ours"]
-    assert (told.colour, told.facet) == ("learning_rate", "layers")
+    assert (told.colour, told.facet) == (("learning_rate",), ("layers",))
     told = study(with_figure({"kind": "map", "measure": "seen", "x": "width", "y": "layers"})).figures["ours"]
-    assert (told.colour, told.facet) == ("", "learning_rate")
+    assert (told.colour, told.facet) == ((), ("learning_rate",))
     told = study(with_figure({"kind": "dots", "measure": "order-bits", "x": "held-out", "colour": "size"})).figures[
         "ours"
     ]
-    assert (told.colour, told.facet) == ("size", "learning_rate")
+    assert (told.colour, told.facet) == (("size",), ("learning_rate",))
     assert told.x_measure is FIGURE_MEASURES["held-out"]
+
+
+def test_several_axes_may_have_one_place():
+    """As where one size alone was trained for longer too, and a product of both axes would be half empty."""
+    longer = GRID | {"width": [14], "iterations": [6000]}
+    entry = lines(colour="layers", facet=["learning_rate", "iterations"])
+    figure = study(with_figure(entry, GRID, longer)).figures["ours"]
+    assert (figure.colour, figure.facet) == (("layers",), ("learning_rate", "iterations"))
+    assert figure.told == ("width", "layers", "learning_rate", "iterations")
+    said = message(with_figure(lines(facet=["learning_rate", "layrs"])))
+    assert said.startswith(f"{KEY}.facet[1]: 'layrs'")
+    assert message(with_figure(lines(facet=["layers", "width"]))).startswith(f"{KEY}.facet: 'width' is x already")
 
 
 def test_only_cells_that_have_the_measure_count():
     """A cell of facts has nothing held out, so the task does not vary among those that are shown."""
     figure = study(with_figure(lines(x="learning_rate", colour="size"), GRID, FACTS)).figures["ours"]
-    assert figure.facet == ""
+    assert figure.facet == ()
     assert message(with_figure(lines(x="task"), GRID, FACTS)).startswith(f"{KEY}.x: 'task' has one value, arithmetic")
 
 
@@ -180,9 +193,9 @@ def test_a_figure_for_which_the_cells_of_a_budget_do_not_suffice_is_left_out_und
 @pytest.mark.parametrize(
     "figure",
     [
-        StudyFigure("lines", ("held-out", "seen"), "width", colour="layers", facet="learning_rate"),
+        StudyFigure("lines", ("held-out", "seen"), "width", colour=("layers",), facet=("learning_rate",)),
         StudyFigure("map", ("loss",), "pairs"),
-        StudyFigure("curves", ("seen",)),
+        StudyFigure("curves", ("seen",), facet=("stream", "iterations")),
     ],
 )
 def test_the_options_of_the_command_say_the_whole_figure(figure):
@@ -190,5 +203,5 @@ def test_the_options_of_the_command_say_the_whole_figure(figure):
     draw_measures.add_arguments(parser)
     more = ["--runs", "r", "--summary", "s", "--title", "t", "--pdf", "p", "--png", "q"]
     read = parser.parse_args([*shlex.split(figure.options()), *more])
-    again = StudyFigure(read.kind, tuple(read.measure), read.x, read.y, read.colour, read.facet)
+    again = StudyFigure(read.kind, tuple(read.measure), read.x, read.y, tuple(read.colour), tuple(read.facet))
     assert again == figure

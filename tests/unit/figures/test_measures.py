@@ -84,6 +84,10 @@ FIGURES = {
     "times": ("depth", {"kind": "dots", "measure": ["time-to-generalize", "margins"], "x": "width"}),
     "scatter": ("depth", {"kind": "dots", "measure": "order-bits", "x": "held-out"}),
     "curves": ("depth", {"kind": "curves", "measure": ["seen", "held-out"], "colour": "layers", "facet": "width"}),
+    "two in a facet": (
+        "rates",
+        {"kind": "dots", "measure": "held-out", "x": "size", "facet": ["learning_rate", "stream"]},
+    ),
     "loss": ("other", {"kind": "curves", "measure": "loss"}),
 }
 
@@ -186,6 +190,21 @@ def test_lines_join_cells_of_one_recipe_over_a_logarithmic_axis(rates, base):
     (axis,) = visible_axes(base.draw(kind="lines", measure="held-out", x="parameters"))
     joined = [len(line.get_xdata()) for line in axis.lines if line.get_linewidth() == 1]
     assert sorted(joined) == [1, 3]  # MLT has another rate than n14 to n56
+
+
+def test_two_axes_in_one_place_have_a_panel_for_each_pair_of_values_that_there_is():
+    cells = [make_cell("arithmetic", SIZES[size], learning_rate=rate) for size in ("n14", "n28") for rate in RATES]
+    cells += [make_cell("arithmetic", SIZES["n14"], learning_rate=0.01, iterations=6000)]
+    figure = MeasuredStudy(cells, SEEDS).draw(
+        kind="dots", measure="held-out", x="size", facet=["learning_rate", "iterations"]
+    )
+    assert [axis.get_title().replace("\n", " ") for axis in visible_axes(figure)] == [
+        "learning rate 0.001, 30,000 updates†",
+        "learning rate 0.003, 30,000 updates†",
+        "learning rate 0.01, 6,000 updates†",
+        "learning rate 0.01, 30,000 updates",
+    ]
+    assert [len(large(axis)) for axis in visible_axes(figure)] == [2, 2, 1, 2]
 
 
 def test_axes_that_are_not_mentioned_are_colour_and_facet(rates):
