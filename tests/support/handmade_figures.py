@@ -31,6 +31,12 @@ STUDIES = {
     "decay": [make_cell("arithmetic", SIZES["n14"], weight_decay=decay) for decay in (0.0, 0.1)],
     "two": [make_cell(task, SIZES["n14"]) for task in ("arithmetic", "joint")],
     "one": [make_cell("joint", SIZES["n28"])],
+    "several": [
+        make_cell("arithmetic", SIZES[size], held_out=pair, learning_rate=rate)
+        for size in ("n14", "n28")
+        for pair in ([(3, 4)], [(2, 9)])
+        for rate in (0.001, 0.01)
+    ],
 }
 
 

@@ -129,6 +129,17 @@ def shared(cells: Iterable[Cell]) -> list[str]:
     return [*same[:1], *shapes, *same[1:]] if "task" in same else [*shapes, *same]
 
 
+def beside_size(cells: Iterable[Cell]) -> list[str]:
+    """Return the axes that vary and that neither the task nor the name of a size says."""
+    return [axis for axis in varying(cells) if axis not in ("task", "size")]
+
+
+def in_every_cell(cells: Iterable[Cell], without: Iterable[str] = ()) -> list[str]:
+    """Return in words what all cells share, apart from some axes."""
+    cells = list(cells)
+    return [in_words(axis, value(cells[0], axis)) for axis in shared(cells) if axis not in without]
+
+
 def recipe(cell: Cell, without: Iterable[str] = ()) -> tuple[Any, ...]:
     """Return how a cell is trained, apart from its size and some axes: a line may join cells that agree in it."""
     left = {key: setting for key, setting in cell.departures().items() if key not in without}
@@ -164,11 +175,29 @@ def in_words(axis: str, setting: Any, text: str = "") -> str:
     return words.get(axis, f"{LABELS[axis].partition(' (')[0]} {text}")
 
 
-def texts(axis: str, settings: Sequence[Any]) -> list[str]:
-    """Return the values of an axis as :func:`short` writes them, or in full where two of them look alike."""
-    written = [short(axis, setting) for setting in settings]
-    if len(set(written)) == len(written):
-        return written
-    if axis == "held_out":
-        return [" ".join(f"{left}{right}" for left, right in setting) for setting in settings]
-    return [str(setting) for setting in settings]
+def texts(cells: Iterable[Cell], axis: str) -> dict[Any, str]:
+    """Return each value of some cells on an axis, in order, with its text: in full if two would look alike."""
+    values = ordered(cells, axis)
+    written = [short(axis, each) for each in values]
+    if len(set(written)) < len(written):
+        in_full = (
+            " ".join(f"{left}{right}" for left, right in each) if axis == "held_out" else str(each) for each in values
+        )
+        written = list(in_full)
+    return dict(zip(values, written, strict=True))
+
+
+def apart(cells: Mapping[str, Cell], shapes: bool = True) -> dict[str, str]:
+    """Return in words what tells each of some cells from the others beside task and size; nothing where these do.
+
+    Args:
+        cells: by name.
+        shapes: whether layers, width and so on are told where they vary by themselves, as the names of such sizes say
+            little.
+    """
+    vary = beside_size(cells.values()) if shapes else varying(cells.values(), ("task", "size"))
+    parts = [(axis, texts(cells.values(), axis)) for axis in vary]
+    return {
+        name: ", ".join(in_words(axis, value(cell, axis), written[value(cell, axis)]) for axis, written in parts)
+        for name, cell in cells.items()
+    }

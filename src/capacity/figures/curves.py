@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from capacity.figures.quantities import FACTS, FLOORS, HELD_OUT, LOSS, SEEN, SEEN_ADDITION, SEEN_SUBTRACTION, Quantity
-from capacity.figures.style import FULL_WIDTH, count_seeds, dagger, footnote, legend
+from capacity.figures.style import FULL_WIDTH, count_seeds, dagger, footnote, legend, told_apart
 from capacity.tasks.registry import TASKS
 
 
@@ -53,14 +53,14 @@ def draw(task: str, history: pd.DataFrame, summary: pd.DataFrame, title: str) ->
     for axis in axes.flat[len(cells) :]:
         axis.set_visible(False)
     floors = [floor for floor in FLOORS if cells[floor.column].notna().any()]
-    several = cells.duplicated("size", keep=False).tolist()
+    apart = told_apart(cells["cell"])
     for number, ((_, cell), axis) in enumerate(zip(cells.iterrows(), axes.flat, strict=False)):
         right = _draw_curves(axis, history[history["cell"] == cell["cell"]], quantities, largest_loss, number, columns)
         for floor in floors:
             if pd.notna(cell[floor.column]):
                 right.axhline(cell[floor.column], color=floor.colour, linestyle=floor.dashes, linewidth=0.6)
         label = f"{cell['size']}{dagger(cell)}: {cell['parameters']:,} parameters, {count_seeds(cell['n'])}"
-        axis.set_title(label + (f"\n{cell['variant']}" if several[number] else ""))
+        axis.set_title("\n".join([label, *([apart[cell["cell"]]] if apart[cell["cell"]] else [])]))
         if number >= len(cells) - columns:
             axis.set_xlabel("updates")
         if number % columns == 0:

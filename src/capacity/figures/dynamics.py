@@ -31,8 +31,8 @@ from capacity.figures.style import (
     expression_cells,
     footnote,
     in_rows,
-    is_one_of_several,
     legend,
+    told_apart,
 )
 from capacity.tables.dynamics import survival
 
@@ -134,12 +134,14 @@ def _draw_states(axis: Axes, history: pd.DataFrame, order: list[int]) -> None:
 def _draw_survival(axis: Axes, cells: Cells, runs: pd.DataFrame) -> None:
     """Draw Kaplan-Meier curves with pointwise 95 % bands, and a tick where runs end without having generalized."""
     colours = matplotlib.colormaps["viridis"](numpy.linspace(0.0, 0.85, len(cells)))
+    words = told_apart(cell["cell"] for cell in cells)
     for number, (cell, colour) in enumerate(zip(cells, colours, strict=True)):
         of_cell = runs[runs["cell"] == cell["cell"]]
         if of_cell.empty:
             continue
         curve = survival(of_cell["t_gen"], of_cell["last_iteration"])
-        name = f"{cell['size']}{dagger(cell)}" + (f" {cell['variant']}" if is_one_of_several(cell, cells) else "")
+        name = f"{cell['size']}{dagger(cell)}"
+        name += f", {words[cell['cell']]}" if words[cell["cell"]] else ""
         label = f"{name}: {curve.events} of {len(of_cell)} did"
         dashes = DASHES[number % len(DASHES)]
         axis.plot(

@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from capacity.dictionary.figure_measures import FIGURE_MEASURES, NUMBER, OUTCOME, SHARE, TIME
 from capacity.experiment import axes
-from capacity.figures.style import FULL_WIDTH, GREY, legend
+from capacity.figures.style import FULL_WIDTH, GREY, KEY_LINE, legend
 from capacity.figures.view import Level, Places, View, caption
 from capacity.tables import measured
 
@@ -25,7 +25,7 @@ COLUMN_WIDTH = FULL_WIDTH / 2
 LEVEL_DASHES: tuple[Any, ...] = ((0, (4, 2)), (0, (1, 2)))
 SHARE_LIMITS = (-0.04, 1.04)
 MARGIN = 0.45  # inches, of the labels below the panels
-KEY_LINE, NOTE_LINE, TITLE_LINE = 0.165, 0.115, 0.15  # inches
+NOTE_LINE, TITLE_LINE = 0.115, 0.15  # inches
 LETTER = 0.062  # inches: a letter of a label, on average
 
 

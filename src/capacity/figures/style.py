@@ -6,7 +6,7 @@ The colours are those of Okabe and Ito, which colour-blind readers can tell apar
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from capacity.experiment import axes
+from capacity.experiment.cell import parse_cell
 from capacity.storage import files
 from capacity.tasks.registry import TASKS
 
@@ -34,10 +36,16 @@ STYLE: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
 }
 
+KEY_LINE = 0.165  # inches, of a line of a key
+TITLE_LETTERS = 22  # of the title of a panel, of which there are four side by side
+
 Cells = list["pd.Series[Any]"]
 """Some rows of a summary."""
 
 BLUE, ORANGE, GREEN, PURPLE, SKY, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#7F7F7F"
+
+NAMED_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, "#000000", "#E69F00", "#999999", "#882255", "#44AA99")
+"""Colours of what has names and no order."""
 
 
 @contextmanager
@@ -90,16 +98,20 @@ def in_rows(cells: Mapping[str, Cells], columns: int) -> list[tuple[str, Cells]]
     ]
 
 
-def is_one_of_several(cell: pd.Series, cells: Cells) -> bool:
-    """Whether several of ``cells`` have the size of a cell, so that only its variant tells it apart."""
-    return sum(bool(other["size"] == cell["size"]) for other in cells) > 1
+def told_apart(cells: Iterable[str], shapes: bool = True) -> dict[str, str]:
+    """What tells each of some cells from the others beside its task and size, in words, by the name of the cell.
+
+    The layers, width and so on are among it where several of them vary by themselves, unless ``shapes`` is false.
+    """
+    return axes.apart({name: parse_cell(name) for name in cells}, shapes)
 
 
 def cell_title(cell: pd.Series, cells: Cells) -> str:
-    """The title of a cell's panel: what tells it from the others of its task, in two short lines."""
+    """The title of a cell's panel: what tells it from the others of its task, in short lines."""
     name = f"{cell['task']}, {cell['size']}{dagger(cell)}"
     seeds = count_seeds(cell["n"]) + (f", {cell['diverged']} diverged" if cell["diverged"] else "")
-    return f"{name}\n{cell['variant'] if is_one_of_several(cell, cells) else seeds}"
+    words = told_apart(other["cell"] for other in cells)[cell["cell"]]
+    return "\n".join([name, *(textwrap.wrap(words, TITLE_LETTERS, break_on_hyphens=False) or [seeds])])
 
 
 def footnote(figure: Figure, cells: pd.DataFrame) -> None:

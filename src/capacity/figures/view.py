@@ -14,9 +14,8 @@ from matplotlib.colors import to_hex
 from capacity.experiment import axes
 from capacity.experiment.cell import Cell, make_cell, parse_cell
 from capacity.experiment.study_figures import DOTS, LINES, StudyFigure, make_figure
-from capacity.figures.style import BLUE, GREEN, ORANGE, PURPLE, SKY, count_seeds, thousands
+from capacity.figures.style import BLUE, NAMED_COLOURS, count_seeds, thousands
 
-NAMED_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, "#000000", "#E69F00", "#999999", "#882255", "#44AA99")
 MARKS = "os^DvPX<>*"
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 LOGARITHMIC = (
@@ -160,9 +159,9 @@ def _words(
 
 def _texts(view: View, axis: str) -> dict[Any, str]:
     """Return each value of the cells on an axis with its text, in order."""
-    values = view.values(axis)
-    texts = [thousands(each) for each in values] if axis == "parameters" else axes.texts(axis, values)
-    return dict(zip(values, texts, strict=True))
+    if axis == "parameters":
+        return {each: thousands(each) for each in view.values(axis)}
+    return axes.texts(view.cells.values(), axis)
 
 
 @dataclass(frozen=True)
@@ -209,8 +208,7 @@ def _departs(view: View, several: Sequence[str], together: tuple[Any, ...]) -> b
 def caption(view: View, runs: pd.DataFrame) -> str:
     """Return what all cells share, said once, and how the hollow ones depart from the paper's protocol."""
     cells = list(view.cells.values())
-    same = [axis for axis in axes.shared(cells) if axis not in view.spec.told]
-    words = [axes.in_words(axis, axes.value(cells[0], axis)) for axis in same]
+    words = axes.in_every_cell(cells, view.spec.told)
     numbers = runs.groupby("cell")["seed"].nunique()
     least, most = int(numbers.min()), int(numbers.max())
     words.append(count_seeds(least) if least == most else f"{least} to {most} seeds")

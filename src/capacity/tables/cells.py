@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from capacity.experiment.cell import Cell, describe_departures
+from capacity.experiment import axes
+from capacity.experiment.cell import Cell, describe_departures, parse_cell
 
 
 def name_columns(cell: Cell) -> dict[str, str]:
@@ -26,3 +28,25 @@ def cell_columns(cell: Cell) -> dict[str, Any]:
         "held_out": " ".join(f"{left}{right}" for left, right in cell.held_out),
         **{name: value for name, value in cell.settings().items() if name not in ("task", "size", "held_out")},
     }
+
+
+def axis_columns(cells: Iterable[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """The columns of a page that tell cells apart beside task and size: their headings, and the texts of each cell.
+
+    Args:
+        cells: the names of the cells of the page.
+    """
+    parsed = {name: parse_cell(name) for name in cells}
+    vary = axes.beside_size(parsed.values())
+    rows: dict[str, list[str]] = {name: [] for name in parsed}
+    for axis in vary:
+        texts = axes.texts(parsed.values(), axis)
+        for name, cell in parsed.items():
+            rows[name].append(texts[axes.value(cell, axis)])
+    return [axes.LABELS[axis] for axis in vary], rows
+
+
+def in_every_cell(cells: Iterable[str]) -> str:
+    """What all cells of a page share, as a sentence, apart from a task or size, which have a column."""
+    words = axes.in_every_cell([parse_cell(name) for name in cells], ("task", "size"))
+    return f"In every cell: {', '.join(words)}."

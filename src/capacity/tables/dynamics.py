@@ -35,6 +35,7 @@ from capacity.statistics.survival import Survival, kaplan_meier
 from capacity.storage import files, parquet
 from capacity.storage.parquet_bounds import UNKNOWN, Bounds
 from capacity.tables import markdown
+from capacity.tables.cells import axis_columns, in_every_cell
 from capacity.tables.runs import OUTCOMES
 
 Flags = numpy.typing.NDArray[numpy.bool_]
@@ -177,9 +178,11 @@ def survival(times: pd.Series, last: pd.Series) -> Survival:
 def to_markdown(title: str, cells: pd.DataFrame) -> str:
     """The times of the cells as a page."""
     notes = markdown.Notes(cells["departs"])
+    names, apart = axis_columns(cells["cell"])
     heading = (
         "task",
         "size",
+        *names,
         "parameters",
         "n",
         "seen fitted",
@@ -198,6 +201,7 @@ def to_markdown(title: str, cells: pd.DataFrame) -> str:
         (
             row["task"],
             row["size"],
+            *apart[row["cell"]],
             f"{row['parameters']:,}",
             markdown.count_runs(row["n"], row["diverged"]),
             markdown.count_with_interval(row["t_fit_count"], row["n"]),
@@ -216,6 +220,8 @@ def to_markdown(title: str, cells: pd.DataFrame) -> str:
     )
     lines = [
         f"# {markdown.text(title)}: when runs fit, generalize and lose it",
+        "",
+        in_every_cell(cells["cell"]),
         "",
         *markdown.table(heading, rows),
         "",

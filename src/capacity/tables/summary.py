@@ -11,6 +11,7 @@ import pandas as pd
 from capacity.statistics import arrays
 from capacity.statistics.intervals import RESAMPLING_SEED, bootstrap_means, clopper_pearson
 from capacity.tables import markdown
+from capacity.tables.cells import axis_columns, in_every_cell
 from capacity.tables.runs import MEASURES, OUTCOMES
 
 
@@ -81,8 +82,9 @@ def _outcome_columns(outcome: str, values: arrays.Floats) -> dict[str, float | N
 def to_markdown(title: str, summary: pd.DataFrame) -> str:
     """The summary as a page: what each cell answers, what it has memorized, and how it departs from the paper."""
     notes, cells = markdown.Notes(summary["departs"]), _records(summary)
+    names, apart = axis_columns(summary["cell"])
     heading = (
-        *("task", "size", "parameters", "n", "seen", "held out, final", "all held out right"),
+        *("task", "size", *names, "parameters", "n", "seen", "held out, final", "all held out right"),
         *("held out, time average", "held out, paper's rule", "facts, paper's prompts", "facts, matched prompts"),
         *("loss", "departs"),
     )
@@ -90,6 +92,7 @@ def to_markdown(title: str, summary: pd.DataFrame) -> str:
         (
             row["task"],
             row["size"],
+            *apart[row["cell"]],
             f"{row['parameters']:,}",
             markdown.count_runs(row["n"], row["diverged"]),
             _interval(row, "final_seen"),
@@ -107,6 +110,8 @@ def to_markdown(title: str, summary: pd.DataFrame) -> str:
     lines = [
         f"# {markdown.text(title)}",
         "",
+        in_every_cell(summary["cell"]),
+        "",
         *markdown.table(heading, rows),
         "",
         "Shares of the questions answered right: the mean over seeds, with a 95 % bootstrap interval. One seed has no "
@@ -115,16 +120,21 @@ def to_markdown(title: str, summary: pd.DataFrame) -> str:
         "in nats per character, over every row of the training stream. The paper's rule picks the checkpoint with the "
         "best accuracy, held-out expressions included. That is a choice made on the test set, shown for comparison.",
         "",
-        *_bits_section(cells, notes),
+        *_bits_section(cells, notes, names, apart),
         *notes.lines(),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _bits_section(cells: Sequence[Mapping[str, Any]], notes: markdown.Notes) -> list[str]:
-    """Floors and memorized bits of each cell, as the second table of the page."""
+def _bits_section(
+    cells: Sequence[Mapping[str, Any]], notes: markdown.Notes, names: Sequence[str], apart: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """Floors and memorized bits of each cell, as the second table of the page.
+
+    ``names`` are the headings of the columns that tell cells apart, and ``apart`` has their texts by cell.
+    """
     heading = (
-        *("task", "size", "loss", "floor, order unknown", "floor, order known", "order bits", "of at most"),
+        *("task", "size", *names, "loss", "floor, order unknown", "floor, order known", "order bits", "of at most"),
         *("fact bits", "per parameter", "key-specific bits", "arithmetic bits, seen", "arithmetic bits, held out"),
         "departs",
     )
@@ -132,6 +142,7 @@ def _bits_section(cells: Sequence[Mapping[str, Any]], notes: markdown.Notes) -> 
         (
             row["task"],
             row["size"],
+            *apart[row["cell"]],
             _interval(row, "final_stream_loss"),
             markdown.number(row["loss_floor_order_unknown"], 4),
             markdown.number(row["loss_floor_order_known"], 4),

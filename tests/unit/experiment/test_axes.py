@@ -97,9 +97,23 @@ def test_every_axis_has_a_label_and_can_be_said():
 
 def test_values_that_look_alike_are_written_in_full():
     first, second = ((0, 1), (2, 3), (4, 5)), ((0, 1), (2, 3), (4, 6))
-    assert axes.texts("held_out", [first, second]) == ["01 23 45", "01 23 46"]
-    assert axes.texts("held_out", [first]) == ["(0, 1) and 2 more"]
-    assert axes.texts("learning_rate", [0.1234567, 0.1234568]) == ["0.1234567", "0.1234568"]
+    assert axes.texts(cells(SMALL[0], held_out=(first, second)), "held_out") == {first: "01 23 45", second: "01 23 46"}
+    assert axes.texts(cells(SMALL[0], held_out=(first,)), "held_out") == {first: "(0, 1) and 2 more"}
+    rates = (0.1234567, 0.1234568)
+    assert axes.texts(cells(learning_rate=rates), "learning_rate") == {rate: str(rate) for rate in rates}
+
+
+def test_what_tells_cells_apart_beside_task_and_size_is_said_in_words():
+    every = {cell.name: cell for cell in cells(SMALL[0], held_out=([(3, 4)], [(2, 9)]), weight_decay=(0.0, 0.1))}
+    assert set(axes.apart(every).values()) == {
+        f"held out {pair}, {decay}"
+        for pair in ("(3, 4)", "(2, 9)")
+        for decay in ("no weight decay", "weight decay 0.1")
+    }
+    deep = {cell.name: cell for cell in cells(*(Size(layers, 1, width, 1) for layers in (1, 2) for width in (14, 28)))}
+    assert sorted(axes.apart(deep).values())[0] == "1 layer, width 14"
+    assert set(axes.apart(deep, shapes=False).values()) == {""}
+    assert set(axes.apart({cell.name: cell for cell in cells()}).values()) == {""}
 
 
 def test_cells_of_one_recipe_differ_in_size_and_in_what_is_left_out():

@@ -39,5 +39,11 @@ def ladder():
 
 
 @pytest.fixture(scope="module")
+def several():
+    """Two sizes, two pairs and two rates."""
+    return TrainedStudy(STUDIES["several"])
+
+
+@pytest.fixture(scope="module")
 def four():
     return TrainedStudy(four_cells())

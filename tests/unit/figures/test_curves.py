@@ -93,11 +93,11 @@ def test_a_floor_that_no_cell_has_is_not_in_the_legend(four):
     assert [label for label in labels if "lowest loss" in label] == ["lowest loss, order of lines unknown"]
 
 
-def test_cells_of_one_size_are_told_apart_by_their_variant():
+def test_cells_of_one_size_are_told_apart_by_what_varies_in_words():
     cells = [make_cell("facts", SIZES["n14"]), make_cell("facts", SIZES["n14"], weight_decay=0.1)]
     figure = TrainedStudy(cells).draw("facts")
     titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
-    assert [title.split("\n")[1] for title in titles] == ["paper", "weight_decay-0.1"]
+    assert [title.split("\n")[1] for title in titles] == ["no weight decay", "weight decay 0.1"]
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -73,7 +73,7 @@ def test_there_are_panels_for_each_cell_with_arithmetic_and_none_for_facts(studi
 @both
 def test_cells_of_one_size_are_told_apart_and_departing_ones_marked(studies, figure_name):
     titles = [axis.get_title() for axis in visible_axes(studies["decay"].draw(figure_name)) if "\n" in axis.get_title()]
-    assert titles == ["arithmetic, n14\npaper", "arithmetic, n14\nweight_decay-0.1"]
+    assert titles == ["arithmetic, n14\nno weight decay", "arithmetic, n14\nweight decay 0.1"]
     figure = studies["short"].draw(figure_name)
     assert "arithmetic, n14†\n4 seeds, 1 diverged" in [axis.get_title() for axis in visible_axes(figure)]
     note = " ".join(figure.get_supxlabel().split())

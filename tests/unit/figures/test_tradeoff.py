@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
+from matplotlib.patches import Patch
 from matplotlib.text import Text
 
 from capacity.experiment.cell import make_cell
@@ -40,7 +42,7 @@ def joined(axis):
     ]
 
 
-@pytest.mark.parametrize("study", ["paper", "laptop", "ladder", "four"])
+@pytest.mark.parametrize("study", ["paper", "laptop", "ladder", "four", "several"])
 def test_no_text_overlaps_another_or_leaves_the_page(study, request, monkeypatch):
     figure = request.getfixturevalue(study).draw("tradeoff", "The paper's 12 base cells")
     texts = drawn_texts(figure, monkeypatch)
@@ -139,8 +141,34 @@ def test_weight_decay_is_another_recipe():
     cells = [make_cell("arithmetic", SIZES[name], weight_decay=decay) for name in ("n14", "n28") for decay in (0, 0.1)]
     study = TrainedStudy(cells)
     (axis,) = study.draw("tradeoff").axes
-    held_out = [places for colour, places in joined(axis) if colour == to_hex(style.ORANGE)]
-    assert [len(places) for places in held_out] == [2, 2]
+    lines = {colour: [len(places) for other, places in joined(axis) if other == colour] for colour, _ in joined(axis)}
+    assert lines == {to_hex(colour): [2, 2] for colour in (style.BLUE, style.ORANGE)}  # seen and held-out of each
+
+
+def test_cells_that_differ_in_more_than_size_are_told_apart_by_colour_with_a_key():
+    """Two sizes, two pairs and two rates: four lines in four colours, and quantities by mark."""
+    every = itertools.product(("n14", "n28"), ([(3, 4)], [(2, 9)]), (0.001, 0.01))
+    cells = [make_cell("arithmetic", SIZES[size], held_out=pair, learning_rate=rate) for size, pair, rate in every]
+    study = TrainedStudy(cells)
+    figure = study.draw("tradeoff", "Is (5, 7) typical?")
+    (axis,) = figure.axes
+    words = [f"held out {pair}, learning rate {rate}" for pair in ("(2, 9)", "(3, 4)") for rate in ("0.001", "0.01")]
+    keyed = {
+        text.get_text(): to_hex(handle.get_facecolor())
+        for text, handle in zip(figure.legends[0].get_texts(), figure.legends[0].legend_handles, strict=True)
+        if isinstance(handle, Patch)
+    }
+    assert list(keyed) == words
+    assert len(set(keyed.values())) == 4
+    means = study.summary.set_index("cell")["final_held_out_mean"]
+    for cell in cells:
+        ((left, right),) = cell.held_out
+        colour = keyed[f"held out ({left}, {right}), learning rate {cell.learning_rate}"]
+        drawn = [line for line in axis.lines if to_hex(line.get_color()) == colour and line.get_marker() == "o"]
+        assert means[cell.name] in [pytest.approx(float(line.get_ydata()[0])) for line in drawn]
+    lines = [colour for colour, _ in joined(axis)]
+    assert sorted(lines) == sorted([*keyed.values()] * 2)  # the seen and the held-out of each recipe
+    assert figure.legends[0].get_texts()[0].get_text() == "seen expressions right"
 
 
 @pytest.mark.parametrize("task", TASKS)

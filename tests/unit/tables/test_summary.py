@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 
 import pandas as pd
@@ -128,6 +129,34 @@ def test_cells_that_depart_alike_share_a_note():
     assert [line.split("|")[-2] for line in rows[:3]] == [line.split("|")[-2] for line in rows[3:]]
     assert page.count("Departs from the paper's protocol: iterations 3000 (paper: 30000)") == 1
     assert page.count("Departs from the paper's protocol: size not in the paper") == 1
+
+
+def test_the_axes_that_vary_lead_and_what_all_cells_share_is_said_once():
+    sizes, pairs, rates = (SIZES["n14"], SIZES["n28"]), ([(3, 4)], [(2, 9)]), (0.001, 0.01)
+    cells = [
+        make_cell("arithmetic", size, held_out=pair, learning_rate=rate)
+        for size in sizes
+        for pair in pairs
+        for rate in rates
+    ]
+    lines = to_markdown("A study", frames([evaluation(cell, [run(cell, 0)]) for cell in cells])[1]).splitlines()
+    assert lines[2] == (
+        "In every cell: 1 layer, 1 head, MLP factor 1, stream fixed, no weight decay, no dropout, "
+        "30,000 updates, batch 882."
+    )
+    for heading in (line for line in lines if line.startswith("| task")):
+        assert heading.startswith("| task | size | held-out pairs | learning rate | ")
+    rows = [line for line in lines if line.startswith("| arithmetic")]
+    assert len(rows) == 2 * len(cells)
+    leading = {tuple(line.split(" | ")[1:4]) for line in rows}
+    assert leading == set(itertools.product(("n14", "n28"), ("(3, 4)", "(2, 9)"), ("0.001", "0.01")))
+
+
+def test_layers_and_width_have_columns_where_a_size_has_no_name_of_its_own():
+    cells = [make_cell("arithmetic", Size(layers, 1, width, 1)) for layers in (1, 2) for width in (14, 28)]
+    page = to_markdown("A study", frames([evaluation(cell, [run(cell, 0)]) for cell in cells])[1])
+    assert "| task | size | layers | width | parameters |" in page
+    assert "| arithmetic | l2h1d28m1 | 2 | 28 |" in page
 
 
 def test_the_paper_s_own_variant_is_not_marked():
