@@ -225,6 +225,28 @@ def test_what_another_configuration_has_made_is_stale(results):
     assert not any("weight-decay" in each for each in kinds)
 
 
+@pytest.mark.parametrize(
+    ("figures", "said"),
+    [
+        (
+            {"course": {"kind": "curves", "measure": ["seen", "held-out"]}},
+            "and is --kind curves --measure seen held-out",
+        ),
+        ({}, "the configuration has no figure course of base"),
+    ],
+)
+def test_a_figure_that_the_configuration_describes_otherwise_is_stale(results, figures, said):
+    path = "results/configuration.json"
+    with kept(path):
+        changed = json_files.read_sealed_json(path)
+        times = changed["studies"]["base"]["figures"]["times"]
+        changed["studies"]["base"]["figures"] = figures | {"times": times}
+        json_files.write_sealed_json(path, changed)
+        findings = [finding for finding in verify(results).findings if finding.path.startswith("studies/")]
+    assert [(finding.kind, finding.path) for finding in findings] == [(STALE, "studies/base/course.json")]
+    assert said in findings[0].why
+
+
 def test_what_was_made_of_a_file_that_was_made_anew_is_stale(results):
     """The corpus stays, the table of runs is another whole one, and its record says so."""
     path, record = "results/tables/base/summary.md", "results/tables/base/runs.json"
