@@ -24,10 +24,11 @@ from capacity.claims.trained_cells import (
 from capacity.experiment.cell import make_cell
 
 RULE = (
-    "If a size was not run, but any study has runs of it by another recipe, with the paper's expressions and facts in a "
-    "fixed order, these are counted for comparison, and what the same rule says of them is named: it is about another "
-    "experiment than the paper's, and has no part in the decision on the claim as a whole. Of several recipes it is "
-    "the one with the most runs, over all of its learning rates, and at the one of these that fits the seen items best."
+    "If a size was not run, but any study has runs of it by another recipe, with the paper's expressions and facts in "
+    "a fixed order, these are counted for comparison, and what the same rule says of them is named: it is about "
+    "another experiment than the paper's, and has no part in the decision on the claim as a whole. Of several recipes "
+    "it is the one with the most runs, over all of its learning rates, and at the one of these that fits the seen "
+    "items best."
 )
 
 

@@ -87,7 +87,7 @@ def expected(count: int, total: int, more: int) -> int:
 
     The share is that of ``count`` of ``total`` runs.
     """
-    return round(count / total * (total + more)) if more else count
+    return round(count / total * (total + more))
 
 
 def fewest_runs() -> int:
