@@ -1,6 +1,6 @@
 """The histories of a study as one table, with one row per run and evaluation.
 
-The single answers are left out: :mod:`capacity.tables.expression_histories` has those to expressions, by run and expression.
+The single answers are left out: :mod:`capacity.tables.expression_histories` has those to expressions.
 """
 
 from __future__ import annotations
