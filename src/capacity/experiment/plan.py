@@ -119,12 +119,12 @@ def make_plan(config: Mapping[str, Any], cells: Path | None, studies: dict[str, 
 def figure_paths(study: Study) -> list[str]:
     """Return the figures of a study.
 
-    They are the trade-off, the curves of each task that it trains and, if one of them has arithmetic, the dynamics and
-    the answers.
+    They are the trade-off, the curves of each task that it trains and, if one of them has arithmetic, the dynamics, the
+    answers and the histories of the held-out expressions.
     """
     names = ["tradeoff", *study.tasks]
     if set(study.tasks).intersection(EXPRESSION_TASKS):
-        names += ["dynamics", "answers"]
+        names += ["dynamics", "answers", "held_out_histories"]
     return [f"results/figures/{study.name}/{name}.pdf" for name in names]
 
 
@@ -135,10 +135,11 @@ def own_figure_paths(study: Study) -> list[str]:
 
 def record_paths(study: Study) -> list[str]:
     """Return the records of the tables and figures of a study, which its manifest is made from."""
-    tables = [f"{study.name}/{name}" for name in ("runs", "history", "dynamics", "expressions")]
+    of_expressions = ("dynamics", "expressions", "expression_histories")
+    tables = [f"{study.name}/{name}" for name in ("runs", "history", *of_expressions)]
     cells = list(study.cells.values())
     for task in study.tasks:
-        kinds = ["runs", "history", *(("dynamics", "expressions") if task in EXPRESSION_TASKS else ())]
+        kinds = ["runs", "history", *(of_expressions if task in EXPRESSION_TASKS else ())]
         read = {name for figure in study.figures.values() if task in figure.tasks(cells) for name in figure.tables}
         kinds += ["dynamics"] if "dynamics" in read - set(kinds) else []
         tables += [f"{study.name}/{task}/{name}" for name in kinds]

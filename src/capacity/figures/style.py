@@ -42,6 +42,9 @@ TITLE_LETTERS = 22  # of the title of a panel, of which there are four side by s
 Cells = list["pd.Series[Any]"]
 """Some rows of a summary."""
 
+SIGNS = {"addition": "+", "subtraction": "-"}
+"""The sign of each operation."""
+
 BLUE, ORANGE, GREEN, PURPLE, SKY, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#7F7F7F"
 
 NAMED_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, "#000000", "#E69F00", "#999999", "#882255", "#44AA99")

@@ -17,10 +17,17 @@ from capacity.tasks.registry import TASKS
 from capacity.verification.checks import attempt, check_code
 from capacity.verification.findings import DAMAGED, FOREIGN, MISSING, STALE, Finding
 
-TABLE_STAGES = {"runs": "tabulate", "history": "histories", "dynamics": "dynamics", "expressions": "expressions"}
+TABLE_STAGES = {
+    "runs": "tabulate",
+    "history": "histories",
+    "dynamics": "dynamics",
+    "expressions": "expressions",
+    "expression_histories": "expression-histories",
+}
 PAGE_STAGES = {"tables/replication": "replication", "tables/claims": "claims", "findings": "findings"}
 FIGURE_STAGES = {
     **{name: f"draw-{name}" for name in ("tradeoff", "dynamics", "answers")},
+    "held_out_histories": "draw-held-out-histories",
     **dict.fromkeys(TASKS, "draw-curves"),
 }
 """The stages that leave records, by the names of these."""
