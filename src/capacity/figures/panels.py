@@ -142,7 +142,8 @@ def place_axis(view: View, panel: Panel, places: Places) -> None:
     axis.set_xticks([place for _, place in kept], texts, rotation=90 if turned else 0)
     for text in axis.get_xticklabels():
         text.set_parse_math(False)
-    axis.set_xlim(at[0][1] - 0.6 * places.step, at[-1][1] + 0.6 * places.step)
+    margin = max(0.6 * places.step, 0.05 * (at[-1][1] - at[0][1]))
+    axis.set_xlim(at[0][1] - margin, at[-1][1] + margin)
     axis.tick_params(labelbottom=panel.is_bottom)
     if panel.is_bottom:
         axis.set_xlabel(axes.LABELS[places.axis])
