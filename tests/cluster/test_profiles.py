@@ -151,7 +151,7 @@ def study(tiny):
     cells = [{"set": {"iterations": 10000, "batch": 8, "evaluation_interval": 2000}, "seeds": [1337, 0]}]
     grids = [{"task": ["arithmetic", "facts"], "size": ["n14"]}]
     return tiny | {
-        "studies": {"base": {"title": "Two cells, in seconds", "grids": grids}},
+        "studies": {"base": {"title": "Two cells, in seconds", "grids": grids, "figures": None}},
         "budgets": {"laptop": {"seeds_per_job": 2, "cells": cells}},
         "snapshots": {"seconds": 0, "updates": 200},
     }

@@ -169,6 +169,7 @@ def tiny() -> dict[str, Any]:
                     {"task": ["arithmetic", "facts", "joint"], "size": ["n14"]},
                     {"task": ["facts"], "size": ["tiny"]},
                 ],
+                "figures": None,  # those of the paper's base cells are about sizes that these are not
             }
         },
         "budgets": {

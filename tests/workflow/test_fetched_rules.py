@@ -88,7 +88,9 @@ def deployed(deploy, installed_python, tiny):
     """A deployed workflow beside the installed package, with a configuration of one cell and results from it."""
     made = replace(deploy("deployed"), python=installed_python)
     config = yaml.safe_load((made.folder / "config/config.yaml").read_text(encoding="utf-8"))
-    facts = {"base": {"title": "One cell, in seconds", "grids": [{"task": ["facts"], "size": ["n14"]}]}}
+    facts = {
+        "base": {"title": "One cell, in seconds", "grids": [{"task": ["facts"], "size": ["n14"]}], "figures": None}
+    }
     made.configure("config/config.yaml", config | tiny | {"studies": facts})
     made.snakemake(*RUN)
     return made

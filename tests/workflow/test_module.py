@@ -50,7 +50,7 @@ def make_other(source, repository):
 def facts(tiny):
     """The tiny study with one of its cells: whatever is made from a trained cell is still made."""
     grids = [{"task": ["facts"], "size": ["n14"]}]
-    return tiny | {"studies": {"base": {"title": "One cell, in seconds", "grids": grids}}}
+    return tiny | {"studies": {"base": {"title": "One cell, in seconds", "grids": grids, "figures": None}}}
 
 
 @pytest.fixture(scope="module")

@@ -74,7 +74,7 @@ def extended(make_clone, tiny) -> tuple[Clone, str]:
     listed = listed.replace(imported, imported + "from capacity.tasks.reversal import REVERSAL\n")
     (tasks / "registry.py").write_text(listed, encoding="utf-8")
     grids = [{"task": ["reversal"], "size": ["n14", "n28"]}, {"task": ["arithmetic"], "size": ["n14"]}]
-    study = {"base": {"title": "A new task", "grids": grids}}
+    study = {"base": {"title": "A new task", "grids": grids, "figures": None}}
     return clone, clone.configure("reversal.yaml", {**tiny, "studies": study})
 
 
@@ -146,7 +146,7 @@ def test_it_trains_no_other_task_again(extended):
 
 def test_a_task_that_is_not_in_the_registry_is_refused_with_the_names_that_are(extended, tiny):
     clone, _ = extended
-    study = {"base": {"title": "A slip", "grids": [{"task": ["reversals"], "size": ["n14"]}]}}
+    study = {"base": {"title": "A slip", "grids": [{"task": ["reversals"], "size": ["n14"]}], "figures": None}}
     slip = clone.configure("slip.yaml", {**tiny, "studies": study})
     said = clone.snakemake("-n", "--configfile", slip, succeeds=False)
     assert "studies.base.grids[0].task[0]: 'reversals' is not known" in said

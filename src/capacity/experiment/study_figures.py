@@ -103,7 +103,7 @@ class StudyFigure:
 def study_figures(
     study: str, settings: Mapping[str, Any] | None, cells: Iterable[Cell], left_out: Iterable[Cell] = ()
 ) -> dict[str, StudyFigure]:
-    """Return the figures of a study by name, those left out that the cells of a budget do not suffice for.
+    """Return the figures of a study by name, without those that the cells of a budget do not suffice for.
 
     Args:
         study: its name.
@@ -124,19 +124,21 @@ def study_figures(
             figures[name] = every
             continue
         try:
-            figures[name] = make_figure(entry, cells, key)
+            figures[name] = make_figure(entry, cells, key, is_part=True)
         except ConfigurationError:
             continue
     return figures
 
 
-def make_figure(entry: Mapping[str, Any], cells: Sequence[Cell], key: str) -> StudyFigure:
+def make_figure(entry: Mapping[str, Any], cells: Sequence[Cell], key: str, is_part: bool = False) -> StudyFigure:
     """Return the figure that a configuration describes, in which every axis that varies stands for something.
 
     Args:
         entry: the keys ``kind``, ``measure``, ``x``, ``y``, ``colour`` and ``facet``.
         cells: of the study.
         key: of the configuration, for messages.
+        is_part: whether these are a part of the cells that the figure is for. A colour or facet that does not vary in
+            this part is left out then.
 
     Raises ConfigurationError naming the key if it is unknown, does not fit the kind, or does not tell all cells apart.
     """
@@ -156,6 +158,10 @@ def make_figure(entry: Mapping[str, Any], cells: Sequence[Cell], key: str) -> St
     _check_roles(figure, key)
     _check_measures(figure, cells, key)
     shown = [cell for cell in cells if figure.shows(cell)]
+    if is_part:
+        vary = {axis for axis in axes.LABELS if len({axes.value(cell, axis) for cell in shown}) > 1}
+        colour, facet = (tuple(axis for axis in given if axis in vary) for given in (figure.colour, figure.facet))
+        figure = replace(figure, colour=colour, facet=facet)
     _check_axes(figure, shown, key)
     return _complete(figure, shown, key)
 

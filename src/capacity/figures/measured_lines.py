@@ -34,6 +34,7 @@ from capacity.figures.view import Places, View, make_places
 from capacity.tables import measured
 from capacity.tables.measured import Tables
 
+WIDEST = 0.07  # of the axis of a scatter, that runs with the same values take side by side
 FOLLOWERS = {
     "learning_rate": ("final_learning_rate",),
     "iterations": ("warmup_iterations", "decay_iterations", "evaluation_interval"),
@@ -211,6 +212,7 @@ def _overlapping(points: pd.DataFrame, spans: list[float]) -> Any:
         x=(points["x"] / (spans[0] or 1.0) * 50).round(), y=(points["y"] / (spans[1] or 1.0) * 50).round()
     )
     for _, same in rounded.groupby(["x", "y"]):
+        step = min(0.015, WIDEST / len(same)) * (spans[0] or 1.0)
         for place, index in enumerate(same.index):
-            aside[index] = (place - (len(same) - 1) / 2) * 0.015 * (spans[0] or 1.0)
+            aside[index] = (place - (len(same) - 1) / 2) * step
     return aside.to_numpy()

@@ -190,6 +190,14 @@ def test_a_figure_for_which_the_cells_of_a_budget_do_not_suffice_is_left_out_und
     )
 
 
+def test_a_facet_that_does_not_vary_under_a_budget_is_left_out_under_it():
+    grid = {"task": ["arithmetic", "joint"], "size": ["n14", "wide"]}
+    config = with_figure({"kind": "dots", "measure": "held-out", "x": "size", "facet": "task"}, grid)
+    assert study(config).figures["ours"].facet == ("task",)
+    config["budgets"]["small"]["leave_out"] = [{"task": ["joint"]}]
+    assert study(config).figures["ours"] == StudyFigure("dots", ("held-out",), "size")
+
+
 @pytest.mark.parametrize(
     "figure",
     [
