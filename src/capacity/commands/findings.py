@@ -10,7 +10,7 @@ import pandas as pd
 
 from capacity.claims.arms import PUBLISHED_STUDIES
 from capacity.commands.arguments import add_origin_arguments
-from capacity.dictionary.column import Columns, required_kinds
+from capacity.dictionary.column import Columns
 from capacity.dictionary.verdicts import CLAIMS, EVIDENCE, REPLICATION
 from capacity.errors import InputError
 from capacity.findings.origins import commit_dates
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _read(path: Path, columns: Columns) -> tuple[pd.DataFrame, provenance.Provenance]:
     """Read a table about the claims of the paper, and its provenance."""
     table = parquet.read_parquet(path, table_bounds.verdicts(columns))
-    parquet.check_columns(path, table, required_kinds(columns))
+    parquet.check_columns(path, table, columns)
     return pd.DataFrame(table.to_pandas()), parquet.provenance_of(table)
 
 

@@ -18,7 +18,6 @@ from typing import Any
 
 import pandas as pd
 
-from capacity.dictionary.column import required_kinds
 from capacity.errors import ForeignFileError, InputError
 from capacity.experiment.cell import parse_cell
 from capacity.experiment.seeds import format_seeds, parse_seeds
@@ -68,7 +67,7 @@ class Origin:
         """
         table = parquet.read_parquet(path, self.bounds(kind))
         self.check(path, parquet.provenance_of(table))
-        parquet.check_columns(path, table, required_kinds(table_bounds.OF_STUDIES[kind]))
+        parquet.check_columns(path, table, table_bounds.OF_STUDIES[kind])
         frame = pd.DataFrame(table.to_pandas())
         self.check_rows(kind, path, frame)
         return frame
