@@ -45,6 +45,12 @@ except errors.InputError as error:
         f"{error}\nTo work in another folder: {elsewhere} --snakefile {shlex.quote(str(ROOT / 'Snakefile'))}"
     )
 
+try:
+    if workflow.is_main_process and RESULTS.exists():
+        files.check_links(RESULTS)
+except (errors.InputError, OSError) as error:
+    raise WorkflowError(str(error))
+
 
 # A job on a full disk may not even be able to say so in its log.
 onerror:
