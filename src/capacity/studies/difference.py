@@ -99,7 +99,7 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
         direction = f", {arms[1] if result.difference < 0 else arms[0]} has more" if outcome == "yes" else ""
         how = p_words(p_value, len(tested)) if outcome != "no" else f"equivalent to within {MARGIN:g}"
         sides = f"{first.words(measure)} with {arms[0]}, {second.words(measure)} with {arms[1]}"
-        words = f"{outcome}{direction}: {sides}; {how}"
+        words = f"{outcome}{direction} ({sides}, {how})"
         parts.append((label(each.place), words))
         changes.append((label(each.place), _change(each, measure, outcome, len(tested))))
     columns = (

@@ -104,15 +104,15 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
         outcomes.append(outcome)
         if not smaller:
             missing.append(f"a smaller size with the recipe of {large}" + (f" ({recipe})" if recipe else ""))
-        parts.append((recipe, f"{outcome}; {_words(chosen[large], arms)}{_smaller_words(smaller)}"))
+        parts.append((recipe, f"{outcome} ({_words(chosen[large], arms)}{_smaller_words(smaller)})"))
     deciding = [outcome for outcome in outcomes if outcome != CANNOT_BE_TOLD]
     distinct = list(dict.fromkeys(deciding))
     whole = distinct[0] if len(distinct) == 1 else DIFFERS if distinct else CANNOT_BE_TOLD
     rows = tuple(_row(arm, tables.dynamics) for arm in arms)
     return Answer(
         whole,
-        f"Does {large} fail for its size or for its learning rate? {whole[0].upper()}{whole[1:]}, "
-        f"in {len(deciding)} of {len(outcomes)} recipes that decide. {sentence_of(parts)}",
+        f"Does {large} fail for its size or for its learning rate? {_whole(whole, outcomes, deciding)}"
+        f"{sentence_of(parts)}",
         RULE,
         f"Further runs of {large} at its chosen rate where the interval holds one half, or other learning rates that "
         "fit the seen expressions better.",
@@ -124,6 +124,13 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
         ),
         tuple(missing),
     )
+
+
+def _whole(outcome: str, outcomes: Sequence[str], deciding: Sequence[str]) -> str:
+    """Say the outcome of several recipes together; nothing of one."""
+    if len(outcomes) == 1:
+        return ""
+    return f"{outcome[0].upper()}{outcome[1:]}: {len(deciding)} of {len(outcomes)} recipes decide. "
 
 
 def _recipes(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:

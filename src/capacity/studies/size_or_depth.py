@@ -73,7 +73,7 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
             if missing
             else ""
         )
-        + f". {others} cells of the study are not of this map.",
+        + (f". {others} cells of the study are not of this map." if others else "."),
         sum(group.runs for group in cells),
         sum(group.diverged for group in cells),
         (

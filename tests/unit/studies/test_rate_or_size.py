@@ -56,7 +56,7 @@ def test_recipes_are_told_apart_and_have_to_agree():
     assert "stream fixed, 2,000 iterations: it is the size" in found.sentence
     assert "stream reshuffled, 2,000 iterations: it is the learning rate" in found.sentence
     assert "stream fixed, 10,000 iterations: cannot be told" in found.sentence
-    assert "in 2 of 3 recipes that decide" in found.sentence
+    assert "Differs: 2 of 3 recipes decide." in found.sentence
     assert found.missing == ("a smaller size with the recipe of mlt (stream fixed, 10,000 iterations)",)
     assert asked([*fixed, *long]).outcome == "it is the size"
 
