@@ -94,4 +94,4 @@ def test_what_the_budget_leaves_out_is_not_run_with_the_command_that_would_run_i
     said = made.snakemake("--configfile", "left-out.yaml", "--dry-run", "--printshellcmds", "--", PAGE)
     (command,) = [line for line in said.splitlines() if " capacity answer " in line]
     assert "--left-out 'arithmetic, n28'" in command
-    assert f"--command='snakemake {PAGE} --config budget=more'" in command
+    assert f"--complete-command='snakemake {PAGE} --config budget=more'" in command

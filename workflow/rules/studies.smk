@@ -31,6 +31,7 @@ rule answer:
         answer=flow.answer,
         left_out=flow.left_out,
         again=flow.run_again,
+        complete=flow.run_complete,
         links=flow.figure_links,
         folder=lambda wildcards, output: str(Path(output.page).parent),
         plan=flow.plan_digest,
@@ -39,7 +40,8 @@ rule answer:
         "python -m capacity answer --runs {input.runs:q} --dynamics {input.dynamics:q} --history {input.history:q}"
         " --record {input.record:q} --digest {params.plan:q} --title={params.title:q} --question={params.question:q}"
         " --answer={params.answer:q} --left-out {params.left_out:q} --figures {params.links:q}"
-        " --command={params.again:q} --output {params.folder:q} > {log:q} 2>&1"
+        " --command={params.again:q} --complete-command={params.complete:q} --output {params.folder:q}"
+        " > {log:q} 2>&1"
 
 
 # One table of all studies that the budget runs.

@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--left-out", nargs="*", default=[], help="tasks and sizes that the budget leaves out")
     parser.add_argument("--figures", nargs="*", default=[], help="paths of figures (PNG) from the folder of the page")
     parser.add_argument("--command", required=True, help="the command that runs the study again")
+    parser.add_argument("--complete-command", default="", help="the command that also runs what is left out")
     parser.add_argument("--output", required=True, type=Path, help="folder of the page")
 
 
@@ -70,6 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
         diverged_count=int(runs["diverged"].sum()),
         left_out=tuple(arguments.left_out),
         command=arguments.command,
+        complete_command=arguments.complete_command,
     )
     write_answer(arguments.output / ANSWER, said, origin)
     files.write_text(arguments.output / PAGE, to_markdown(said, describe(runs), arguments.figures))

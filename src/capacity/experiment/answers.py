@@ -107,7 +107,7 @@ RULES: Mapping[str, Rule] = {
     "trend": Rule(("along", "measure"), ("by",)),
     "threshold": Rule(("along", "measure"), ("by",), YES_OR_NO),
     "size-or-depth": Rule(optional=("measure",), measures=("held-out", "all-right"), measure="held-out"),
-    "rate-or-size": Rule(("large",), tables=("dynamics", "history")),
+    "rate-or-size": Rule(("large",), ("primary",), tables=("dynamics", "history")),
 }
 """Every rule by its name; :data:`capacity.studies.registry.RULES` has the functions."""
 
@@ -157,6 +157,8 @@ def check_answer(
         checked["large"] = Size(**config["sizes"][answer["large"]]).name
         _check_arm(checked["large"], answer["large"], {cell.size.name: None for cell in cells}, f"{key}.large")
         _check_varies("size", cells, f"{key}.large")
+    if "primary" in answer:
+        checked["primary"] = _check_primary(answer["primary"], cells, config, f"{key}.primary")
     if answer["rule"] == "size-or-depth":
         for axis in ("layers", "width"):
             _check_varies(axis, cells, f"{key}.rule")
@@ -211,6 +213,18 @@ def _check_measure(name: str, rule: Rule, cells: Sequence[Cell], key: str) -> No
         raise ConfigurationError(
             f"{key}: {name!r} needs the score {score}, which is asked of none of {', '.join(tasks)}"
         )
+
+
+def _check_primary(
+    named: Mapping[str, Any], cells: Sequence[Cell], config: Mapping[str, Any], key: str
+) -> dict[str, Any]:
+    """Return the values of axes that name a recipe, as in tables. Raises ConfigurationError if no cell has one."""
+    checked = {}
+    for axis, value in named.items():
+        check_name(axis, [name for name in PARSERS if name not in ("learning_rate", "final_learning_rate")], key)
+        checked[axis] = _as_in_tables(axis, value, config)
+        _check_arm(checked[axis], value, {_value(cell, axis): None for cell in cells}, f"{key}.{axis}")
+    return checked
 
 
 def _check_arm(arm: Any, value: Any, present: Mapping[Any, Any], key: str) -> None:

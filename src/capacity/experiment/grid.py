@@ -165,8 +165,7 @@ def _study(name: str, settings: Mapping[str, Any], config: Config, budget: _Budg
         key = f"studies.{name}.grids[{number}]"
         for axes in _expand(grid, key, config):
             if "seeds" not in grid and budget.leaves_out(axes["task"], _size(axes, config)):
-                if "answer" in settings:
-                    left_out.append(_make(axes, key, config, budget)[0])
+                left_out.append(_make(axes, key, config, budget)[0])
                 continue
             cell, cell_seeds = _resolve(axes, grid, key, config, budget)
             if cell.name in cells:

@@ -139,20 +139,19 @@ def page_path(study: Study) -> str:
     return f"results/studies/{study.name}/index.md"
 
 
-def complete_budget(config: Mapping[str, Any], name: str) -> str:
-    """Return the first budget that leaves out no cell of a study: the one in use, if it does not or if all do."""
-    chosen = str(config["budget"])
+def complete_budget(config: Mapping[str, Any], name: str) -> str | None:
+    """Return the first budget that leaves out no cell of a study; None if there is none."""
     settings = config["studies"][name]
     listed = (math.prod(len(values) for axis, values in each.items() if axis != "seeds") for each in settings["grids"])
     cells = sum(listed)
-    for budget in (chosen, *map(str, config["budgets"])):
+    for budget in map(str, config["budgets"]):
         try:
             study = grid.studies({**config, "budget": budget, "studies": {name: settings}}).get(name)
         except ConfigurationError:  # a budget that does not run the study need not give it seeds
             continue
         if study is not None and len(study.cells) == cells:
             return budget
-    return chosen
+    return None
 
 
 def record_paths(study: Study) -> list[str]:

@@ -191,14 +191,18 @@ class Workflow:
         return for_command(json.dumps(answer)) if answer else ""
 
     def left_out(self, wildcards: Wildcards) -> tuple[str, ...]:
-        """Return the tasks and sizes that the budget leaves out of a study with an answer."""
+        """Return the tasks and sizes that the budget leaves out of a study."""
         return self.plan.study(wildcards.study).left_out
 
     def run_again(self, wildcards: Wildcards) -> str:
-        """Return the command that runs a study again, by a budget that leaves nothing out if there is one."""
+        """Return the command that runs a study again."""
+        return f"snakemake {page_path(self.plan.study(wildcards.study))} --config budget={self.config['budget']}"
+
+    def run_complete(self, wildcards: Wildcards) -> str:
+        """Return the command that also runs what the budget leaves out of a study; empty if there is none."""
         study = self.plan.study(wildcards.study)
-        budget = complete_budget(self.config, study.name) if study.left_out else self.config["budget"]
-        return f"snakemake {page_path(study)} --config budget={budget}"
+        budget = complete_budget(self.config, study.name) if study.left_out else None
+        return f"snakemake {page_path(study)} --config budget={budget}" if budget else ""
 
     def departures(self, wildcards: Wildcards) -> tuple[str, ...]:
         """Return how the cells of a table or figure depart from the paper's protocol."""

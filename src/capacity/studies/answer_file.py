@@ -23,7 +23,8 @@ class StudyAnswer:
         answer: what the rule says; None without a rule.
         run_count, diverged_count: of all runs of the study.
         left_out: tasks and sizes that the budget leaves out.
-        command: that runs the study again, with what is left out if a budget has it.
+        command: that runs the study again.
+        complete_command: that also runs what is left out; empty if no budget has it.
     """
 
     study: str
@@ -35,6 +36,7 @@ class StudyAnswer:
     diverged_count: int
     left_out: tuple[str, ...]
     command: str
+    complete_command: str
 
 
 def write_answer(path: Path, said: StudyAnswer, origin: Origin) -> None:

@@ -80,8 +80,15 @@ def _answer_lines(said: StudyAnswer) -> list[str]:
 def _how_to_run(said: StudyAnswer) -> str:
     """Say how runs that are missing can be made."""
     if said.left_out:
-        return f"To run them: `{said.command}`"
+        return _complete(said)
     return f"The grids of the study `{said.study}` in config.yaml do not have them: add them there."
+
+
+def _complete(said: StudyAnswer) -> str:
+    """Say how what the budget leaves out can be run."""
+    if not said.complete_command:
+        return "No budget has them: take them from `leave_out` in config.yaml, or give their grid `seeds`."
+    return f"To run them: `{said.complete_command}`"
 
 
 def _options(settings: Mapping[str, Any]) -> str:
@@ -115,7 +122,7 @@ def _run_lines(said: StudyAnswer, run: CellsRun) -> list[str]:
         ]
     if said.left_out:
         left_out = markdown.text("; ".join(said.left_out))
-        lines += [f"**Not run** under this budget: {left_out}. To run them: `{said.command}`", ""]
+        lines += [f"**Not run** under this budget: {left_out}. {_complete(said)}", ""]
     return lines
 
 

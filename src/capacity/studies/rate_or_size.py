@@ -15,7 +15,7 @@ import pandas as pd
 from capacity.experiment.answers import MEASURES
 from capacity.experiment.cell import parse_cell
 from capacity.statistics.intervals import clopper_pearson
-from capacity.statistics.shares import Majority, majority
+from capacity.statistics.shares import Majority, fewest_changes, further_runs, majority
 from capacity.studies.answer import (
     CANNOT_BE_TOLD,
     DIFFERS,
@@ -27,7 +27,7 @@ from capacity.studies.answer import (
     not_run,
     sentence_of,
 )
-from capacity.studies.groups import asked, axis_words, count_words
+from capacity.studies.groups import asked, axis_words, count_words, label
 from capacity.studies.rates import CHOSEN_BY, chosen_rate
 
 RATE, SIZE = "it is the learning rate", "it is the size"
@@ -36,7 +36,8 @@ RULE = (
     "It is the learning rate if most runs of the large network then have all held-out expressions right (the exact "
     "95 % interval of the share lies above one half). It is the size if most have not (the interval lies below it) "
     "although most fit the seen expressions, and most runs of a smaller network of the same recipe have all held-out "
-    "expressions right. Else it cannot be told. Recipes that decide have to agree."
+    "expressions right. Else it cannot be told. The primary recipe decides, if one is named; else recipes that decide "
+    "have to agree."
 )
 
 _EXACT = ("low", "high")
@@ -92,7 +93,7 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
     large = settings["large"]
     runs = asked(tables.runs, MEASURES["all-right"])
     recipes = _recipes(runs)
-    arms = [arm for label, rows in recipes.items() for arm in _arms(label, rows)]
+    arms = [arm for recipe, rows in recipes.items() for arm in _arms(recipe, rows)]
     with_large = list(dict.fromkeys(arm.recipe for arm in arms if arm.size == large))
     if not with_large:
         return not_run(RULE, [f"{large} on arithmetic"])
@@ -105,17 +106,17 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
         if not smaller:
             missing.append(f"a smaller size with the recipe of {large}" + (f" ({recipe})" if recipe else ""))
         parts.append((recipe, f"{outcome} ({_words(chosen[large], arms)}{_smaller_words(smaller)})"))
-    deciding = [outcome for outcome in outcomes if outcome != CANNOT_BE_TOLD]
-    distinct = list(dict.fromkeys(deciding))
-    whole = distinct[0] if len(distinct) == 1 else DIFFERS if distinct else CANNOT_BE_TOLD
+    primary = _primary(recipes, with_large, settings.get("primary", {}))
+    if primary == []:
+        return not_run(RULE, [f"{large} with {label(settings['primary'])}"])
+    whole, said = _whole(dict(zip(with_large, outcomes, strict=True)), primary)
+    lost = _lost(arms, large, recipes, primary)
     rows = tuple(_row(arm, tables.dynamics) for arm in arms)
     return Answer(
         whole,
-        f"Does {large} fail for its size or for its learning rate? {_whole(whole, outcomes, deciding)}"
-        f"{sentence_of(parts)}",
+        f"Does {large} fail for its size or for its learning rate? {said}{sentence_of(parts)}{lost}",
         RULE,
-        f"Further runs of {large} at its chosen rate where the interval holds one half, or other learning rates that "
-        "fit the seen expressions better.",
+        _change(large, [arm for arm in arms if arm.size == large and arm.is_chosen]),
         len(runs),
         int(runs["diverged"].sum()),
         (
@@ -126,11 +127,58 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
     )
 
 
-def _whole(outcome: str, outcomes: Sequence[str], deciding: Sequence[str]) -> str:
-    """Say the outcome of several recipes together; nothing of one."""
+def _primary(
+    recipes: Mapping[str, pd.DataFrame], with_large: Sequence[str], named: Mapping[str, Any]
+) -> list[str] | None:
+    """Return the recipes of the large network that have the values named; None if none are named."""
+    if not named:
+        return None
+    return [
+        recipe for recipe in with_large if all((recipes[recipe][axis] == value).all() for axis, value in named.items())
+    ]
+
+
+def _whole(outcomes: Mapping[str, str], primary: Sequence[str] | None) -> tuple[str, str]:
+    """Return the outcome of several recipes together, and what is said of it before each is."""
+    counted = {recipe: each for recipe, each in outcomes.items() if primary is None or recipe in primary}
+    deciding = [outcome for outcome in counted.values() if outcome != CANNOT_BE_TOLD]
+    distinct = list(dict.fromkeys(deciding))
+    outcome = distinct[0] if len(distinct) == 1 else DIFFERS if distinct else CANNOT_BE_TOLD
     if len(outcomes) == 1:
-        return ""
-    return f"{outcome[0].upper()}{outcome[1:]}: {len(deciding)} of {len(outcomes)} recipes decide. "
+        return outcome, ""
+    first = f"{outcome[0].upper()}{outcome[1:]}: "
+    if primary is not None:
+        return outcome, f"{first}the primary recipe is {' and '.join(primary)}. "
+    return outcome, f"{first}{len(deciding)} of {len(outcomes)} recipes decide. "
+
+
+def _lost(arms: Sequence[Arm], large: str, recipes: Mapping[str, pd.DataFrame], primary: Sequence[str] | None) -> str:
+    """Say of the primary recipes whether what the large network has after their length is lost with more updates."""
+    chosen = {arm.recipe: arm for arm in arms if arm.size == large and arm.is_chosen}
+    words = []
+    for recipe in primary or ():
+        if chosen[recipe].decided(chosen[recipe].right) != Majority.YES:
+            continue
+        length, stream = (recipes[recipe][axis].iloc[0] for axis in ("iterations", "stream"))
+        for other, arm in chosen.items():
+            is_longer = recipes[other]["iterations"].iloc[0] > length and recipes[other]["stream"].iloc[0] == stream
+            if is_longer and arm.decided(arm.right) == Majority.NO:
+                words.append(f" Generalization is lost with more updates ({other}).")
+    return "".join(words)
+
+
+def _change(large: str, chosen: Sequence[Arm]) -> str:
+    """Say what would change the answer: how many runs decide where they are too few."""
+    parts = []
+    for arm in chosen:
+        count, total = int(arm.right.sum()), len(arm.runs)
+        if arm.decided(arm.right) == Majority.UNDECIDED:
+            parts.append(
+                (arm.recipe, f"some {further_runs(count, total)} further runs of {large}, if they go on alike")
+            )
+        else:
+            parts.append((arm.recipe, f"{fewest_changes(count, total)} of {total} runs of {large} the other way"))
+    return sentence_of(parts)
 
 
 def _recipes(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -155,7 +203,7 @@ def _recipes(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
                 words if words not in keys.values() else ", ".join(axis_words(axis, values[axis]) for axis in apart)
             )
         labels.setdefault(keys[key], []).append(name)
-    return {label: runs[runs["cell"].isin(names)] for label, names in labels.items()}
+    return {recipe: runs[runs["cell"].isin(names)] for recipe, names in labels.items()}
 
 
 def _plain(value: Any) -> Any:

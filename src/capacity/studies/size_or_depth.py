@@ -6,7 +6,7 @@ It looks at a map of layers x width, each cell at the learning rate that fits th
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -24,14 +24,15 @@ DEPTH, WIDTH, BOTH, NEITHER = "depth", "width", "both", "neither"
 RATIO = 1.5
 """Two networks whose numbers of parameters differ by less than this factor have the same size."""
 
+ALL_RIGHT = MEASURES["all-right"]
 FACTORS = {"layers": DEPTH, "width": WIDTH}
 RULE = (
     f"Each cell of the map is taken at the learning rate with {CHOSEN_BY}; held-out expressions choose nothing. Depth "
     "is tested with the width held fixed, and width with the number of layers held fixed: Jonckheere-Terpstra within "
     "the strata of the other factor, two-sided, by permutation, Holm over the two. A factor counts if p is below "
     f"{ALPHA:g}. The answer is the factor that counts, or both; neither if none counts and, for each of them, the "
-    f"lowest and the highest level are equivalent to within {MARGIN:g} (TOST, over the cells that have both); else it "
-    "cannot be told. "
+    "shares of runs with all held-out expressions right are equivalent at its lowest and its highest level to within "
+    f"{MARGIN:g} (TOST, over the strata that have both); else it cannot be told. "
     f"Beside it, networks of different depth whose numbers of parameters differ by less than a factor of {RATIO:g} are "
     "compared in pairs, each network in one pair."
 )
@@ -46,13 +47,14 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
         return not_run(RULE, ["a map of two numbers of layers and two widths or more, with all else the same"])
     chosen = at_chosen_rates(runs, list(FACTORS))
     cells = [group for group in grouped(chosen, [*FACTORS, "learning_rate"], measure) if group.values]
-    tests = {axis: _stratified(cells, axis, draws) for axis in FACTORS}
+    tests = _both_factors(cells, draws)
     adjusted = _corrected(tests)
     pairs = matched_pairs(cells)
     paired = trends.stratified_jonckheere_terpstra(
         [[one.values, other.values] for one, other in pairs], "two-sided", draws.rng, draws.permutations
     )
-    outcome = _outcome(cells, tests, adjusted, measure)
+    right = [group for group in grouped(chosen, [*FACTORS, "learning_rate"], ALL_RIGHT) if group.values]
+    outcome = _outcome(right, tests, adjusted)
     map_words = (
         f"{len(cells)} cells of {len(depths)} depths x {len(widths)} widths, {sum(each.runs for each in cells)} runs"
     )
@@ -79,12 +81,16 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
         (
             Table("The map", _MAP, tuple(_row(group, measure, chosen) for group in cells)),
             Table("The tests", _TESTS, tuple(_test_rows(tests, adjusted, pairs, paired))),
+            Table("Beside them, exploratory", _BESIDE, tuple(_beside(runs, chosen, measure, draws))),
         ),
     )
 
 
 _MAP = ("layers", "width", "parameters", "learning rate", "runs", "diverged", "mean", "all right", "seen")
 _TESTS = ("factor", "held fixed", "runs", "statistic", "p", "p, Holm")
+
+
+_BESIDE = ("what", "runs", "depth: statistic", "depth: p", "width: statistic", "width: p")
 
 
 def _map(runs: pd.DataFrame) -> tuple[pd.DataFrame, int]:
@@ -137,24 +143,46 @@ def _stratified(cells: Sequence[Group], axis: str, draws: Draws) -> TrendTest | 
     return trends.stratified_jonckheere_terpstra(values, "two-sided", draws.rng, draws.permutations)
 
 
+def _both_factors(cells: Sequence[Group], draws: Draws) -> dict[str, TrendTest | None]:
+    """Test the trend along each factor within the strata of the other."""
+    return {axis: _stratified(cells, axis, draws) for axis in FACTORS}
+
+
+def _beside(runs: pd.DataFrame, chosen: pd.DataFrame, measure: Measure, draws: Draws) -> Iterator[tuple[Value, ...]]:
+    """Yield the same tests of the other endpoint, of the runs that fit the seen alone, and at each learning rate."""
+    other = MEASURES["held-out"] if measure.is_yes_or_no else ALL_RIGHT
+    fitted = chosen[chosen["fits_arithmetic"].fillna(False).astype(bool)]
+    tested = [(other.words, chosen, other), (f"{measure.words}, of the runs that fit the seen", fitted, measure)]
+    tested += [
+        (f"{measure.words}, learning rate {rate:g}", runs[runs["learning_rate"] == rate], measure)
+        for rate in sorted(runs["learning_rate"].unique().tolist())
+    ]
+    for words, table, what in tested:
+        cells = [group for group in grouped(table, list(FACTORS), what) if group.values]
+        numbers = (
+            number
+            for test in _both_factors(cells, draws).values()
+            for number in ((None, None) if test is None else (test.statistic, test.p_value))
+        )
+        yield (words, sum(cell.runs for cell in cells), *numbers)
+
+
 def _corrected(tests: Mapping[str, TrendTest | None]) -> dict[str, float]:
     p_values = [1.0 if test is None else test.p_value for test in tests.values()]
     return dict(zip(tests, comparisons.holm(p_values), strict=True))
 
 
-def _outcome(
-    cells: Sequence[Group], tests: Mapping[str, TrendTest | None], adjusted: Mapping[str, float], measure: Measure
-) -> str:
+def _outcome(right: Sequence[Group], tests: Mapping[str, TrendTest | None], adjusted: Mapping[str, float]) -> str:
     counting = [axis for axis in FACTORS if tests[axis] is not None and adjusted[axis] < ALPHA]
     if len(counting) == len(FACTORS):
         return BOTH
     if counting:
         return FACTORS[counting[0]]
-    return NEITHER if all(_equivalent(cells, axis, measure) for axis in FACTORS) else CANNOT_BE_TOLD
+    return NEITHER if all(_equivalent(right, axis) for axis in FACTORS) else CANNOT_BE_TOLD
 
 
-def _equivalent(cells: Sequence[Group], axis: str, measure: Measure) -> bool:
-    """Tell whether the lowest and the highest level of a factor are equal to within the margin, over shared strata."""
+def _equivalent(cells: Sequence[Group], axis: str) -> bool:
+    """Tell whether equally many runs are right at the lowest and the highest level of a factor, over shared strata."""
     other = next(name for name in FACTORS if name != axis)
     levels = sorted({cell.place[axis] for cell in cells})
     ends = [
@@ -164,10 +192,7 @@ def _equivalent(cells: Sequence[Group], axis: str, measure: Measure) -> bool:
     low, high = ([value for stratum in shared for value in end[stratum].values] for end in ends)
     if not low or not high:
         return False
-    if measure.is_yes_or_no:
-        return comparisons.tost_proportions(int(sum(low)), len(low), int(sum(high)), len(high)).equivalent
-    tost = comparisons.tost_means(low, high)
-    return tost is not None and tost.equivalent
+    return comparisons.tost_proportions(int(sum(low)), len(low), int(sum(high)), len(high)).equivalent
 
 
 def _factor_words(axis: str, test: TrendTest | None, p_value: float) -> str:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy
 
 from capacity.experiment.answers import MEASURES, Measure
+from capacity.statistics import trends
+from capacity.statistics.comparisons import ALPHA
 from capacity.statistics.intervals import clopper_pearson
 from capacity.statistics.thresholds import Threshold, half_threshold
 from capacity.studies.answer import (
-    CANNOT_BE_TOLD,
     NOT_RUN,
     Answer,
     Draws,
@@ -20,6 +21,7 @@ from capacity.studies.answer import (
     Table,
     Value,
     not_run,
+    p_words,
     sentence_of,
 )
 from capacity.studies.groups import Group, axis_name, label, value_words
@@ -28,10 +30,10 @@ from capacity.studies.trend import levels_by_place
 NONE = "none"
 RULE = (
     "A logistic curve is fitted to the share of runs with the property against the logarithm of the axis. The answer "
-    "is where it is one half, with the 95 % interval of 10,000 bootstrap resamples of the runs at each value; none if "
-    "that lies outside of the values that were run, or if all runs have the property or none has; and it cannot be "
-    "told if more than one resample in twenty goes the other way. Outcomes that are separated have no best curve: the "
-    "middle of the gap is given, and an interval that holds the gap."
+    "is where it is one half, with the 95 % interval of 10,000 bootstrap resamples of the runs at each value. It is "
+    f"none if the slope is not different from 0 (Cochran-Armitage, two-sided, by permutation, p of {ALPHA:g} or "
+    "above), or if one half lies outside of the values that were run. Outcomes that are separated have no best curve: "
+    "the middle of the gap is given, and an interval that holds the gap."
 )
 
 
@@ -48,23 +50,24 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
     if all(len(levels) < 2 for levels in usable):
         return not_run(RULE, missing or [f"runs that are asked for {measure.words}"])
     fits = [_fit(levels, along, draws) for levels in usable]
+    slopes = [_slope(levels, along, draws) for levels in usable]
     parts, outcomes = [], []
     summary: list[tuple[Value, ...]] = []
     rows: list[tuple[Value, ...]] = []
-    for (place, _), levels, fit in zip(places, usable, fits, strict=True):
-        outcome, words = _said(fit, levels, along, measure)
+    for (place, _), levels, fit, slope in zip(places, usable, fits, slopes, strict=True):
+        outcome, words = _said(fit, slope, levels, along, measure)
         outcomes.append(outcome)
         parts.append((label(place), words))
         ends = (None, None, None) if fit is None else tuple(_value(end) for end in (fit.score, fit.low, fit.high))
         runs = sum(level.runs for level in levels)
-        summary.append((*place.values(), runs, outcome, *ends, None if fit is None else fit.other_way))
+        summary.append((*place.values(), runs, outcome, *ends, slope))
         for level in levels:
             low, high = clopper_pearson(level.count, level.runs)
             counted = (level.runs, level.diverged, level.count, level.count / level.runs, low, high)
             rows.append((*place.values(), level.place[along], *counted))
     names = tuple(axis_name(name) for name in by)
     used = [level for levels, fit in zip(usable, fits, strict=True) if fit is not None for level in levels]
-    fitted = (*names, "runs", "outcome", f"{axis_name(along)} at one half", "low", "high", "resamples the other way")
+    fitted = (*names, "runs", "outcome", f"{axis_name(along)} at one half", "low", "high", "p of the slope")
     shares = (*names, axis_name(along), "runs", "diverged", "with it", "share", "low", "high")
     return Answer(
         outcomes[0] if len(outcomes) == 1 else "; ".join(dict.fromkeys(outcomes)),
@@ -87,9 +90,21 @@ def _fit(levels: Sequence[Group], along: str, draws: Draws) -> Threshold | None:
     return half_threshold(at, counts, totals, draws.rng, draws.resamples) if levels else None
 
 
-def _said(fit: Threshold | None, levels: Sequence[Group], along: str, measure: Measure) -> tuple[str, str]:
+def _slope(levels: Sequence[Group], along: str, draws: Draws) -> float | None:
+    """Return the p-value of the test that the share neither rises nor falls; None if there is nothing to test."""
+    if not levels:
+        return None
+    at = [float(numpy.log10(level.place[along])) for level in levels]
+    counts, totals = [level.count for level in levels], [level.runs for level in levels]
+    test = trends.cochran_armitage(counts, totals, at, "two-sided", draws.rng, draws.permutations)
+    return None if test is None else test.p_value
+
+
+def _said(
+    fit: Threshold | None, slope: float | None, levels: Sequence[Group], along: str, measure: Measure
+) -> tuple[str, str]:
     """Return the outcome of one place in a word or a number, and in words."""
-    if fit is None:
+    if fit is None or slope is None:
         return NOT_RUN, NOT_RUN
     name, runs = axis_name(along), sum(level.runs for level in levels)
     first, last = (value_words(levels[number].place[along]) for number in (0, -1))
@@ -97,8 +112,8 @@ def _said(fit: Threshold | None, levels: Sequence[Group], along: str, measure: M
     counted = f"{sum(level.count for level in levels)} of {runs} runs have it"
     if fit.score is None:
         return NONE, f"none {between}: {counted} at every {name} alike"
-    if fit.low is None or fit.high is None:
-        return CANNOT_BE_TOLD, f"it cannot be told {between}: {fit.other_way:.0%} of the resamples go the other way"
+    if slope >= ALPHA or fit.low is None or fit.high is None:
+        return NONE, f"none {between}: the slope is not different from 0 ({p_words(slope)}), {counted}"
     ends = f"95 % interval {_end(fit.low, first, last)} to {_end(fit.high, first, last)}"
     if not math.isfinite(fit.score):
         side = "below" if (fit.score < 0) != fit.rises else "above"

@@ -24,7 +24,7 @@ from capacity.studies.answer import (
     sentence_of,
     together,
 )
-from capacity.studies.groups import Group, axis_name, grouped, label, value_words
+from capacity.studies.groups import Group, axis_name, axis_words, grouped, label
 
 RISES, FALLS, NO = "rises", "falls", "no trend"
 
@@ -51,7 +51,7 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
             continue
         outcome = _outcome(tests[number], adjusted[number], levels, measure)
         outcomes.append(outcome)
-        values = ", ".join(f"{value_words(level.place[along])} {level.words(measure)}" for level in levels)
+        values = ", ".join(f"{axis_words(along, level.place[along])} {level.words(measure)}" for level in levels)
         parts.append((label(place), f"{outcome} ({p_words(adjusted[number], len(tests))}): {values}"))
     for number, (place, levels) in enumerate(places):
         for level in levels:

@@ -102,6 +102,11 @@ def test_what_the_budget_leaves_out_is_an_arm_all_the_same():
         ({"rule": "size-or-depth", "measure": "seen"}, "answer.measure: 'seen' is not known"),
         ({"rule": "rate-or-size", "large": "wid"}, "answer.large: 'wid' is not known; it must be one of n14, wide"),
         ({"rule": "rate-or-size"}, "answer.large: is missing"),
+        ({"rule": "rate-or-size", "large": "wide", "primary": {"steam": 1}}, "answer.primary: 'steam' is not known"),
+        (
+            {"rule": "rate-or-size", "large": "wide", "primary": {"stream": "aligned"}},
+            "answer.primary.stream: 'aligned' is not in the study's grids, which have fixed, reshuffled",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_by_its_key(answer, said):

@@ -31,11 +31,13 @@ RUNS = tables(EVALUATIONS).runs
 ORIGIN = Origin("runs.json", "order", "digest", ({"cell": "x"},), None)
 
 
-def said(question="Is it the order?", settings=SETTINGS, runs=RUNS, left_out=()):
+def said(question="Is it the order?", settings=SETTINGS, runs=RUNS, left_out=(), complete=COMMAND):
     study = dataclasses.replace(NOTHING, runs=runs)
     answer = difference.answer(settings, study, draws()) if settings else None
     diverged = int(runs["diverged"].sum())
-    return StudyAnswer("order", "Two orders", question, settings, answer, len(runs), diverged, left_out, COMMAND)
+    return StudyAnswer(
+        "order", "Two orders", question, settings, answer, len(runs), diverged, left_out, COMMAND, complete
+    )
 
 
 def written(one, figures=("../../figures/order/tradeoff.png",), runs=RUNS):
@@ -77,6 +79,8 @@ def test_a_missing_arm_says_not_run_and_how_to_run_it():
     assert "## Answer: not run" in text
     assert "**Not run**, and needed: n14, stream reshuffled. To run them: `snakemake" in text
     assert "**Not run** under this budget: arithmetic, n28. To run them: `snakemake" in text
+    lost = written(said(runs=runs, left_out=("arithmetic, n28",), complete=""), runs=runs)
+    assert "No budget has them: take them from `leave_out` in config.yaml" in lost
     assert "in config.yaml do not have them: add them there" in written(said(runs=runs), runs=runs)
 
 

@@ -61,6 +61,26 @@ def test_recipes_are_told_apart_and_have_to_agree():
     assert asked([*fixed, *long]).outcome == "it is the size"
 
 
+def test_the_primary_recipe_decides_and_what_is_lost_with_more_updates_is_said():
+    short = [arm("mlt", 1e-3, 10, 10), arm("n14", 1e-2, 20, 20)]
+    new = [arm("mlt", 1e-3, 10, 0, stream="reshuffled"), arm("n14", 1e-2, 20, 20, stream="reshuffled")]
+    long = [arm("mlt", 1e-3, 10, 0, iterations=10_000)]
+    study = tables([*short, *new, *long])
+    named = SETTINGS | {"primary": {"stream": "fixed", "iterations": 2000}}
+    found = rate_or_size.answer(named, study, draws())
+    assert found.outcome == "it is the learning rate"
+    assert "It is the learning rate: the primary recipe is stream fixed, 2,000 iterations. " in found.sentence
+    assert found.sentence.endswith(" Generalization is lost with more updates (stream fixed, 10,000 iterations).")
+    assert rate_or_size.answer(SETTINGS, study, draws()).outcome == "differs"
+    absent = rate_or_size.answer(SETTINGS | {"primary": {"stream": "aligned"}}, study, draws())
+    assert (absent.outcome, absent.missing) == ("not run", ("mlt with stream aligned",))
+
+
+def test_it_says_how_many_runs_would_decide():
+    found = asked([arm("mlt", 1e-3, 5, 5), arm("n14", 1e-2, 20, 20)])
+    assert found.change == "some 1 further runs of mlt, if they go on alike."
+
+
 def test_every_arm_has_its_shares_its_losses_and_the_runs_that_lost_it_again():
     evaluations = [arm("mlt", 1e-3, 10, 6), arm("n14", 1e-2, 4, 4)]
     runs = tables(evaluations).runs

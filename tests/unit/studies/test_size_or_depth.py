@@ -40,12 +40,26 @@ def asked(evaluations, settings=SETTINGS):
 )
 def test_the_map_says_what_decides(right, outcome, measure):
     found = asked(layered(right), SETTINGS | {"measure": measure})
-    # Without any value that differs a t test has no error to measure with: shares of runs can still be equivalent.
-    assert found.outcome == ("cannot be told" if outcome == "neither" and measure == "held-out" else outcome)
+    assert found.outcome == outcome
     assert (found.runs, found.diverged) == (90, 0)
     assert (
         f"{found.outcome[0].upper()}{found.outcome[1:]}: over 9 cells of 3 depths x 3 widths, 90 runs" in found.sentence
     )
+
+
+def test_the_other_endpoint_the_fitted_runs_and_each_rate_stand_beside():
+    fitted = layered(lambda depth, width: 2 * depth, total=10)
+    found = asked([*fitted, *layered(lambda depth, width: 5, rate=0.001, seen=SEEN - 50)])
+    rows = {row[0]: row[1:] for row in found.tables[2].rows}
+    assert list(rows) == [
+        "all held-out expressions right",
+        "share of the held-out expressions right, of the runs that fit the seen",
+        "share of the held-out expressions right, learning rate 0.001",
+        "share of the held-out expressions right, learning rate 0.01",
+    ]
+    assert [row[0] for row in rows.values()] == [90, 90, 90, 90]
+    assert rows["share of the held-out expressions right, learning rate 0.001"][2] == 1
+    assert rows["share of the held-out expressions right, learning rate 0.01"][2] < 0.05
 
 
 def test_few_runs_cannot_be_told():

@@ -50,8 +50,11 @@ def test_a_share_on_one_side_of_one_half_has_none(rights, words):
     assert words in found.sentence
 
 
-def test_a_share_without_a_direction_cannot_be_told():
-    assert asked((5, 6, 4, 6, 5, 5)).outcome == "cannot be told"
+def test_a_share_without_a_slope_has_none():
+    found = asked((5, 6, 4, 6, 5, 5))
+    assert found.outcome == "none"
+    assert "none between 8 and 20 (60 runs): the slope is not different from 0 (p = " in found.sentence
+    assert asked((1, 0), total=1).outcome == "none"  # two runs tell nothing of a slope
 
 
 def test_one_value_is_not_run():
