@@ -34,7 +34,9 @@ MOST_SECONDS = 120.0
 MOST_BYTES = 2_000_000_000
 GOAL_CELLS = 10_000
 TABLES = f"results/tables/{STUDY}"
-TARGETS = [f"{TABLES}/{name}" for name in ("summary.md", "dynamics.md", "expressions.parquet")]
+TARGETS = [
+    f"{TABLES}/{name}" for name in ("summary.md", "dynamics.md", "expressions.parquet", "expression_histories.parquet")
+]
 TOUCH = (
     "from snakemake.executors import touch; touch.time.sleep = lambda _: None; from snakemake.cli import main; main()"
 )
@@ -50,6 +52,7 @@ STEPS = {
     "histories": "capacity histories",
     "dynamics": "capacity dynamics",
     "expressions": "capacity expressions",
+    "expression-histories": "capacity expression-histories",
     "confirm": "snakemake -n, everything there",
 }
 
@@ -140,6 +143,7 @@ def measure(folder: Path, cells: int) -> list[Cost]:
         stage("histories", *plan, "--output", f"{TABLES}/history.parquet"),
         stage("dynamics", *read, "--title", "Scale", "--output", TABLES),
         stage("expressions", *plan, "--output", f"{TABLES}/expressions.parquet"),
+        stage("expression-histories", *plan, "--output", f"{TABLES}/expression_histories.parquet"),
     ]
     # With cores for all jobs at once: one after the other, Snakemake would look through all that wait, each time.
     every = ["--cores", str(10 * cells), "--scheduler", "greedy", "--touch", "--forceall", "--quiet", "all"]

@@ -27,6 +27,7 @@ from capacity.experiment.seeds import runs_name
 from capacity.model.initialization import initialise
 from capacity.model.networks import networks_of
 from capacity.storage import evaluations, json_files, parquet, provenance
+from capacity.training.evaluator import as_digits
 from capacity.training.execution import Execution
 from capacity.training.history import history_table
 
@@ -52,7 +53,8 @@ class Template:
         rng = numpy.random.default_rng(0)
         lines = corpus.build(cell)
         vocabulary = corpus.vocabulary(lines)
-        self._totals = QuestionSet(lines, vocabulary, cell.block).totals()
+        question_set = QuestionSet(lines, vocabulary, cell.block)
+        self._totals, self._questions = question_set.totals(), len(question_set.questions)
         stack = initialise(cell.size, len(vocabulary), cell.block, SEEDS)
         history = self._history(cell, rng)
         networks = networks_of(stack, cell.size, "torch", "cpu", 1)
@@ -110,10 +112,11 @@ class Template:
         for seed in SEEDS:
             for iteration in iterations:
                 share = (iteration / cell.iterations) ** rng.uniform(0.2, 0.3)
-                row = {"seed": seed, "iteration": iteration, "learning_rate": cell.learning_rate}
+                row: dict[str, Any] = {"seed": seed, "iteration": iteration, "learning_rate": cell.learning_rate}
                 row |= {"training_loss": float(rng.uniform(0.2, 0.8)), "stream_loss": float(2 - share)}
                 row |= {name: round(share * total) / total for name, total in self._totals.items()}
                 row |= {"held_out_margin": float(rng.normal()), "held_out_smallest_margin": float(rng.normal())}
+                row["questions_right"] = as_digits(rng.random(self._questions) < share)
                 yield row
 
 

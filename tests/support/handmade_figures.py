@@ -7,13 +7,15 @@ import math
 import numpy
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from capacity.corpora import corpus
 from capacity.experiment.cell import make_cell
-from capacity.figures import answers, curves, dynamics, style, tradeoff
+from capacity.figures import answers, curves, dynamics, held_out_histories, style, tradeoff
 from capacity.paper.protocol import SIZES, TASKS, Size
 from capacity.storage import evaluations
 from capacity.tables.dynamics import run_times
+from capacity.tables.expression_histories import expression_histories_table
 from capacity.tables.expressions import expressions_table
 from tests.support.handmade_results import evaluation, frames, history_frame, run
 
@@ -80,6 +82,12 @@ class GeneralizingStudy:
             expressions_table(cell, evaluations.split(each)[1]) for cell, each in zip(cells, evaluated, strict=True)
         ]
         self.expressions = pa.concat_tables(tables).to_pandas()
+        tables = [
+            self._expression_histories(cell, evaluations.split(each)[1], seed)
+            for cell, each in zip(cells, evaluated, strict=True)
+            for seed in seeds
+        ]
+        self.expression_histories = pa.concat_tables(tables).to_pandas()
 
     @staticmethod
     def _history(cell, seed):
@@ -108,11 +116,24 @@ class GeneralizingStudy:
             ]
         return one
 
+    @staticmethod
+    def _expression_histories(cell, answers_of_cell, seed):
+        """At each evaluation the first so many of the held-out expressions are right, and no other."""
+        asked = answers_of_cell.filter(pc.equal(answers_of_cell["seed"], seed))
+        held_out = numpy.array(asked["split"]) == "held_out"
+        places = numpy.where(held_out, numpy.cumsum(held_out), len(asked) + 1)
+        digits = ["".join("1" if place <= right else "0" for place in places) for right in RIGHT[seed]]
+        steps = [round(cell.iterations * number / 4) for number in range(5)]
+        history = pa.table({"iteration": steps, "questions_right": digits})
+        return expression_histories_table(cell, seed, history, asked, steps[2] if seed == DIVERGED else None)
+
     def draw(self, name, title="A study"):
-        """The figure named, ``dynamics`` or ``answers``."""
+        """The figure named, ``dynamics``, ``answers`` or ``held_out_histories``."""
         with style.styled():
             if name == "answers":
                 return answers.draw(self.expressions, self.summary, title)
+            if name == "held_out_histories":
+                return held_out_histories.draw(self.expression_histories, self.summary, title)
             return dynamics.draw(self.history, self.runs, self.summary, title)
 
 

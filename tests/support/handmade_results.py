@@ -115,6 +115,7 @@ def evaluation(cell: Cell, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     seeds = [one["seed"] for one in runs]
     how = Execution().record("cpu")
     training = provenance.record("train", cell.settings(), cell=cell.name, seeds=seeds, device="cpu", **how)
+    training["diverged_at"] = [one["diverged_at"] for one in runs]
     return {
         "cell": cell.name,
         "parameters": total,
@@ -135,13 +136,15 @@ def frames(evaluations: Iterable[Mapping[str, Any]]) -> tuple[pd.DataFrame, pd.D
 
 
 def history_rows(cell: Cell, seeds: Iterable[int], iterations: Iterable[int]) -> list[dict[str, Any]]:
-    """Histories in which the loss halves and the shares rise from one evaluation to the next."""
+    """Histories in which the loss halves and the shares rise; the one question of :func:`run` is right from then on."""
     rows = []
     for seed in seeds:
         for step, iteration in enumerate(iterations):
             share = 1 - 0.5**step
-            row = {"seed": seed, "iteration": iteration, "learning_rate": 0.01, "training_loss": math.nan}
+            row: dict[str, Any] = {"seed": seed, "iteration": iteration}
+            row |= {"learning_rate": 0.01, "training_loss": math.nan}
             row |= {"stream_loss": 2.0 * 0.5**step} | dict.fromkeys(asked(cell), share)
+            row["questions_right"] = "0" if share < 0.5 else "1"
             rows.append(row)
     return rows
 

@@ -79,6 +79,7 @@ def _file_partings(folder: Path, digests: Mapping[str, str], study: Study) -> It
     if study.name == plan.MAIN_STUDY:
         expected |= {Path(page).name for page in publication.PAGES_ON_ALL_STUDIES}
     there = {path.name for path in folder.iterdir() if path.is_file()} - NO_COPIES
+    expected |= there & {publication.NETWORKS}
     yield from _set_partings("file", there, expected)
     yield from _set_partings("digest of a file", set(digests), expected)
     for name in sorted(there & set(digests)):

@@ -23,7 +23,8 @@ from tests.support.networks import networks_of
 CELL = make_cell("joint", Size(1, 1, 8, 1), facts=3, iterations=600, evaluation_interval=200)
 SEEDS = (0, 7)
 LINES = corpus.build(CELL)
-TOTALS = QuestionSet(LINES, corpus.vocabulary(LINES), CELL.block).totals()
+QUESTIONS = QuestionSet(LINES, corpus.vocabulary(LINES), CELL.block)
+TOTALS = QUESTIONS.totals()
 
 
 @functools.cache
@@ -38,8 +39,10 @@ def make_history(totals: Mapping[str, int], evaluations: int, seeds: Sequence[in
     rows = []
     for seed in seeds:
         for number in range(evaluations):
-            row = {"seed": seed, "iteration": 200 * number, "learning_rate": 0.01, "training_loss": 1.0}
+            row: dict[str, Any] = {"seed": seed, "iteration": 200 * number}
+            row |= {"learning_rate": 0.01, "training_loss": 1.0}
             row |= {"stream_loss": float(number)} | {name: min(number, n) / n for name, n in totals.items()}
+            row["questions_right"] = "1" * len(QUESTIONS.questions)
             rows.append(row)
     return rows
 

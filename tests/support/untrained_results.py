@@ -32,13 +32,15 @@ REMEDY = "delete it and run the same command again"
 
 def history_of(cell: Cell, seeds: Sequence[int], lines: Sequence[Line] = LINES) -> pa.Table:
     """A history as training writes it, of a seed that went well and others that diverged at iteration 400."""
-    totals = QuestionSet(lines, corpus.vocabulary(lines), cell.block).totals()
+    question_set = QuestionSet(lines, corpus.vocabulary(lines), cell.block)
+    totals, digits = question_set.totals(), "0" * len(question_set.questions)
     rows = []
     for seed in seeds:
         for iteration in range(0, 601, 200):
             loss = math.nan if seed and iteration >= 400 else 2.5
             row = {"seed": seed, "iteration": iteration, "learning_rate": 0.01, "training_loss": None}
-            rows.append(row | {"stream_loss": loss} | dict.fromkeys(totals, 0.5))
+            row |= {"stream_loss": loss} | dict.fromkeys(totals, 0.5)
+            rows.append(row | {"questions_right": digits})
     return history_table(rows)
 
 

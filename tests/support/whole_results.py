@@ -108,23 +108,31 @@ def _tables(files_of: Any, table: str, title: str, digest: str) -> list[Stage]:
     folder, plan = f"results/tables/{table}", f"results/plans/{table}.json"
     source = ("--configuration", "results/configuration.json", "--cells", "results/cells")
     found = [Stage("plan", (table, *source, "--digest", digest, "--output", plan), (), (plan,))]
-    for command, kind, output, written in (
+    for command, kinds, output, written in (
         (
             "tabulate",
-            "evaluation",
+            ("evaluation",),
             folder,
             ("runs.json", "runs.parquet", "summary.parquet", "summary.csv", "summary.md"),
         ),
-        ("histories", "history", f"{folder}/history.parquet", ("history.parquet", "history.json")),
-        ("expressions", "answers", f"{folder}/expressions.parquet", ("expressions.parquet", "expressions.json")),
+        ("histories", ("history",), f"{folder}/history.parquet", ("history.parquet", "history.json")),
+        ("expressions", ("answers",), f"{folder}/expressions.parquet", ("expressions.parquet", "expressions.json")),
+        (
+            "expression-histories",
+            ("history", "answers"),
+            f"{folder}/expression_histories.parquet",
+            ("expression_histories.parquet", "expression_histories.json"),
+        ),
     ):
         arguments = ("--plan", plan, "--digest", digest, "--output", output)
         made = tuple(f"{folder}/{name}" for name in written)
-        found.append(Stage(command, arguments, (plan, *files_of(kind)), made))
-    read = _Reading([table], [digest])
-    tables = (*read.of("--history", "history.parquet"), *read.of("--summary", "summary.parquet"), *read.origin())
+        read = [path for each in kinds for path in files_of(each)]
+        found.append(Stage(command, arguments, (plan, *read), made))
+    reading = _Reading([table], [digest])
+    tables = (*reading.of("--history", "history.parquet"), *reading.of("--summary", "summary.parquet"))
     made = tuple(f"{folder}/dynamics.{kind}" for kind in ("parquet", "csv", "md", "json"))
-    found.append(Stage("dynamics", (*tables, "--title", title, "--output", folder), tuple(read.paths), made))
+    words = (*tables, *reading.origin(), "--title", title, "--output", folder)
+    found.append(Stage("dynamics", words, tuple(reading.paths), made))
     return found
 
 
@@ -155,12 +163,13 @@ def _figures(plan: Any, study: Any) -> list[Stage]:
             "tradeoff": ([study.name], {"--runs": "runs", "--summary": "summary"}),
             "dynamics": (several, {"--history": "history", "--runs": "dynamics", "--summary": "summary"}),
             "answers": (several, {"--expressions": "expressions", "--summary": "summary"}),
+            "held_out_histories": (several, {"--histories": "expression_histories", "--summary": "summary"}),
         }
         tables, read = options.get(name, ([f"{study.name}/{name}"], {"--history": "history", "--summary": "summary"}))
         reading = _Reading(tables, [plan.table(table).digest for table in tables])
         words = itertools.chain.from_iterable(reading.of(option, f"{kind}.parquet") for option, kind in read.items())
         output = ("--title", study.title, "--pdf", path, "--png", path.replace(".pdf", ".png"))
-        command = (f"draw-{name}",) if name in options else ("draw-curves", name)
+        command = (f"draw-{name.replace('_', '-')}",) if name in options else ("draw-curves", name)
         made = tuple(str(Path(path).with_suffix(kind)) for kind in (".pdf", ".png", ".json"))
         arguments = (*command[1:], *words, *reading.origin(), *output)
         found.append(Stage(command[0], arguments, tuple(reading.paths), made))

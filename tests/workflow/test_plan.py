@@ -48,7 +48,8 @@ def counts(jobs):
 
 
 # The tables of dynamics and of expressions of a study and of its tasks with arithmetic, and the two figures.
-DYNAMICS = Counter(dynamics=3, expressions=3, draw_dynamics=1, draw_answers=1)
+DYNAMICS = Counter(dynamics=3, expressions=3, expression_histories=3, draw_dynamics=1, draw_answers=1)
+DYNAMICS += Counter(draw_held_out_histories=1)
 # The plans, tables and figures of a study and of its three tasks.
 STUDY = Counter(plan=4, tabulate=4, histories=4, draw_tradeoff=1, draw_curves=3, answer=1, manifest=1) + DYNAMICS
 
@@ -56,11 +57,11 @@ STUDY = Counter(plan=4, tabulate=4, histories=4, draw_tradeoff=1, draw_curves=3,
 def test_a_plain_run_makes_every_figure_and_table_of_the_laptop_budget(clone, settings):
     planned = clone.planned()
     trained = jobs_in_all(settings, "laptop", "base")
-    made = Counter(corpus=3, train=trained, evaluate=trained, figure_of_base=6)
+    made = Counter(corpus=3, train=trained, evaluate=trained, figure_of_base=7)
     assert counts(planned) == made + STUDY + AGAINST_THE_PAPER
     assert cells_trained(planned) == cells_of_laptop()
     outputs = {output for job in planned for output in job.outputs}
-    figures = ("tradeoff", *TASKS, "dynamics", "answers")
+    figures = ("tradeoff", *TASKS, "dynamics", "answers", "held_out_histories")
     assert {f"results/figures/{folder}{name}.pdf" for name in figures for folder in ("", "base/")} <= outputs
     assert {"results/studies/base/index.md", "results/studies/base/answer.json", "results/laboratory.md"} <= outputs
     pages = ("base/summary", "base/dynamics", "replication", "claims")
@@ -71,7 +72,7 @@ def test_a_plain_run_makes_every_figure_and_table_of_the_laptop_budget(clone, se
 
 def test_the_paper_s_budget_trains_its_24_cells(clone):
     planned = clone.planned("--config", "budget=paper")
-    made = Counter(corpus=3, train=24, evaluate=24, figure_of_base=6)
+    made = Counter(corpus=3, train=24, evaluate=24, figure_of_base=7)
     assert counts(planned) == made + STUDY + STUDY + AGAINST_THE_PAPER
     cells = {job.outputs[0].split("/seeds=")[0] for job in planned if job.rule == "train"}
     assert len(cells) == 24
@@ -87,11 +88,13 @@ def test_the_curves_of_a_task_train_that_task_only(clone, settings, task):
     assert cells_trained(planned) == cells_of_laptop([task])
 
 
-@pytest.mark.parametrize("figure", ["dynamics", "answers"])
+@pytest.mark.parametrize("figure", ["dynamics", "answers", "held_out_histories"])
 def test_the_figures_of_expressions_train_no_facts_alone(clone, settings, figure):
     planned = clone.planned(f"results/figures/{figure}.pdf")
     trained = jobs_in_all(settings, "laptop", "base", ["arithmetic", "joint"])
-    tables = {"dynamics": Counter(histories=2, dynamics=2), "answers": Counter(expressions=2)}[figure]
+    tables = {"dynamics": Counter(histories=2, dynamics=2), "answers": Counter(expressions=2)}.get(
+        figure, Counter(expression_histories=2)
+    )
     tables += Counter({"plan": 2, "tabulate": 2, f"draw_{figure}": 1, "figure_of_base": 1})
     made = Counter({"corpus": 2, "train": trained, "evaluate": trained})
     assert counts(planned) == made + tables
@@ -123,7 +126,9 @@ def test_named_targets_make_a_part_of_everything(clone):
     assert [rule for rule in tables if rule.startswith(("draw_", "figure_"))] == []
     assert (tables["tabulate"], tables["findings"]) == (1, 1)
     assert (tables["dynamics"], tables["expressions"]) == (1, 1)
-    drawn = Counter(draw_tradeoff=1, draw_curves=3, draw_dynamics=1, draw_answers=1, figure_of_base=6)
+    drawn = Counter(
+        draw_tradeoff=1, draw_curves=3, draw_dynamics=1, draw_answers=1, draw_held_out_histories=1, figure_of_base=7
+    )
     assert Counter({rule: count for rule, count in figures.items() if rule in drawn}) == drawn
     assert (figures["findings"], figures["dynamics"]) == (0, 2)
 
@@ -156,7 +161,8 @@ def test_a_budget_can_run_a_study_of_one_s_own(clone):
     )
     planned = clone.planned("--configfile", name)
     made = Counter(corpus=1, train=1, evaluate=1, plan=2, tabulate=2, histories=2, draw_tradeoff=1, draw_curves=1)
-    made += Counter(dynamics=2, expressions=2, draw_dynamics=1, draw_answers=1, answer=1, manifest=1)
+    made += Counter(dynamics=2, expressions=2, expression_histories=2, draw_dynamics=1, draw_answers=1, manifest=1)
+    made += Counter(draw_held_out_histories=1, answer=1)
     assert counts(planned) == made + AGAINST_THE_PAPER
 
 
@@ -169,7 +175,10 @@ def test_a_study_of_facts_alone_has_tables_and_no_figures_of_expressions(clone):
         },
     )
     made = Counter(corpus=1, train=1, evaluate=1, plan=2, tabulate=2, draw_tradeoff=1, draw_curves=1)
-    made += Counter(histories=2, dynamics=1, expressions=1, answer=1, manifest=1) + AGAINST_THE_PAPER
+    made += (
+        Counter(histories=2, dynamics=1, expressions=1, expression_histories=1, answer=1, manifest=1)
+        + AGAINST_THE_PAPER
+    )
     assert clone.counts("--configfile", name) == made
     said = clone.snakemake("--dry-run", "results/figures/own/answers.pdf", "--configfile", name, succeeds=False)
     assert "study 'own' has no arithmetic or joint cells" in said
@@ -294,7 +303,7 @@ def test_what_is_printed_of_a_job_fits_a_few_lines_and_holds_no_configuration(cl
     commands = [line for line in said.splitlines() if line.startswith("Shell command: ")]
     assert len(commands) > 60
     of_manifests = [line for line in commands if " capacity manifest " in line]  # they name every record of a study
-    assert max(map(len, of_manifests)) < 1_300
+    assert max(map(len, of_manifests)) < 1_700
     assert max(len(line) for line in commands if line not in of_manifests) < 700
     assert "grids" not in said
 

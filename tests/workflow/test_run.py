@@ -33,13 +33,17 @@ TASKS = ("arithmetic", "facts", "joint")
 VARIANT = "variant=batch-8_evaluation_interval-3_iterations-6"
 CELLS = [f"task={task}/size=n14/{VARIANT}" for task in TASKS] + [f"task=facts/size=l2h2d8m2/{VARIANT}"]
 FOLDERS = [f"results/cells/{cell}/seeds=0_1337" for cell in CELLS]
-FIGURES = ("tradeoff", *TASKS, "dynamics", "answers")
+FIGURES = ("tradeoff", *TASKS, "dynamics", "answers", "held_out_histories")
 SAME = (".parquet", ".json", ".safetensors", ".csv", ".md", ".pdf", ".png", ".sha256")
 NOTHING = Counter()
-DRAWN = Counter(draw_tradeoff=1, draw_curves=3, draw_dynamics=1, draw_answers=1, figure_of_base=6)
+DRAWN = Counter(
+    draw_tradeoff=1, draw_curves=3, draw_dynamics=1, draw_answers=1, draw_held_out_histories=1, figure_of_base=7
+)
 AGAINST_THE_PAPER = Counter(replication=1, claims=1, findings=1, answer=1, laboratory=1, manifest_of_pages=1)
 # Whatever reads an evaluation or a history, and what is drawn from that.
-TABULATED = DRAWN + AGAINST_THE_PAPER + Counter(tabulate=4, dynamics=3, expressions=3, manifest=1)
+TABULATED = (
+    DRAWN + AGAINST_THE_PAPER + Counter(tabulate=4, dynamics=3, expressions=3, expression_histories=3, manifest=1)
+)
 HISTORIES = Counter(histories=4)
 PLANS = Counter(plan=4)
 MANIFESTS = Counter(manifest=1, manifest_of_pages=1)
@@ -116,11 +120,22 @@ def cells_of(configuration, **changes):
     return changed
 
 
+def test_networks_of_an_archive_are_not_trained_again(trained, make_clone, tiny, tmp_path):
+    """The dates that unpacking gives to files do not matter."""
+    run_command("publish", "base", tmp_path / "published", "--networks", "--root", trained.folder)
+    other = make_clone("unpacked clone")
+    other.configure("tiny.yaml", tiny)
+    assert costly(other.planned("--configfile", "tiny.yaml"))["train"] == len(CELLS)
+    shutil.unpack_archive(tmp_path / "published/networks.zip", other.folder)
+    assert costly(other.planned("--configfile", "tiny.yaml")) == NOTHING
+
+
 def test_every_promised_file_is_there(trained):
     stages: tuple[str, ...] = ("weights.safetensors", "history.parquet", "run.json", "timing.json", "evaluation.json")
     stages += ("answers.parquet", "operands.parquet")
     tables: tuple[str, ...] = ("runs.parquet", "history.parquet", "summary.parquet", "summary.csv", "summary.md")
     tables += ("dynamics.parquet", "dynamics.csv", "dynamics.md", "expressions.parquet")
+    tables += ("expression_histories.parquet", "expression_histories.json")
     tables += ("runs.json", "history.json", "dynamics.json", "expressions.json")
     wanted = [f"results/corpora/{task}.parquet" for task in TASKS]
     wanted += [f"{folder}/{name}" for folder in FOLDERS for name in stages]
@@ -221,6 +236,7 @@ def test_a_comment_in_the_source_does_nothing(trained, counted_again):
         ("tradeoff", Counter(draw_tradeoff=1, figure_of_base=1)),
         ("curves", Counter(draw_curves=3, figure_of_base=3)),
         ("answers", Counter(draw_answers=1, figure_of_base=1)),
+        ("held_out_histories", Counter(draw_held_out_histories=1, figure_of_base=1)),
         ("dynamics", Counter(draw_dynamics=1, figure_of_base=1)),
         ("style", DRAWN),
     ],
@@ -468,7 +484,7 @@ def test_the_search_for_what_a_browser_fetches_finds_it(page):
 def test_parquet_files_say_where_they_come_from(trained):
     paths = [*trained.folder.glob("results/**/*.parquet")]
     against_the_paper = ("replication", "claims", "claims_evidence")
-    dynamics = 2 * 3  # dynamics and expressions: a study and two tasks
+    dynamics = 3 * 3  # dynamics, expressions and their histories: a study and two tasks
     of_jobs = 3 * len(FOLDERS)  # history, answers and operands
     assert len(paths) == 3 + of_jobs + 3 * (1 + len(TASKS)) + len(against_the_paper) + dynamics
     for path in paths:

@@ -71,7 +71,7 @@ wildcard_constraints:
     corpus=rf"({TASK_NAMES})[a-z0-9_.-]*",
     study=r"[a-z][a-z0-9-]*",
     task=TASK_NAMES,
-    figure=rf"tradeoff|{TASK_NAMES}|dynamics|answers",
+    figure=rf"tradeoff|{TASK_NAMES}|dynamics|answers|held_out_histories",
     table=rf"[a-z][a-z0-9-]*(/({TASK_NAMES}))?",
 
 

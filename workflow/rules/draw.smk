@@ -135,6 +135,40 @@ rule draw_answers:
         " --png {output.png:q} > {log:q} 2>&1"
 
 
+# From the tables of the tasks with arithmetic, so that they train no facts alone.
+rule draw_held_out_histories:
+    input:
+        histories=flow.tables_of_tasks("expression_histories.parquet"),
+        summary=flow.tables_of_tasks("summary.parquet"),
+        record=flow.tables_of_tasks("runs.json"),
+    output:
+        pdf=report(
+            "results/figures/{study}/held_out_histories.pdf",
+            category="Figures",
+            subcategory="{study}",
+            labels={"figure": "held_out_histories"},
+            caption="../report/held_out_histories.rst",
+        ),
+        png="results/figures/{study}/held_out_histories.png",
+        record="results/figures/{study}/held_out_histories.json",
+    log:
+        "results/logs/figures/{study}/held_out_histories.log",
+    conda:
+        "../../envs/conda.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        title=flow.title,
+        departures=flow.departures,
+        plan=flow.plan_digests_of_tasks,
+        code=flow.digest("draw-held-out-histories"),
+    shell:
+        "python -m capacity draw-held-out-histories --histories {input.histories:q} --summary {input.summary:q}"
+        " --record {input.record:q} --digest {params.plan:q} --title={params.title:q} --pdf {output.pdf:q}"
+        " --png {output.png:q} > {log:q} 2>&1"
+
+
 # The figures of the paper's base cells, by their short names too.
 rule figure_of_base:
     input:

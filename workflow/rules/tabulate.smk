@@ -88,6 +88,31 @@ rule expressions:
         " --output {output.table:q} > {log:q} 2>&1"
 
 
+# When each run answers each expression over training.
+rule expression_histories:
+    input:
+        plan=rules.plan.output,
+        histories=flow.files("history"),
+        answers=flow.files("answers"),
+    output:
+        table="results/tables/{table}/expression_histories.parquet",
+        record="results/tables/{table}/expression_histories.json",
+    log:
+        "results/logs/expression_histories/{table}.log",
+    conda:
+        "../../envs/conda.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(15),
+    params:
+        cells=lambda wildcards, input: cells_below(input.answers[0]),
+        plan=flow.plan_digest,
+        code=flow.digest("expression-histories"),
+    shell:
+        "python -m capacity expression-histories --plan {input.plan:q} --digest {params.plan:q}"
+        " --cells {params.cells:q} --output {output.table:q} > {log:q} 2>&1"
+
+
 # When runs generalize, and when they lose it again.
 rule dynamics:
     input:

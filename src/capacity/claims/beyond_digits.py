@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import pandas as pd
+
+from capacity.claims import other_recipes
 from capacity.claims.arms import PublishedArms
-from capacity.claims.conclusions import Conclusion, conclude
+from capacity.claims.conclusions import WHOLE_RULE, Conclusion, Part, conclude
 from capacity.claims.evidence import Evidence, Kind, share_evidence
 from capacity.claims.outcomes import Outcome
 from capacity.claims.properties import SIZES, Property
@@ -17,8 +22,8 @@ RULE = (
     "The 600 sums and differences of operands from 0 to 19 with at least one above 9 are asked with the paper's "
     "prompts. One constant answer gets {constant:.1f} % of them right. A run extends beyond digits if it gets more "
     "right than that by more than the margin of equivalence, 15 % of them: more than {most:.1f} % in all. The runs "
-    "that do not extend are counted, and the count is decided as in C1. For comparison, the runs that get no more "
-    "right than the constant answer are counted as well."
+    "that do not extend are counted, and the count of each size is decided as in C1. {whole} {other} For comparison, "
+    "the runs that get no more right than the constant answer are counted as well."
 )
 
 
@@ -29,8 +34,12 @@ def best_constant_share() -> float:
     return operands.best_constant(beyond)[1] / len(beyond)
 
 
-def assess(arms: PublishedArms) -> Conclusion:
-    """Return the conclusion on C7; a cell counts as not run if its runs were not asked for operands beyond digits."""
+def assess(arms: PublishedArms, studies: Mapping[str, pd.DataFrame]) -> Conclusion:
+    """Return the conclusion on C7, whose parts are the sizes.
+
+    A cell counts as not run if its runs were not asked for operands beyond digits. Every study counts for what another
+    recipe says of a size that was not run.
+    """
     constant = best_constant_share()
     most = constant + comparisons.MARGIN
     not_extending = Property(
@@ -43,21 +52,23 @@ def assess(arms: PublishedArms) -> Conclusion:
         "no more right than the best constant answer",
         lambda runs: runs[BEYOND_DIGITS] <= constant,
     )
-    evidence, used = [], []
+    parts, evidence, used = [], [], []
     for size in SIZES:
         arm = arms["arithmetic", size, "base"]
         if BEYOND_DIGITS not in arm.runs or arm.runs[BEYOND_DIGITS].isna().all():
             note = f"the runs have no {BEYOND_DIGITS}" if arm.n else ""
-            evidence.append(
-                Evidence(
-                    arm.label, Kind.SHARE, not_extending.key, not_extending.description, Outcome.NOT_RUN, note=note
-                )
+            line = Evidence(
+                arm.label, Kind.SHARE, not_extending.key, not_extending.description, Outcome.NOT_RUN, note=note
             )
+            other = other_recipes.by_another_recipe(arm, not_extending, studies, BEYOND_DIGITS)
+            parts.append(Part(size, line, other))
+            evidence += [line, *other_recipes.lines_of([other])]
             continue
         used.append(arm)
         values = arm.runs[BEYOND_DIGITS].dropna()
+        parts.append(Part(size, share_evidence(arm, not_extending)))
         evidence += [
-            share_evidence(arm, not_extending),
+            parts[-1].line,
             share_evidence(arm, no_better).without_decision(),
             Evidence(
                 arm.label,
@@ -68,4 +79,5 @@ def assess(arms: PublishedArms) -> Conclusion:
                 estimate=float(values.mean()),
             ),
         ]
-    return conclude(RULE.format(constant=100 * constant, most=100 * most), evidence, used)
+    shares = {"constant": 100 * constant, "most": 100 * most}
+    return conclude(RULE.format(**shares, whole=WHOLE_RULE, other=other_recipes.RULE), parts, evidence, used)

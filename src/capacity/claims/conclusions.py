@@ -1,4 +1,4 @@
-"""What the evidence says about a claim as a whole."""
+"""What the evidence says about a claim as a whole, and about its parts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,35 @@ from dataclasses import dataclass, field
 
 from capacity.claims.arms import Arm
 from capacity.claims.evidence import Evidence
-from capacity.claims.outcomes import MOST_FURTHER_RUNS, Outcome
+from capacity.claims.other_recipes import OtherRecipe
+from capacity.claims.outcomes import MOST_FURTHER_RUNS, WORST_FIRST, Outcome, worst
+
+WHOLE_RULE = (
+    "The claim as a whole is *not replicated* if one size is not, *inconclusive* if one of those that were run is, "
+    "*depends on the seed* if one of them does, and otherwise *replicated*. Sizes that were not run are named beside "
+    "it."
+)
+"""What :func:`conclude` does, in the words of the page of verdicts."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a claim, which has an outcome of its own: what the claim says of one size.
+
+    Attributes:
+        name: how it is called among the parts of the claim, such as ``n28``.
+        line: the evidence that decides it.
+        other: what another recipe says, where the paper's was not run.
+    """
+
+    name: str
+    line: Evidence
+    other: OtherRecipe | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the evidence decides."""
+        return self.line.outcome or Outcome.NOT_RUN
 
 
 @dataclass(frozen=True)
@@ -15,11 +43,13 @@ class Conclusion:
     """What the evidence says about one claim.
 
     Attributes:
-        outcome: what it decides.
-        reason: what an inconclusive verdict lacks; empty for the others.
+        outcome: what it decides of the whole claim.
+        reason: what the verdict lacks: further runs, and what was not run; empty if it lacks nothing.
         rule: how the outcome follows from the evidence, in words.
         evidence: all of it, deciding or not.
         arms: the runs behind it.
+        parts: of a claim that is decided by part; none of another one.
+        cost: what it would take to run what the claim is about, where that is much; empty otherwise.
     """
 
     outcome: Outcome
@@ -27,28 +57,51 @@ class Conclusion:
     rule: str
     evidence: tuple[Evidence, ...] = field(default=())
     arms: tuple[Arm, ...] = field(default=())
+    parts: tuple[Part, ...] = field(default=())
+    cost: str = ""
+
+    @property
+    def parts_agree(self) -> bool:
+        """Whether no two parts that were run have different outcomes."""
+        return len({part.outcome for part in self.parts} - {Outcome.NOT_RUN}) <= 1
 
 
-def conclude(rule: str, evidence: Sequence[Evidence], arms: Iterable[Arm]) -> Conclusion:
-    """Return the conclusion on a claim that needs every deciding line of its evidence."""
-    outcome, reason = combine(evidence)
-    return Conclusion(outcome, reason, rule, tuple(evidence), tuple(arms))
+def conclude(rule: str, parts: Sequence[Part], evidence: Iterable[Evidence], arms: Iterable[Arm]) -> Conclusion:
+    """Return the conclusion on a claim that is decided by part: its parts that were run decide the whole."""
+    outcome = worst({part.outcome for part in parts})
+    lines = [part.line for part in parts]
+    absent = parts_not_run(parts) if outcome != Outcome.NOT_RUN or any(part.other for part in parts) else ""
+    reason = "; ".join(filter(None, (needed_runs(lines), absent)))
+    return Conclusion(outcome, reason, rule, tuple(evidence), tuple(arms), tuple(parts))
 
 
-def combine(evidence: Iterable[Evidence]) -> tuple[Outcome, str]:
-    """Return the outcome of a claim that needs every deciding line, and what it lacks if it is inconclusive.
+def parts_in_words(parts: Iterable[Part], mark: str = "") -> str:
+    """Say what each part decides, worst first: ``depends on the seed: n28; replicated: n56; not run: mlt``.
 
-    One line that is not replicated refutes the claim, whatever else was not run.
+    The first outcome is that of the whole claim; ``mark`` follows it. A part that was not run by the paper's protocol
+    says what another recipe says.
     """
-    deciding = [line for line in evidence if line.outcome is not None]
-    outcomes = {line.outcome for line in deciding}
-    if Outcome.NOT_REPLICATED in outcomes:
-        return Outcome.NOT_REPLICATED, ""
-    if outcomes <= {Outcome.NOT_RUN}:
-        return Outcome.NOT_RUN, ""
-    if outcomes == {Outcome.REPLICATED}:
-        return Outcome.REPLICATED, ""
-    return Outcome.INCONCLUSIVE, "; ".join(filter(None, (needed_runs(deciding), cells_not_run(deciding))))
+    names: dict[Outcome, list[str]] = {}
+    others = []
+    for part in parts:
+        if part.other:
+            others.append(f"{part.name}: {part.other.words}")
+            continue
+        names.setdefault(part.outcome, []).append(part.name)
+    groups = [(outcome, ", ".join(names[outcome])) for outcome in WORST_FIRST if outcome in names]
+    words = [f"{outcome}{'' if number else mark}: {of}" for number, (outcome, of) in enumerate(groups)]
+    return "; ".join([*words, *others])
+
+
+def parts_not_run(parts: Iterable[Part]) -> str:
+    """Name the parts that were not run by the cells they are about, with what another recipe says of them."""
+    lines, others = [], []
+    for part in parts:
+        if part.other:
+            others.append(f"{part.line.label}: {part.other.words}")
+        else:
+            lines.append(part.line)
+    return "; ".join(filter(None, (cells_not_run(lines), *others)))
 
 
 def needed_runs(evidence: Sequence[Evidence]) -> str:
@@ -74,7 +127,7 @@ def _more_runs(further: int) -> str:
     return f"{further} more run" + "s" * (further != 1)
 
 
-def cells_not_run(evidence: Sequence[Evidence]) -> str:
+def cells_not_run(evidence: Iterable[Evidence]) -> str:
     """Name what was not run: ``not run: arithmetic mlt``; empty if everything was."""
     labels = list(dict.fromkeys(line.label for line in evidence if line.outcome == Outcome.NOT_RUN))
     return f"not run: {', '.join(labels)}" if labels else ""

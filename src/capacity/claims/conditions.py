@@ -5,7 +5,7 @@ A condition is looked for in every study there is: what counts is what was train
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -24,26 +24,35 @@ from capacity.claims.size_trends import (
     memorization_trend,
     recipe_of,
 )
-from capacity.experiment.cell import Cell, parse_cell
+from capacity.claims.trained_cells import (
+    LEARNING_RATES,
+    Trained,
+    departures_but,
+    fitting_best,
+    has_paper_data,
+    on_fixed_lines,
+    trained_cells,
+    widest,
+)
+from capacity.experiment.cell import Cell
 from capacity.paper import protocol
 from capacity.statistics import comparisons, trends
 from capacity.statistics.comparisons import ALPHA
 from capacity.statistics.trends import TrendTest
 
 FEWEST_RATES = 3
-FEWEST_SEEDS = 20
+FEWEST_SEEDS = {"G": 20, "M": 10}
+"""Seeds of each size of the two trends; in M the runs of one size differ little (docs/preregistration.md)."""
+
 FEWEST_PAIRS = 10
 SIDES: tuple[trends.Alternative, ...] = ("decreasing", "increasing")
-
-Trained = list[tuple[Cell, pd.DataFrame]]
-"""Cells with their runs."""
 
 
 def further_conditions(
     base: Sequence[Trend], studies: Mapping[str, pd.DataFrame], permutations: Permutations
 ) -> list[Evidence]:
     """Return one line of evidence for each condition; ``base`` holds the two decisive trends."""
-    cells = _trained_cells(studies)
+    cells = trained_cells(studies)
     return [
         _both_trends("tuned learning rate", "each size at its best rate on seen items", _tuned(cells), permutations),
         _both_trends(
@@ -56,35 +65,6 @@ def further_conditions(
     ]
 
 
-def _trained_cells(studies: Mapping[str, pd.DataFrame]) -> Trained:
-    """Return every cell of any study with its runs, each run once."""
-    frames = [runs for runs in studies.values() if len(runs)]
-    if not frames:
-        return []
-    runs = pd.concat(frames, ignore_index=True).drop_duplicates(["cell", "seed"])
-    return [(parse_cell(str(name)), group.reset_index(drop=True)) for name, group in runs.groupby("cell")]
-
-
-def _is_paper_data(cell: Cell) -> bool:
-    return (cell.held_out, cell.facts) == (protocol.HELD_OUT, protocol.FACTS)
-
-
-def _widest(cells: Trained, key: Callable[[Cell], object]) -> Trained:
-    """Return, of the sets of cells with one key, that with the most sizes, then the most runs, then the first."""
-    sets: dict[object, Trained] = {}
-    for cell, runs in cells:
-        sets.setdefault(key(cell), []).append((cell, runs))
-    extent = {
-        name: (len({cell.size for cell, _ in each}), sum(len(runs) for _, runs in each)) for name, each in sets.items()
-    }
-    return sets[max(sets, key=lambda name: extent[name])] if sets else []
-
-
-def _departures_but(*axes: str) -> Callable[[Cell], object]:
-    """Return a function that gives the departures of a cell from the paper, apart from those on some axes."""
-    return lambda cell: frozenset((name, value) for name, value in cell.departures().items() if name not in axes)
-
-
 def _arm(cell: Cell, runs: pd.DataFrame) -> Arm:
     return Arm(cell.task, cell.size.name, "base", runs, str(runs["departs"].iloc[0]))
 
@@ -92,19 +72,18 @@ def _arm(cell: Cell, runs: pd.DataFrame) -> Arm:
 def _tuned(cells: Trained) -> dict[str, list[Arm]]:
     """Return for each task the best learning rate of each size that was trained with several."""
     tuned: dict[str, list[Arm]] = {}
-    for task, seen in (("arithmetic", "final_seen"), ("facts", "final_facts_matched_prompts")):
-        mine = [(c, r) for c, r in cells if c.task == task and c.stream == "fixed" and _is_paper_data(c)]
-        sweep = _widest(_several_rates(mine), _departures_but("learning_rate", "final_learning_rate"))
+    for task in ("arithmetic", "facts"):
+        mine = on_fixed_lines(cells, task)
+        sweep = widest(_several_rates(mine), departures_but(*LEARNING_RATES))
         for size in sorted({cell.size for cell, _ in sweep}):
             rates = [(cell, runs) for cell, runs in sweep if cell.size == size]
-            best = max(rates, key=lambda each: (each[1][seen].mean(), -each[1]["final_stream_loss"].mean()))
-            tuned.setdefault(task, []).append(_arm(*best))
+            tuned.setdefault(task, []).append(_arm(*fitting_best(rates)))
     return tuned
 
 
 def _several_rates(cells: Trained) -> Trained:
     """Return the cells of sweeps: at least three learning rates, and all else the same."""
-    key = _departures_but("learning_rate", "final_learning_rate")
+    key = departures_but(*LEARNING_RATES)
     rates: dict[object, set[float]] = {}
     for cell, _ in cells:
         rates.setdefault((cell.size, key(cell)), set()).add(cell.learning_rate)
@@ -115,8 +94,8 @@ def _matched(cells: Trained) -> dict[str, list[Arm]]:
     """Return for each task the cells that differ only in size, if the four sizes of the paper are among them."""
     matched = {}
     for task in ("arithmetic", "facts"):
-        mine = [(c, r) for c, r in cells if c.task == task and c.stream == "fixed" and _is_paper_data(c)]
-        alike = _widest(mine, recipe_of)
+        mine = on_fixed_lines(cells, task)
+        alike = widest(mine, recipe_of)
         if {cell.size for cell, _ in alike} >= set(protocol.SIZES.values()):
             matched[task] = [_arm(cell, runs) for cell, runs in alike]
     return matched
@@ -126,8 +105,8 @@ def _reshuffled(cells: Trained) -> dict[str, list[Arm]]:
     """Return for each task the cells whose lines were shuffled anew for every batch."""
     reshuffled = {}
     for task in ("arithmetic", "facts"):
-        mine = [(c, r) for c, r in cells if c.task == task and c.stream == "reshuffled" and _is_paper_data(c)]
-        reshuffled[task] = [_arm(cell, runs) for cell, runs in _widest(mine, _departures_but())]
+        mine = [(c, r) for c, r in cells if c.task == task and c.stream == "reshuffled" and has_paper_data(c)]
+        reshuffled[task] = [_arm(cell, runs) for cell, runs in widest(mine, departures_but())]
     return reshuffled
 
 
@@ -165,7 +144,7 @@ def _over_pairs(cells: Trained, permutations: Permutations) -> Evidence:
     label, measure = "other pairs", "other_pairs"
     description = f"condition: G falls with size over at least {FEWEST_PAIRS} held-out sets"
     mine = [(c, r) for c, r in cells if (c.task, c.stream, c.facts) == ("arithmetic", "fixed", protocol.FACTS)]
-    others = _widest([(c, r) for c, r in mine if c.held_out != protocol.HELD_OUT], _departures_but("held_out"))
+    others = widest([(c, r) for c, r in mine if c.held_out != protocol.HELD_OUT], departures_but("held_out"))
     shares: dict[int, list[float]] = {}
     for _, runs in others:
         shares.setdefault(int(runs["parameters"].iloc[0]), []).append(float(runs["generalizes"].mean()))
@@ -192,22 +171,25 @@ def _over_pairs(cells: Trained, permutations: Permutations) -> Evidence:
 
 
 def _enough_seeds(base: Sequence[Trend]) -> Evidence:
-    """Decide whether every size of the two trends has its 20 seeds."""
+    """Decide whether every size of the two trends has its seeds; ``base`` holds G and M."""
     label, measure = "each size of both", "enough_seeds"
-    description = f"condition: at least {FEWEST_SEEDS} seeds at the final iterate"
-    totals = [arm.n for trend in base for arm in trend.arms]
-    if not totals or any(trend.test is None for trend in base):
+    description = (
+        f"condition: at least {FEWEST_SEEDS['G']} seeds at the final iterate for each size of the trend of G, and "
+        f"{FEWEST_SEEDS['M']} for those of the trend of M"
+    )
+    if any(trend.test is None for trend in base):
         return Evidence(label, Kind.CONDITION, measure, description, Outcome.NOT_RUN)
-    short = FEWEST_SEEDS - min(totals)
+    fewest = {mode: min(arm.n for arm in trend.arms) for mode, trend in zip(FEWEST_SEEDS, base, strict=True)}
+    short = max(needed - fewest[mode] for mode, needed in FEWEST_SEEDS.items())
     return Evidence(
         label=label,
         kind=Kind.CONDITION,
         measure=measure,
         description=description,
         outcome=Outcome.REPLICATED if short <= 0 else Outcome.INCONCLUSIVE,
-        n=sum(totals),
+        n=sum(trend.n for trend in base),
         further_runs=short if short > 0 else None,
-        note=f"the fewest are {min(totals)}",
+        note=f"the fewest are {fewest['G']} for G and {fewest['M']} for M",
     )
 
 

@@ -20,6 +20,9 @@ class Kind(StrEnum):
     SHARE_OF_FITTED = "share of fitted runs"
     """How many of the runs that fit what they see have a property."""
 
+    SHARE_BY_ANOTHER_RECIPE = "share of runs by another recipe"
+    """How many runs of a cell have a property that was trained by another recipe than the paper's."""
+
     MEAN = "mean"
     """The mean of a measure over the runs of a cell."""
 
@@ -80,7 +83,7 @@ class Evidence:
 
 
 def share_evidence(arm: Arm, wanted: Property) -> Evidence:
-    """Count the runs of a cell that have a property, and decide whether they are more than half."""
+    """Count the runs of a cell that have a property, and decide what their share says."""
     if not arm.n:
         return Evidence(arm.label, Kind.SHARE, wanted.key, wanted.description, Outcome.NOT_RUN)
     count = arm.count(wanted)

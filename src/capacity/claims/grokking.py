@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 
 from capacity.claims import published_cells
 from capacity.claims.arms import Arm
-from capacity.claims.conclusions import Conclusion, conclude
+from capacity.claims.conclusions import Conclusion, Part, conclude
 from capacity.claims.evidence import share_evidence
+from capacity.claims.outcomes import Outcome, fewest_runs
 from capacity.claims.properties import Property
 from capacity.experiment.cell import parse_cell
 
 GROKKING_STUDY = "grokking"
+
+SECONDS_PER_UPDATE = 2.8
+"""What an update of the long run takes on one core of an AMD EPYC with AVX-512: docs/performance.md, "MLT"."""
 
 NOT_GROKKED = Property(
     "fitted_and_not_generalizing",
@@ -33,7 +38,23 @@ RULE = (
 def assess(studies: Mapping[str, pd.DataFrame]) -> Conclusion:
     """Return the conclusion on C6, from the cell of the study that is closest to the paper's long run of MLT."""
     arm = _closest_arm(studies.get(GROKKING_STUDY, pd.DataFrame()))
-    return conclude(RULE, [share_evidence(arm, NOT_GROKKED)], [arm])
+    line = share_evidence(arm, NOT_GROKKED)
+    conclusion = conclude(RULE, [Part(arm.size, line)], [line], [arm])
+    is_open = conclusion.outcome in (Outcome.NOT_RUN, Outcome.INCONCLUSIVE)
+    return replace(conclusion, cost=cost()) if is_open else conclusion
+
+
+def cost() -> str:
+    """Say what the paper's long run costs, and how many runs decide the claim at the earliest."""
+    iterations = published_cells.grokking_cell().iterations
+    hours = iterations * SECONDS_PER_UPDATE / 3600
+    runs = fewest_runs()
+    return (
+        f"One run of the paper's {iterations:,} updates takes about {hours:,.0f} core-hours, which are "
+        f"{hours / 24:.0f} days of one core, at the {SECONDS_PER_UPDATE:g} seconds an update that were measured on a "
+        f"CPU with AVX-512; no GPU was measured. Fewer than {runs} runs decide nothing, and {runs} take about "
+        f"{runs * hours:,.0f} core-hours."
+    )
 
 
 def _closest_arm(runs: pd.DataFrame) -> Arm:

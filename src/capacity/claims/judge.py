@@ -42,20 +42,22 @@ def judge(
     for claim in wanted:
         needs: tuple[str, ...] = NEEDED_STUDIES.get(claim.name, PUBLISHED_STUDIES[:1])
         if claim.name in single_cells.EXPECTED:
-            conclusion = single_cells.assess(claim.name, arms, rng)
+            conclusion = single_cells.assess(claim.name, arms, studies, rng)
         elif claim.name == "C5":
             conclusion = variants.assess(arms)
         elif claim.name == "C6":
             conclusion = grokking.assess(studies)
         elif claim.name == "C7":
-            conclusion = beyond_digits.assess(arms)
+            conclusion = beyond_digits.assess(arms, studies)
         else:
             conclusion = tradeoff.assess(arms, studies, Permutations(rng, permutations))
             needs = (*needs, *(study for study in studies if study not in needs))
         absent = [study for study in needs if study not in studies]
         command = run_command(budget, [*studies, *absent]) if absent else ""
+        others = {study: sources[study] for part in conclusion.parts if part.other for study in part.other.studies}
         read = tuple(sources[study] for study in needs if study in sources)
-        verdicts.append(Verdict(claim, conclusion, read, command))
+        beside = tuple(source for study, source in others.items() if study not in needs)
+        verdicts.append(Verdict(claim, conclusion, read, command, beside))
     return verdicts
 
 

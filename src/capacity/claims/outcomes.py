@@ -1,20 +1,36 @@
 """What evidence decides about a claim, and how many runs it takes.
 
-A claim about a cell is a yes-or-no property of its runs. It is *replicated* if more than half of all runs have the
-property, as far as the exact 95 % interval of their share can tell: its lower end is above one half. It is *not
-replicated* if the upper end is below one half, and *inconclusive* in between.
+A claim about a cell is a yes-or-no property of its runs. The exact 95 % interval of the share of runs with the property
+decides, by the rule of a share in docs/preregistration.md. If the interval lies within :data:`SELDOM` to
+:data:`MOSTLY`, some runs have the property and some do not, and the cell *depends on the seed*. Otherwise the claim is
+*replicated* if more than half of all runs have the property, as far as the interval can tell, *not replicated* if fewer
+than half have it, and *inconclusive* if the runs are too few to tell.
 """
 
 from __future__ import annotations
 
+import itertools
 from enum import StrEnum
 
 from capacity.statistics import intervals
 
+SELDOM = 0.1
+"""A share of runs above this is more than an exception."""
+
 HALF = 0.5
+
+MOSTLY = 0.9
+"""A share of runs below this leaves more than exceptions."""
 
 MOST_FURTHER_RUNS = 200
 """The largest number of further runs that is given; one more stands for "more than" this."""
+
+SHARE_RULE = (
+    "The exact 95 % interval (Clopper-Pearson) of their share decides, by the first of these that applies. A size "
+    f"*depends on the seed* if the interval lies within {SELDOM:g} to {MOSTLY:g}, is *replicated* if the lower end is "
+    f"above {HALF:g}, *not replicated* if the upper end is below {HALF:g}, and *inconclusive* otherwise."
+)
+"""What :func:`decide` does, in the words of the page of verdicts."""
 
 
 class Outcome(StrEnum):
@@ -22,15 +38,31 @@ class Outcome(StrEnum):
 
     REPLICATED = "replicated"
     NOT_REPLICATED = "not replicated"
+    DEPENDS_ON_SEED = "depends on the seed"
     INCONCLUSIVE = "inconclusive"
     NOT_RUN = "not run"
 
 
+WORST_FIRST = (
+    Outcome.NOT_REPLICATED,
+    Outcome.INCONCLUSIVE,
+    Outcome.DEPENDS_ON_SEED,
+    Outcome.REPLICATED,
+    Outcome.NOT_RUN,
+)
+"""The order in which one part of a claim decides the whole: the first outcome that a part has."""
+
+
 def decide(count: int, total: int) -> Outcome:
-    """Decide whether more than half of all runs have a property, from ``count`` of ``total`` that do."""
+    """Decide what the share of runs with a property says, from ``count`` of ``total`` runs that have it.
+
+    Raises ValueError unless 0 <= count <= total.
+    """
     if total == 0:
         return Outcome.NOT_RUN
     low, high = intervals.clopper_pearson(count, total)
+    if low >= SELDOM and high <= MOSTLY:
+        return Outcome.DEPENDS_ON_SEED
     if low > HALF:
         return Outcome.REPLICATED
     return Outcome.NOT_REPLICATED if high < HALF else Outcome.INCONCLUSIVE
@@ -39,11 +71,33 @@ def decide(count: int, total: int) -> Outcome:
 def further_runs(count: int, total: int) -> int:
     """Return the fewest further runs after which :func:`decide` decides, if the share of runs stays as it is.
 
-    0 if it decides already; :data:`MOST_FURTHER_RUNS` + 1 if it takes more than that. Raises ValueError unless
-    0 <= count <= total and total > 0.
+    0 if it decides already. There always is such a number, because every share is decided by enough runs. Raises
+    ValueError unless 0 <= count <= total and total > 0.
     """
-    for more in range(MOST_FURTHER_RUNS + 1):
-        expected = round(count / total * (total + more)) if more else count
-        if decide(expected, total + more) != Outcome.INCONCLUSIVE:
-            return more
-    return MOST_FURTHER_RUNS + 1
+    return next(more for more in itertools.count() if is_decided(expected(count, total, more), total + more))
+
+
+def is_decided(count: int, total: int) -> bool:
+    """Tell whether :func:`decide` decides from ``count`` of ``total`` runs, one way or another."""
+    return decide(count, total) not in (Outcome.INCONCLUSIVE, Outcome.NOT_RUN)
+
+
+def expected(count: int, total: int, more: int) -> int:
+    """Return how many of ``total + more`` runs have a property if the share of runs stays as it is.
+
+    The share is that of ``count`` of ``total`` runs.
+    """
+    return round(count / total * (total + more))
+
+
+def fewest_runs() -> int:
+    """Return the smallest number of runs that can decide anything, whatever they do."""
+    return next(total for total in itertools.count(1) if any(is_decided(count, total) for count in range(total + 1)))
+
+
+def worst(outcomes: set[Outcome]) -> Outcome:
+    """Return the outcome of a claim from those of its parts: the first of :data:`WORST_FIRST` that one of them has.
+
+    Parts that were not run leave the others to decide. Without any part the claim is not run.
+    """
+    return next((outcome for outcome in WORST_FIRST if outcome in outcomes), Outcome.NOT_RUN)

@@ -45,12 +45,15 @@ def _section(verdict: Verdict) -> list[str]:
         "",
         f"**Protocol.** {verdict.protocol or 'No runs.'}",
         "",
-        f"**Runs.** {_runs(verdict)}, from {', '.join(f'`{source}`' for source in verdict.sources) or 'no table'}.",
+        f"**Runs.** {_runs(verdict)}, from {_files(verdict.sources) or 'no table'}"
+        f"{f'; by another recipe, from {_files(verdict.beside)}' if verdict.beside else ''}.",
     ]
     if verdict.command:
         lines += ["", f"**Not run.** To run it: `{verdict.command}`"]
     elif conclusion.outcome == Outcome.NOT_RUN:
         lines += ["", "**Not run.** The studies that were run have no cells that this claim is about."]
+    if conclusion.cost:
+        lines += ["", f"**Cost.** {conclusion.cost}"]
     return lines
 
 
@@ -67,6 +70,10 @@ def _evidence_row(line: Evidence) -> tuple[str, ...]:
         line.outcome or "",
         line.note,
     )
+
+
+def _files(sources: Sequence[str]) -> str:
+    return ", ".join(f"`{source}`" for source in sources)
 
 
 def _runs(verdict: Verdict) -> str:

@@ -40,6 +40,11 @@ ALL_RIGHT_PAPER_RULE = Property(
     "all held-out expressions right, by the paper's rule",
     lambda runs: runs["paper_best_held_out"] >= 1,
 )
+NOT_ALL_RIGHT = Property(
+    "not_all_held_out_right",
+    "not all held-out expressions right",
+    lambda runs: runs["final_held_out"] < 1,
+)
 NONE_RIGHT = Property("no_held_out_right", "no held-out expression right", lambda runs: runs["final_held_out"] == 0)
 NONE_RIGHT_PAPER_RULE = Property(
     "no_held_out_right_paper_rule",

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy
+import pandas as pd
 
+from capacity.claims import other_recipes
 from capacity.claims.arms import Arm, PublishedArms
-from capacity.claims.conclusions import Conclusion, conclude
+from capacity.claims.conclusions import WHOLE_RULE, Conclusion, Part, conclude
 from capacity.claims.evidence import Evidence, Kind, share_evidence
+from capacity.claims.outcomes import SHARE_RULE
 from capacity.claims.properties import (
     ALL_RECALLED,
     ALL_RECALLED_MATCHED,
@@ -25,9 +28,7 @@ from capacity.statistics import intervals
 
 RULE = (
     "For each size named, the runs that have the property at the final iterate are counted; a diverged run does not "
-    "have it. A size is *replicated* if the lower end of the exact 95 % interval (Clopper-Pearson) of their share is "
-    "above 0.5, *not replicated* if the upper end is below 0.5, and *inconclusive* otherwise. The claim is replicated "
-    "if every size is, and not replicated if one size is not. Lines without a decision are for comparison only."
+    f"have it. {SHARE_RULE} {WHOLE_RULE} {other_recipes.RULE} Lines without a decision are for comparison only."
 )
 
 
@@ -59,14 +60,22 @@ EXPECTED: Mapping[str, tuple[Expectation, ...]] = {
 """What each of the claims says, by its name."""
 
 
-def assess(claim: str, arms: PublishedArms, rng: numpy.random.Generator) -> Conclusion:
-    """Return the conclusion on one of the claims in :data:`EXPECTED`."""
-    evidence, used = [], []
+def assess(
+    claim: str, arms: PublishedArms, studies: Mapping[str, pd.DataFrame], rng: numpy.random.Generator
+) -> Conclusion:
+    """Return the conclusion on one of the claims in :data:`EXPECTED`; its parts are the sizes that it names.
+
+    Every study counts for what another recipe says of a size that was not run.
+    """
+    parts, evidence, used = [], [], []
     for expected in EXPECTED[claim]:
         arm = arms[expected.task, expected.size, "base"]
         used.append(arm)
-        evidence += [share_evidence(arm, expected.wanted), *_for_comparison(arm, expected, rng)]
-    return conclude(RULE, evidence, used)
+        line = share_evidence(arm, expected.wanted)
+        other = other_recipes.by_another_recipe(arm, expected.wanted, studies)
+        parts.append(Part(expected.size, line, other))
+        evidence += [line, *_for_comparison(arm, expected, rng), *other_recipes.lines_of([other])]
+    return conclude(RULE, parts, evidence, used)
 
 
 def _for_comparison(arm: Arm, expected: Expectation, rng: numpy.random.Generator) -> list[Evidence]:

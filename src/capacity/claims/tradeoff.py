@@ -7,15 +7,17 @@ were trained with one recipe; the primary family of tests is {G, M} x {arithmeti
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
+from capacity.claims import other_recipes
 from capacity.claims.arms import Arm, PublishedArms
-from capacity.claims.conclusions import Conclusion, combine
+from capacity.claims.conclusions import Conclusion, cells_not_run, needed_runs
 from capacity.claims.conditions import further_conditions
 from capacity.claims.evidence import Evidence, Kind
 from capacity.claims.outcomes import Outcome
+from capacity.claims.properties import ALL_RECALLED, NOT_ALL_RIGHT
 from capacity.claims.size_trends import (
     GENERALIZATION,
     MEMORIZATION,
@@ -37,16 +39,20 @@ FAMILY = tuple((task, mode) for task in protocol.TASKS for mode in ("G", "M"))
 DECISIVE = (("arithmetic", "G"), ("facts", "M"))
 """The two trends that the claim is about."""
 
+EXPECTED_OF_MLT = {"arithmetic": NOT_ALL_RIGHT, "facts": ALL_RECALLED}
+"""What the claim says of the largest size; looked at by another recipe where the paper's was not run."""
+
 RULE = (
     "Two trends are tested over the sizes that were trained with one recipe, at the final iterate: G of arithmetic "
     "alone falls with the logarithm of the number of parameters (Cochran-Armitage), and M of the facts alone rises "
-    "with size (Jonckheere-Terpstra). Their p-values are one-sided, by permutation, with Holm's correction over "
-    "{G, M} x 3 tasks, where a test that does not exist or was not run counts as p = 1. A trend is there if its p is "
+    "with size (Jonckheere-Terpstra). Their p-values are one-sided, by permutation, with Holm's correction over {G, "
+    "M} x 3 tasks, where a test that does not exist or was not run counts as p = 1. A trend is there if its p is "
     "below 0.05. It is refuted if the opposite trend has p below 0.05, or if the smallest and the largest size are "
     "equivalent to within 0.15 (TOST). The claim needs both trends (intersection-union: p is the larger) and six "
     "further conditions, each of which is decided in the same way, without correction. *Replicated*: both trends are "
     "there, and all conditions were run and hold. *Not replicated*: a trend or a condition is refuted. Otherwise "
-    "*inconclusive*: trends alone decide nothing while a condition is not run."
+    "*inconclusive*: trends alone decide nothing while a condition is not run. If MLT was not run, but any study "
+    "has runs of it by another recipe, what the rule of C1 says of these stands beside, as in C2."
 )
 
 
@@ -74,6 +80,9 @@ def assess(arms: PublishedArms, studies: Mapping[str, pd.DataFrame], permutation
     outcome, reason = combine([*(lines[key] for key in DECISIVE), *conditions])
     if outcome == Outcome.INCONCLUSIVE and all(lines[key].outcome == Outcome.REPLICATED for key in DECISIVE):
         reason = f"the trends are there, but a trade-off needs more than trends; {reason}"
+    mlt = {task: arms[task, protocol.MLT.name, "base"] for task in EXPECTED_OF_MLT}
+    others = {task: other_recipes.by_another_recipe(mlt[task], EXPECTED_OF_MLT[task], studies) for task in mlt}
+    beside = [f"{mlt[task].label}: {other.words}" for task, other in others.items() if other]
     both = Evidence(
         "arithmetic and facts",
         Kind.BOTH_TRENDS,
@@ -88,9 +97,26 @@ def assess(arms: PublishedArms, studies: Mapping[str, pd.DataFrame], permutation
         *_sensitivity("G", family["arithmetic", "G"], permutations),
         *_sensitivity("M", family["facts", "M"], permutations),
         *conditions,
+        *other_recipes.lines_of(others.values()),
     ]
     used = tuple(arm for key in DECISIVE for arm in family[key].arms)
-    return Conclusion(outcome, reason, RULE, tuple(evidence), used)
+    return Conclusion(outcome, "; ".join(filter(None, (reason, *beside))), RULE, tuple(evidence), used)
+
+
+def combine(evidence: Iterable[Evidence]) -> tuple[Outcome, str]:
+    """Return the outcome of a claim that needs every deciding line to have been run, and what it lacks.
+
+    One line that is not replicated refutes the claim, whatever else was not run.
+    """
+    deciding = [line for line in evidence if line.outcome is not None]
+    outcomes = {line.outcome for line in deciding}
+    if Outcome.NOT_REPLICATED in outcomes:
+        return Outcome.NOT_REPLICATED, ""
+    if outcomes <= {Outcome.NOT_RUN}:
+        return Outcome.NOT_RUN, ""
+    if outcomes == {Outcome.REPLICATED}:
+        return Outcome.REPLICATED, ""
+    return Outcome.INCONCLUSIVE, "; ".join(filter(None, (needed_runs(deciding), cells_not_run(deciding))))
 
 
 def _trend_evidence(key: tuple[str, str], trend: Trend, adjusted: float, left_out: Sequence[Arm]) -> Evidence:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from capacity.claims.arms import Arm
-from capacity.claims.conclusions import Conclusion
+from capacity.claims.conclusions import Conclusion, needed_runs, parts_in_words
 from capacity.paper import published
 
 
@@ -19,14 +19,16 @@ class Verdict:
     Attributes:
         claim: of the paper.
         conclusion: the outcome, with its rule and evidence.
-        sources: the tables of runs that it was computed from.
+        sources: the tables of the runs that it rests on.
         command: the command that would run the missing studies; empty if none are missing.
+        beside: the tables of the runs by another recipe that are shown beside it.
     """
 
     claim: published.Claim
     conclusion: Conclusion
     sources: tuple[str, ...]
     command: str = ""
+    beside: tuple[str, ...] = ()
 
     @property
     def departing(self) -> list[Arm]:
@@ -35,9 +37,17 @@ class Verdict:
 
     @property
     def text(self) -> str:
-        """The verdict as it is printed: the outcome, a dagger if runs depart, and what it lacks."""
-        dagger = "†" if self.departing else ""
-        return f"{self.conclusion.outcome}{dagger}" + (f" ({self.conclusion.reason})" if self.conclusion.reason else "")
+        """The verdict as it is printed: the outcome, a dagger if runs depart, and what it lacks.
+
+        If the parts of the claim have different outcomes, each is named with its own.
+        """
+        conclusion, dagger = self.conclusion, "†" if self.departing else ""
+        if conclusion.parts_agree:
+            words, lacks = f"{conclusion.outcome}{dagger}", conclusion.reason
+        else:
+            words = parts_in_words(conclusion.parts, dagger)
+            lacks = needed_runs([part.line for part in conclusion.parts])
+        return words + (f" ({lacks})" if lacks else "")
 
     @property
     def protocol(self) -> str:
@@ -69,14 +79,16 @@ def verdicts_table(verdicts: Iterable[Verdict]) -> pd.DataFrame:
             "statement": verdict.claim.statement,
             "verdict": verdict.text,
             "outcome": verdict.conclusion.outcome.value,
+            "parts": parts_in_words(verdict.conclusion.parts),
             "reason": verdict.conclusion.reason,
             "departs": bool(verdict.departing),
             "protocol": verdict.protocol,
             "n": verdict.runs,
             "diverged": verdict.diverged,
             "rule": verdict.conclusion.rule,
-            "sources": " ".join(verdict.sources),
+            "sources": " ".join([*verdict.sources, *verdict.beside]),
             "command": verdict.command,
+            "cost": verdict.conclusion.cost,
         }
         for verdict in verdicts
     )

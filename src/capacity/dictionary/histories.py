@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from capacity.dictionary import cells
-from capacity.dictionary.column import INTEGER, NUMBER, Column, Columns
+from capacity.dictionary.column import INTEGER, NUMBER, TEXT, Column, Columns
 from capacity.dictionary.jobs import SEED
 from capacity.dictionary.measures import LOSS_UNIT, SCORES, score
 
-JOB_HISTORY: Columns = (
+_MEASURES: Columns = (
     SEED,
     Column("iteration", INTEGER, "Number of updates done before the evaluation.", "updates"),
     Column("learning_rate", NUMBER, "Learning rate of the update that follows."),
@@ -37,7 +37,17 @@ JOB_HISTORY: Columns = (
         optional=True,
     ),
 )
+
+QUESTIONS_RIGHT = Column(
+    "questions_right",
+    TEXT,
+    "Which questions are answered right: a digit for each, 1 if it is and 0 if not, in the order of the questions in "
+    "answers.parquet.",
+)
+
+JOB_HISTORY: Columns = (*_MEASURES, QUESTIONS_RIGHT)
 """One row per run and evaluation. A task without a score has no column for it."""
 
-HISTORY: Columns = (*cells.NAMES, *JOB_HISTORY)
-"""The histories of all jobs of a study; a score is empty in the rows of a task that has none."""
+HISTORY: Columns = (*cells.NAMES, *_MEASURES)
+"""The histories of all jobs of a study, without their single answers; a score is empty in the rows of a task that has
+none."""

@@ -63,6 +63,13 @@ TABLES = (
         studies.EXPRESSIONS,
     ),
     Table(
+        "expression histories",
+        "results/tables/{study}/expression_histories.parquet",
+        "One row per run and expression of two digits: when it is answered right over training; no rows for a task "
+        "without arithmetic.",
+        studies.EXPRESSION_HISTORIES,
+    ),
+    Table(
         "replication",
         "results/tables/replication.parquet",
         "One row per cell that the paper published; also as CSV.",

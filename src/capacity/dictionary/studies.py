@@ -131,11 +131,15 @@ DYNAMICS: Columns = (
 )
 """One row per run: when it fits, generalizes and loses it again."""
 
+_OPERANDS: Columns = (
+    Column("left", INTEGER, "Left operand."),
+    Column("right", INTEGER, "Right operand."),
+)
+
 EXPRESSIONS: Columns = (
     *cells.NAMES,
     OPERATION,
-    Column("left", INTEGER, "Left operand."),
-    Column("right", INTEGER, "Right operand."),
+    *_OPERANDS,
     SPLIT,
     RUN_COUNT,
     Column("count", INTEGER, "Number of runs that answer the expression right at the final iterate.", "runs"),
@@ -143,3 +147,40 @@ EXPRESSIONS: Columns = (
     Column("share", NUMBER, "Share of the runs that answer the expression right at the final iterate.", measures.SHARE),
 )
 """One row per cell and expression of two digits."""
+
+EXPRESSION_HISTORIES: Columns = (
+    *cells.NAMES,
+    SEED,
+    _DIVERGED_AT,
+    OPERATION,
+    *_OPERANDS,
+    SPLIT,
+    Column("evaluations", INTEGER, "Number of evaluations of the run during training.", "evaluations"),
+    Column(
+        "first_answered",
+        NUMBER,
+        "Updates done at the first evaluation at which the expression is answered right; empty if there is none.",
+        "updates",
+    ),
+    Column(
+        "answered_share",
+        NUMBER,
+        "Share of the evaluations at which the expression is answered right.",
+        measures.SHARE,
+    ),
+    Column(
+        "changes",
+        INTEGER,
+        "Number of evaluations at which the answer is right and was wrong at the evaluation before, or the reverse.",
+        "evaluations",
+    ),
+    Column("last_change", NUMBER, "Updates done at the last of the changes; empty if there is none.", "updates"),
+    Column("answered_at_end", FLAG, "Whether the expression is answered right at the last evaluation."),
+    Column(
+        "answered",
+        TEXT,
+        "Whether the expression is answered right at each evaluation, in their order: a digit for each, 1 if it is and "
+        "0 if not. Evaluation k, from 0 on, comes after k times evaluation_interval updates, and the last after all.",
+    ),
+)
+"""One row per run and expression of two digits: when it is answered right over training."""

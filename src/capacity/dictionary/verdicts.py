@@ -84,14 +84,23 @@ REPLICATION: Columns = (
 """One row per published cell: the paper's numbers, and ours by the paper's rule and at the final iterate."""
 
 _CLAIM = Column("claim", TEXT, "Short name of the claim, such as C1.")
-_OUTCOME = "replicated, not replicated, inconclusive or not run"
+_OUTCOME = "replicated, not replicated, depends on the seed, inconclusive or not run"
 
 CLAIMS: Columns = (
     _CLAIM,
     Column("statement", TEXT, "The claim, in a sentence."),
-    Column("verdict", TEXT, "Verdict as it is printed: the outcome, a dagger where runs depart, and the reason."),
-    Column("outcome", TEXT, f"Outcome of the claim: {_OUTCOME}."),
-    Column("reason", TEXT, "What an inconclusive verdict is short of; empty for the others."),
+    Column(
+        "verdict",
+        TEXT,
+        "Verdict as it is printed: the outcome, a dagger where runs depart, and the reason; the parts if they differ.",
+    ),
+    Column("outcome", TEXT, f"Outcome of the claim as a whole: {_OUTCOME}."),
+    Column(
+        "parts",
+        TEXT,
+        "Outcome of each part of the claim, mostly a size, worst first; empty for a claim that is not decided by part.",
+    ),
+    Column("reason", TEXT, "What the verdict is short of: further runs, and what was not run; empty if of nothing."),
     Column("departs", FLAG, "Whether some of the runs depart from the paper's protocol."),
     Column("protocol", TEXT, "Protocol that the runs followed, in words; empty where there are no runs."),
     Column("n", INTEGER, "Number of runs that the verdict rests on, those that diverged included.", "runs"),
@@ -99,6 +108,7 @@ CLAIMS: Columns = (
     Column("rule", TEXT, "How the verdict follows from the evidence, in words."),
     Column("sources", TEXT, "Tables of runs that the verdict was computed from, with spaces between."),
     Column("command", TEXT, "Command that would run the cells that are missing; empty where none are."),
+    Column("cost", TEXT, "What it would take to run what an open claim is about, where that is much; empty elsewhere."),
 )
 """One row per claim of the paper."""
 
@@ -108,8 +118,8 @@ EVIDENCE: Columns = (
     Column(
         "kind",
         TEXT,
-        "What the line is: share of runs, share of fitted runs, mean, difference of shares, trend with size, "
-        "sensitivity of a trend, both trends, or condition.",
+        "What the line is: share of runs, share of fitted runs, share of runs by another recipe, mean, difference of "
+        "shares, trend with size, sensitivity of a trend, both trends, or condition.",
     ),
     Column(
         "measure",

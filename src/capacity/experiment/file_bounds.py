@@ -31,8 +31,8 @@ def corpus(cell: Cell) -> Bounds:
 
 
 def job_history(cell: Cell, seeds: int) -> Bounds:
-    """Return the bounds of the history of a job of some seeds."""
-    return expected(seeds * evaluations(cell), len(histories.JOB_HISTORY), text_per_row=0)
+    """Return the bounds of the history of a job of some seeds, of which each row has a digit for each question."""
+    return expected(seeds * evaluations(cell), len(histories.JOB_HISTORY), text_per_row=PROMPTS * lines(cell))
 
 
 def answers(cell: Cell, seeds: int) -> Bounds:

@@ -120,12 +120,12 @@ def make_plan(config: Mapping[str, Any], cells: Path | None, studies: dict[str, 
 def figure_paths(study: Study) -> list[str]:
     """Return the figures of a study.
 
-    They are the trade-off, the curves of each task that it trains and, if one of them has arithmetic, the dynamics and
-    the answers.
+    They are the trade-off, the curves of each task that it trains and, if one of them has arithmetic, the dynamics, the
+    answers and the histories of the held-out expressions.
     """
     names = ["tradeoff", *study.tasks]
     if set(study.tasks).intersection(EXPRESSION_TASKS):
-        names += ["dynamics", "answers"]
+        names += ["dynamics", "answers", "held_out_histories"]
     return [f"results/figures/{study.name}/{name}.pdf" for name in names]
 
 
@@ -156,9 +156,10 @@ def complete_budget(config: Mapping[str, Any], name: str) -> str | None:
 
 def record_paths(study: Study) -> list[str]:
     """Return the records of the tables, figures and page of a study, which its manifest is made from."""
-    tables = [f"{study.name}/{name}" for name in ("runs", "history", "dynamics", "expressions")]
+    of_expressions = ("dynamics", "expressions", "expression_histories")
+    tables = [f"{study.name}/{name}" for name in ("runs", "history", *of_expressions)]
     for task in study.tasks:
-        kinds = ("runs", "history", *(("dynamics", "expressions") if task in EXPRESSION_TASKS else ()))
+        kinds = ("runs", "history", *(of_expressions if task in EXPRESSION_TASKS else ()))
         tables += [f"{study.name}/{task}/{name}" for name in kinds]
     figures = [path.removesuffix(".pdf") for path in figure_paths(study)]
     page = page_path(study).removesuffix(".md")

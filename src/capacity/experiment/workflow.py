@@ -37,7 +37,7 @@ from capacity.storage import code, json_files
 Wildcards = Any
 """Wildcards of a job, by name as attributes."""
 
-PAGES_OF_STUDY = ("summary.md", "dynamics.md", "expressions.parquet")
+PAGES_OF_STUDY = ("summary.md", "dynamics.md", "expressions.parquet", "expression_histories.parquet")
 LABORATORY = "results/laboratory.md"
 AGAINST_THE_PAPER = ("results/tables/replication.md", "results/tables/claims.md", "results/findings.md")
 

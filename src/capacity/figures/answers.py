@@ -14,11 +14,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from capacity.figures.style import FULL_WIDTH, ORANGE, cell_title, expression_cells, footnote, in_rows, legend
+from capacity.figures.style import FULL_WIDTH, ORANGE, SIGNS, cell_title, expression_cells, footnote, in_rows, legend
 
 COLUMNS = 4  # the paper's four sizes side by side
 SQUARE = 1.55  # inches
-SIGNS = {"addition": "+", "subtraction": "-"}
 COLOURS = "cividis"  # its lightness changes evenly, also for colour-blind readers
 DIGITS = range(10)
 

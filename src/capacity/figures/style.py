@@ -37,6 +37,9 @@ STYLE: dict[Any, Any] = {
 Cells = list["pd.Series[Any]"]
 """Some rows of a summary."""
 
+SIGNS = {"addition": "+", "subtraction": "-"}
+"""The sign of each operation."""
+
 BLUE, ORANGE, GREEN, PURPLE, SKY, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#7F7F7F"
 
 

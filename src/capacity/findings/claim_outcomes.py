@@ -22,8 +22,10 @@ def claim_outcomes(claims: pd.DataFrame, evidence: pd.DataFrame) -> Values:
             claim["claim"],
             claim["statement"],
             f"**{claim['outcome']}{'†' if claim['departs'] else ''}**",
+            claim["parts"] or "-",
             markdown.count_runs(claim["n"], claim["diverged"]),
-            "; ".join(filter(None, (claim["reason"], claim["command"] and f"`{claim['command']}`"))) or "-",
+            "; ".join(filter(None, (claim["reason"], claim["command"] and f"`{claim['command']}`", claim["cost"])))
+            or "-",
         )
         for claim in ordered
     ]
@@ -35,7 +37,7 @@ def claim_outcomes(claims: pd.DataFrame, evidence: pd.DataFrame) -> Values:
             lines = [_decision(line) for line in mine.to_dict("records")]
             decided.append({"name": claim["claim"], "outcome": claim["outcome"], "lines": lines})
     return {
-        "table": table(("claim", "", "verdict", "runs", "what more it would take"), rows),
+        "table": table(("claim", "", "verdict", "by part", "runs", "what more it would take"), rows),
         "claims": len(claims),
         "tally": {outcome: names for outcome, names in tally.items() if names},
         "departing": [claim["claim"] for claim in claims.to_dict("records") if claim["departs"]],

@@ -10,13 +10,15 @@ from typing import Any
 from capacity.errors import InputError
 from capacity.experiment import plan
 from capacity.experiment.grid import Study
-from capacity.findings import reproduction
+from capacity.findings import network_archive, reproduction
 from capacity.storage import files, json_files, parquet, records
 
 TABLES = ("summary.md", "summary.csv", "dynamics.md")
 STUDY_PAGE = ("index.md", "answer.json")
 """The page of a study and its answer. In the copy of the page, what it links to lies in its folder."""
 _RECORDS = {"summary": "runs", "answer": "index"}
+NETWORKS = "networks.zip"
+"""The archive of the trained networks, where one is published."""
 PAGES_ON_ALL_STUDIES = ("tables/claims.md", "tables/replication.md", "findings.md")
 
 
@@ -40,7 +42,7 @@ def provenance(study: Study, root: Path) -> dict[str, Any]:
     return {"tables": record, "training": timings, "weights": digests}
 
 
-def publish(study: Study, root: Path, target: Path) -> list[Path]:
+def publish(study: Study, root: Path, target: Path, networks: bool = False) -> list[Path]:
     """Copy the figures, tables and page of a study, and return the paths of what was written.
 
     Figures are copied as PNG. The verdicts and the page of findings are about every study of the budget, and are copied
@@ -50,6 +52,7 @@ def publish(study: Study, root: Path, target: Path) -> list[Path]:
         study: to copy.
         root: the folder that holds ``results``.
         target: the folder to copy to; ``provenance.json`` is written there too, with the SHA-256 of each copy.
+        networks: whether to write an archive of the trained networks too.
 
     Raises InputError naming a file that has changed since it was made.
     """
@@ -64,6 +67,9 @@ def publish(study: Study, root: Path, target: Path) -> list[Path]:
     written = [Path(shutil.copyfile(source, target / source.name)) for source in sources]
     page = target / STUDY_PAGE[0]
     files.write_text(page, re.sub(r"(?<!\\)\]\((?:\.\./)[^)]*?([^/)]+)\)", r"](\1)", page.read_text(encoding="utf-8")))
+    if networks:
+        network_archive.write_archive(target / NETWORKS, study, root)
+        written.append(target / NETWORKS)
     record = provenance(study, root) | {"files": {path.name: files.sha256(path) for path in written}}
     json_files.write_json(target / reproduction.PROVENANCE, record)
     return [*written, target / reproduction.PROVENANCE]

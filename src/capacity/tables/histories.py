@@ -1,4 +1,7 @@
-"""The histories of a study as one table, with one row per run and evaluation."""
+"""The histories of a study as one table, with one row per run and evaluation.
+
+The single answers are left out: :mod:`capacity.tables.expression_histories` has those to expressions.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import pyarrow.compute as pc
 
 from capacity.dictionary.cells import NAMES
 from capacity.dictionary.column import describe_schema, names
-from capacity.dictionary.histories import HISTORY
+from capacity.dictionary.histories import HISTORY, QUESTIONS_RIGHT
 from capacity.errors import InputError
 from capacity.experiment import file_bounds
 from capacity.experiment.cell import Cell, parse_cell
@@ -19,10 +22,12 @@ from capacity.storage import evaluations, files, parquet
 from capacity.tables import frames, runs
 from capacity.tables.cells import name_columns
 
+_LEFT_OUT = [QUESTIONS_RIGHT.name]
+
 
 def history_table(history: pa.Table, cell: Cell, seeds: Iterable[int]) -> pa.Table:
     """The rows of some seeds in the history of a job, with the columns that name the cell before the others."""
-    table = history.replace_schema_metadata(None)
+    table = history.replace_schema_metadata(None).drop_columns(_LEFT_OUT)
     kept = pa.array(sorted(seeds), table.schema.field("seed").type)
     if len(pc.unique(table["seed"])) > len(kept):
         table = table.filter(pc.is_in(table["seed"], kept))
@@ -40,6 +45,8 @@ def history_schema(jobs: Sequence[Job]) -> pa.Schema:
     for job in jobs:
         path = job.file("history")
         for field in parquet.read_schema(path, file_bounds.job_history(parse_cell(job.cell), len(job.trained))):
+            if field.name in _LEFT_OUT:
+                continue
             if (kind := columns.setdefault(field.name, field.type)) != field.type:
                 where = f"{path}: the column {field.name!r}"
                 raise InputError(f"{where} is {field.type}, and {kind} in other histories; {files.REMEDY}")

@@ -28,6 +28,7 @@ from capacity.storage.parquet_bounds import UNKNOWN, Bounds
 from capacity.tables import table_bounds
 
 JOBS = "jobs"
+OF_EXPRESSIONS = ("expressions", "expression_histories")
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +97,7 @@ class Origin:
         planned = {
             (cell, seed)[: len(names)] for cell, seeds in self.cells.items() for seed in (seeds if seeds else (None,))
         }
-        missing = planned - found if kind != "expressions" else set()  # tasks without expressions have no rows
+        missing = planned - found if kind not in OF_EXPRESSIONS else set()  # tasks without them have no rows
         for which, wrong in (("has rows of", found - planned), ("has no rows of", missing)):
             if wrong:
                 first = ", seed ".join(map(str, min(wrong)))

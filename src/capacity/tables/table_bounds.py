@@ -21,6 +21,7 @@ OF_STUDIES: dict[str, Columns] = {
     "history": histories.HISTORY,
     "dynamics": studies.DYNAMICS,
     "expressions": studies.EXPRESSIONS,
+    "expression_histories": studies.EXPRESSION_HISTORIES,
 }
 """The columns of the tables of a study, by the name of the table."""
 
@@ -46,6 +47,11 @@ def study_table(kind: str, cells: Iterable[tuple[Cell, int]], trained: int) -> B
         "history": lambda: sum(number * file_bounds.evaluations(cell) for cell, number in every),
         "dynamics": lambda: seeds,
         "expressions": lambda: sum(file_bounds.lines(cell) for cell, _ in every),
+        "expression_histories": lambda: sum(number * file_bounds.lines(cell) for cell, number in every),
     }[kind]()
-    text = seeds * TEXT_PER_SEED if kind == "summary" else 0
+    text = 0
+    if kind == "summary":
+        text = seeds * TEXT_PER_SEED
+    elif kind == "expression_histories":  # a digit for each evaluation
+        text = sum(number * file_bounds.lines(cell) * file_bounds.evaluations(cell) for cell, number in every)
     return expected(rows, len(OF_STUDIES[kind]), jobs=max(trained, 1), text=text)

@@ -16,9 +16,12 @@ from capacity.experiment.cell import Cell
 from capacity.model.networks import Networks
 from capacity.tasks.task import Line
 
+Measures = dict[str, list[float] | list[str]]
+"""Measures by name, each with one value per network: numbers, and which questions are right as a text of digits."""
+
 
 class Evaluator:
-    """Measures the exact loss over all rows of the stream, every score, and the margins of the held-out questions.
+    """Measures the exact loss over all rows of the stream, every score and answer, and the held-out margins.
 
     The margins of all other questions are taken once, at the end, by the evaluation stage.
 
@@ -39,10 +42,11 @@ class Evaluator:
             chosen = [number for number, question in enumerate(questions) if question.line.split == "held_out"]
             self._held_out.append(Candidates(questions, vocabulary, cell.block, chosen))
 
-    def measure(self, networks: Networks) -> dict[str, list[float]]:
+    def measure(self, networks: Networks) -> Measures:
         """Return each measure by name, with one value per network; scores are fractions of their denominators."""
-        measures = {"stream_loss": self.exact_loss(networks).tolist()}
-        scores = self._question_set.scores(self._question_set.ask(networks))
+        measures: Measures = {"stream_loss": self.exact_loss(networks).tolist()}
+        answers = self._question_set.ask(networks)
+        scores = self._question_set.scores(answers)
         totals = self._question_set.totals()
         measures |= {name: (count / totals[name]).tolist() for name, count in scores.items()}
         if self._held_out:
@@ -50,9 +54,15 @@ class Evaluator:
             margins = numpy.ascontiguousarray(margins)  # so that a mean does not depend on the other networks
             measures["held_out_margin"] = margins.mean(1).tolist()
             measures["held_out_smallest_margin"] = margins.min(1).tolist()
+        measures["questions_right"] = [as_digits(right) for right in answers.right]
         return measures
 
     def exact_loss(self, networks: Networks) -> NDArray[numpy.float64]:
         """Return the losses, (S,), in nats per counted character, over every row and not a sample of them."""
         losses: NDArray[numpy.float64] = -self._targets.log_probabilities(networks).mean(1)
         return losses
+
+
+def as_digits(right: NDArray[numpy.bool_]) -> str:
+    """Return which of K questions are right, (K,), as a text of K characters: 1 where one is, 0 where not."""
+    return (right + numpy.uint8(ord("0"))).tobytes().decode("ascii")

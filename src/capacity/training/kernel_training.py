@@ -19,7 +19,7 @@ from capacity.model.kernel_networks import KernelNetworks, flatten, network_shap
 from capacity.paper import protocol
 from capacity.tasks.task import Line
 from capacity.training.draws import Draws
-from capacity.training.evaluator import Evaluator
+from capacity.training.evaluator import Evaluator, Measures
 from capacity.training.schedule import learning_rate
 
 NEVER = -1
@@ -79,7 +79,7 @@ class KernelTraining:
         """Return how many updates were done when the loss was not finite for the first time; None if it always was."""
         return [None if self._diverged_at == NEVER else self._diverged_at]
 
-    def measure(self) -> dict[str, list[float]]:
+    def measure(self) -> Measures:
         """Return each measure of :class:`Evaluator` by name, with one value."""
         return self._evaluator.measure(self._networks)
 

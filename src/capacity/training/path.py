@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from capacity.experiment.cell import Cell
 from capacity.model.networks import why_no_numba
 from capacity.tasks.task import Line
+from capacity.training.evaluator import Measures
 from capacity.training.execution import Execution
 
 LARGEST_WIDTH, LARGEST_HIDDEN = 192, 384  # features of a state and of an MLP in the compiled network
@@ -39,7 +40,7 @@ class Training(Protocol):
         """Return for each network how many updates were done when its loss was not finite for the first time."""
         ...
 
-    def measure(self) -> dict[str, list[float]]:
+    def measure(self) -> Measures:
         """Return each measure of :class:`capacity.training.evaluator.Evaluator` by name, with one value per seed."""
         ...
 

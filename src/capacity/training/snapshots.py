@@ -29,16 +29,16 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from capacity.errors import is_of_memory
+from capacity.experiment import file_bounds
+from capacity.experiment.cell import parse_cell
 from capacity.experiment.seeds import format_seeds
 from capacity.storage import files, json_files, parquet
-from capacity.storage.parquet_bounds import UNKNOWN, Bounds, expected
+from capacity.storage.parquet_bounds import UNKNOWN, Bounds
 from capacity.training.interruptions import InterruptedTrainingError, Say
 
 KEPT = 2
 CHECKSUMS = "SHA256SUMS"
 ARRAYS, HISTORY, STATE_FILE = "arrays.safetensors", "history.parquet", "state.json"
-MOST_COLUMNS = 100
-"""Columns of a history: more than all scores of all tasks."""
 STATE = ("updates", "seconds", "interruptions")
 
 
@@ -214,12 +214,9 @@ class Snapshots:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _bounds(self, seeds: int) -> Bounds:
-        """Return the bounds of the history of some seeds, by the iterations in the fingerprint, if it has any."""
-        settings = self._fingerprint.get("settings", {})
-        if "iterations" not in settings:
-            return UNKNOWN
-        evaluations = settings["iterations"] // settings["evaluation_interval"] + 2
-        return expected(seeds * evaluations, MOST_COLUMNS, text_per_row=0)
+        """Return the bounds of the history of some seeds, by the cell in the fingerprint, if it names one."""
+        cell = self._fingerprint.get("cell")
+        return UNKNOWN if cell is None else file_bounds.job_history(parse_cell(cell), seeds)
 
     def _folder_of(self, seeds: Sequence[int]) -> Path:
         return self._folder / f"seeds={format_seeds(seeds)}"

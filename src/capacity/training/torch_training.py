@@ -21,7 +21,7 @@ from capacity.paper import protocol
 from capacity.tasks.task import Line
 from capacity.training.batches import Batches
 from capacity.training.dropout import dropout, dropout_generator
-from capacity.training.evaluator import Evaluator
+from capacity.training.evaluator import Evaluator, Measures
 from capacity.training.execution import Execution
 from capacity.training.losses import prefix_losses, row_losses
 from capacity.training.optimizer import AdamW, clip_per_seed
@@ -103,7 +103,7 @@ class TorchTraining:
         """Return for each network how many updates were done when its loss was not finite for the first time."""
         return [None if each == NEVER else each for each in self._tracked["diverged_at"].tolist()]
 
-    def measure(self) -> dict[str, list[float]]:
+    def measure(self) -> Measures:
         """Return each measure of :class:`Evaluator` by name, with one value per seed."""
         return self._evaluator.measure(self._networks)
 

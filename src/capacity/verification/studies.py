@@ -16,7 +16,13 @@ from capacity.tasks.registry import TASKS
 from capacity.verification.checks import attempt, check_code
 from capacity.verification.findings import DAMAGED, FOREIGN, MISSING, STALE, Finding
 
-TABLE_STAGES = {"runs": "tabulate", "history": "histories", "dynamics": "dynamics", "expressions": "expressions"}
+TABLE_STAGES = {
+    "runs": "tabulate",
+    "history": "histories",
+    "dynamics": "dynamics",
+    "expressions": "expressions",
+    "expression_histories": "expression-histories",
+}
 PAGE_STAGES = {
     "tables/replication": "replication",
     "tables/claims": "claims",
@@ -27,6 +33,7 @@ PAGE_OF_STUDY = "answer"
 """The stage that writes the page of a study, whose record is ``studies/{study}/index.json``."""
 FIGURE_STAGES = {
     **{name: f"draw-{name}" for name in ("tradeoff", "dynamics", "answers")},
+    "held_out_histories": "draw-held-out-histories",
     **dict.fromkeys(TASKS, "draw-curves"),
 }
 """The stages that leave records, by the names of these."""

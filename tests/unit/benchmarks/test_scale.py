@@ -12,7 +12,7 @@ import pytest
 from benchmarks import scale, synthetic
 from benchmarks.scale import GOAL_CELLS, MOST_BYTES, MOST_SECONDS, STEPS, Cost, StepError
 from capacity.dictionary.histories import HISTORY
-from capacity.dictionary.studies import DYNAMICS, EXPRESSIONS, RUNS
+from capacity.dictionary.studies import DYNAMICS, EXPRESSION_HISTORIES, EXPRESSIONS, RUNS
 from capacity.experiment.assignment import trained_jobs
 from capacity.experiment.plan import make_plan
 from capacity.experiment.table_plan import FILES
@@ -41,11 +41,14 @@ def test_the_stages_take_a_synthetic_study_as_a_true_one(study, monkeypatch):
     run_command("histories", *plan, "--output", "t/history.parquet")
     run_command("dynamics", *read, "--output", "t")
     run_command("expressions", *plan, "--output", "t/expressions.parquet")
+    run_command("expression-histories", *plan, "--output", "t/expression_histories.parquet")
     runs = frames.read_frame("t/runs.parquet", RUNS)
     assert (runs["cell"].nunique(), len(runs)) == (4, 4 * 20)
     assert runs["final_seen"].nunique() > 20
     assert len(frames.read_frame("t/history.parquet", HISTORY)) == 4 * 20 * 121
     assert len(frames.read_frame("t/expressions.parquet", EXPRESSIONS)) == 4 * 200
+    histories = frames.read_frame("t/expression_histories.parquet", EXPRESSION_HISTORIES)
+    assert len(histories) == 4 * 20 * 200
     assert frames.read_frame("t/dynamics.parquet", DYNAMICS)["t_fit"].notna().any()
 
 

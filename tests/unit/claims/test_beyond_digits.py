@@ -36,5 +36,5 @@ def test_operands_that_some_runs_were_not_asked_leave_the_claim_open(base):
     runs = base.assign(**{BEYOND_DIGITS: 0.0})
     runs.loc[at(runs, "arithmetic", "n56"), BEYOND_DIGITS] = numpy.nan
     verdict = judge("C7", base=runs)["C7"]
-    assert verdict.text == "inconclusive (not run: arithmetic n56)"
+    assert verdict.text == "replicated (not run: arithmetic n56)"
     assert verdict.runs == 60

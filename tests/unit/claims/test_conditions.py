@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from capacity.claims.outcomes import MOST_FURTHER_RUNS, Outcome
@@ -67,9 +68,17 @@ def test_few_other_pairs_are_not_enough(base):
     assert (line.outcome, line.n) == (Outcome.REPLICATED, 10 * 4 * 2)
 
 
-def test_twenty_seeds_of_each_size_are_asked_for(base):
-    line = conditions(assess(first_seeds(base, 5, "mlt")))["each size of both"]
-    assert (line.outcome, line.further_runs, line.note) == (Outcome.INCONCLUSIVE, 15, "the fewest are 5")
+@pytest.mark.parametrize(
+    ("arithmetic", "facts", "short"), [(20, 10, 0), (19, 10, 1), (20, 9, 1), (5, 10, 15), (20, 3, 7), (15, 2, 8)]
+)
+def test_twenty_seeds_of_each_size_are_asked_for_and_ten_for_the_facts(base, arithmetic, facts, short):
+    runs = first_seeds(base, facts, "mlt").query("task == 'facts'")
+    runs = pd.concat([runs, first_seeds(base, arithmetic, "n28").query("task != 'facts'")], ignore_index=True)
+    line = conditions(assess(runs))["each size of both"]
+    assert line.outcome == (Outcome.INCONCLUSIVE if short else Outcome.REPLICATED)
+    assert line.further_runs == (short or None)
+    assert line.note == f"the fewest are {arithmetic} for G and {facts} for M"
+    assert "20 seeds at the final iterate for each size of the trend of G, and 10 for" in line.description
 
 
 def test_seeds_that_know_more_and_answer_more_speak_against_it(base):

@@ -3,12 +3,15 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from capacity.claims.grokking import SECONDS_PER_UPDATE
 from capacity.claims.outcomes import Outcome
+from capacity.claims.page import to_markdown
 from capacity.claims.published_cells import grokking_cell
 from capacity.experiment.cell import make_cell
 from capacity.paper.protocol import MLT
 from tests.support.handmade_results import evaluation, frames, run
 from tests.support.handmade_verdicts import deciding_lines, judge
+from tests.support.repository import REPOSITORY
 
 GROKKING = grokking_cell()
 
@@ -23,7 +26,24 @@ def long_run(*seeds, cell=GROKKING, **right):
 def test_the_long_run_of_mlt_is_counted(runs, outcome):
     verdict = judge("C6", grokking=long_run(*range(runs), held_out=0))["C6"]
     assert verdict.conclusion.outcome == outcome
+    assert bool(verdict.conclusion.cost) == (outcome == Outcome.INCONCLUSIVE)
     assert (verdict.protocol, verdict.runs) == ("the paper's", runs)
+
+
+def test_a_long_run_that_was_not_made_says_what_it_would_take():
+    """1.5 million updates of 2.8 seconds, which is the number of the page on performance."""
+    verdict = judge("C6")["C6"]
+    assert verdict.text == "not run"
+    assert "run: [grokking]" in verdict.command
+    assert verdict.conclusion.cost == (
+        "One run of the paper's 1,500,000 updates takes about 1,167 core-hours, which are 49 days of one core, at the "
+        "2.8 seconds an update that were measured on a CPU with AVX-512; no GPU was measured. Fewer than 6 runs decide "
+        "nothing, and 6 take about 7,000 core-hours."
+    )
+    assert f"**Cost.** {verdict.conclusion.cost}" in to_markdown([verdict])
+    measured = (REPOSITORY / "docs/performance.md").read_text(encoding="utf-8")
+    (row,) = [line for line in measured.splitlines() if line.startswith("| 882 windows, dropout | 1 |")]
+    assert float(row.split("|")[4]) == SECONDS_PER_UPDATE
 
 
 def test_a_long_run_that_groks_refutes():

@@ -6,6 +6,7 @@ import pytest
 
 from capacity.claims import tradeoff
 from capacity.claims.arms import published_arms
+from capacity.claims.evidence import Evidence, Kind
 from capacity.claims.outcomes import MOST_FURTHER_RUNS, Outcome
 from tests.support.handmade_studies import answering, at, changed, first_seeds, laptop, retrained
 from tests.support.handmade_tradeoffs import (
@@ -128,6 +129,30 @@ def test_without_runs_it_is_not_run(runs):
     conclusion = tradeoff.assess(published_arms(studies), studies, permutations())
     assert (conclusion.outcome, conclusion.reason, conclusion.arms) == (Outcome.NOT_RUN, "", ())
     assert {line.outcome for line in conclusion.evidence} <= {Outcome.NOT_RUN, None}
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "outcome"),
+    [
+        ([Outcome.REPLICATED, Outcome.REPLICATED], Outcome.REPLICATED),
+        ([Outcome.REPLICATED, None], Outcome.REPLICATED),
+        ([Outcome.REPLICATED, Outcome.INCONCLUSIVE], Outcome.INCONCLUSIVE),
+        ([Outcome.REPLICATED, Outcome.NOT_RUN], Outcome.INCONCLUSIVE),
+        ([Outcome.REPLICATED, Outcome.NOT_REPLICATED], Outcome.NOT_REPLICATED),
+        ([Outcome.NOT_RUN, Outcome.NOT_REPLICATED, Outcome.INCONCLUSIVE], Outcome.NOT_REPLICATED),
+        ([Outcome.NOT_RUN, Outcome.NOT_RUN], Outcome.NOT_RUN),
+        ([Outcome.NOT_RUN, None], Outcome.NOT_RUN),
+        ([], Outcome.NOT_RUN),
+    ],
+)
+def test_a_trade_off_needs_all_of_its_lines(outcomes, outcome):
+    lines = [
+        Evidence(f"line {number}", Kind.CONDITION, "measure", "description", each)
+        for number, each in enumerate(outcomes)
+    ]
+    combined, reason = tradeoff.combine(lines)
+    assert combined == outcome
+    assert bool(reason) == (Outcome.NOT_RUN in outcomes and outcome == Outcome.INCONCLUSIVE)
 
 
 def test_one_size_alone_is_no_trend(base):

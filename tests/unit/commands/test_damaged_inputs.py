@@ -52,6 +52,10 @@ COMMANDS = {
         ["--plan", "plan.json", "--output", "out/expressions.parquet"],
         ["plan.json", f"{FOLDER}/answers.parquet"],
     ),
+    "expression-histories": (
+        ["--plan", "plan.json", "--output", "out/expression_histories.parquet"],
+        ["plan.json", f"{FOLDER}/history.parquet", f"{FOLDER}/answers.parquet"],
+    ),
     "dynamics": (
         ["--history", f"{TABLES}/history.parquet", "--summary", f"{TABLES}/summary.parquet", *TITLE, "--output", "out"],
         [f"{TABLES}/history.parquet", f"{TABLES}/summary.parquet"],
@@ -98,6 +102,13 @@ COMMANDS = {
         ],
         [f"{TABLES}/answer.json", f"{TABLES}/runs.json"],
     ),
+    "draw-held-out-histories": (
+        [
+            *("--histories", f"{TABLES}/expression_histories.parquet"),
+            *("--summary", f"{TABLES}/summary.parquet", *TITLE, *DRAWN),
+        ],
+        [f"{TABLES}/expression_histories.parquet", f"{TABLES}/summary.parquet"],
+    ),
 }
 READ = [(command, path) for command, (_, paths) in COMMANDS.items() for path in paths]
 DAMAGES = ("empty", "cut", "text", "other", "folder", "without checksum", "pipe", "device")
@@ -116,7 +127,7 @@ def results(tmp_path_factory):
     write_plan(folder / "plan.json", TablePlan("base", "By hand", (), (Job(SUM.name, SEEDS, FOLDER),)))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for command in ("tabulate", "histories", "expressions", "dynamics", "answer"):
+        for command in ("tabulate", "histories", "expressions", "expression-histories", "dynamics", "answer"):
             arguments, _ = COMMANDS[command]
             run_command(command, *arguments[:-1], arguments[-1].replace("out", TABLES))
     return folder

@@ -26,9 +26,9 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patched.chdir(folder)
         write_jobs(folder)
         make_table("tabulate", "hand")
-        for command in ("histories", "expressions"):
-            name = {"histories": "history"}.get(command, command)
+        for command, name in (("histories", "history"), ("expressions", "expressions")):
             make_table(command, f"hand/{name}.parquet")
+        make_table("expression-histories", "hand/expression_histories.parquet")
         inputs = ["--history", "hand/history.parquet", "--summary", "hand/summary.parquet", "--title", "By hand"]
         run_command("dynamics", *inputs, "--output", "hand")
         run_command("replication", "--runs", "hand/runs.parquet", "--output", "hand")
@@ -45,6 +45,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("summary", "hand/summary.parquet"),
         ("dynamics", "hand/dynamics.parquet"),
         ("expressions", "hand/expressions.parquet"),
+        ("expression histories", "hand/expression_histories.parquet"),
         ("replication", "hand/replication.parquet"),
         ("claims", "hand/claims.parquet"),
         ("evidence", "hand/claims_evidence.parquet"),

@@ -225,7 +225,7 @@ def study(name, *cells):
 
 def test_figures_are_the_tradeoff_the_curves_of_each_task_and_with_arithmetic_two_more():
     base = study("base", *(make_cell(task, size) for size in (MLT, SIZES["n14"]) for task in ("joint", "arithmetic")))
-    names = ("tradeoff", "arithmetic", "joint", "dynamics", "answers")
+    names = ("tradeoff", "arithmetic", "joint", "dynamics", "answers", "held_out_histories")
     assert figure_paths(base) == [f"results/figures/base/{name}.pdf" for name in names]
 
 

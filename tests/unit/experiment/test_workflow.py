@@ -40,8 +40,8 @@ def test_everything_is_every_page_table_and_figure_of_the_studies_that_run(confi
         *(f"results/tables/{study}/{name}" for name in workflow.PAGES_OF_STUDY for study in ("base", "reshuffled")),
         *workflow.AGAINST_THE_PAPER,
     ]
-    names = ("tradeoff", "arithmetic", "facts", "joint", "dynamics", "answers")
-    reshuffled = ("tradeoff", "arithmetic", "dynamics", "answers")
+    names = ("tradeoff", "arithmetic", "facts", "joint", "dynamics", "answers", "held_out_histories")
+    reshuffled = ("tradeoff", "arithmetic", "dynamics", "answers", "held_out_histories")
     assert flow.all_figures() == [
         *(f"results/figures/base/{name}.pdf" for name in names),
         *(f"results/figures/reshuffled/{name}.pdf" for name in reshuffled),

@@ -19,6 +19,7 @@ def test_verdicts_are_those_of_the_table_grouped_by_outcome(base):
     judged = base.claims.copy()
     judged["outcome"] = ["not run", "replicated", *["inconclusive"] * 5, "not replicated"]
     judged["reason"] = ["", "", "needs 17 more runs of joint n14", *[""] * 5]
+    judged["parts"] = ["", "", "inconclusive: n14; replicated: n28; not run: mlt", *[""] * 5]
     text = sections(page_of(replace(base, claims=judged)))[WHICH]
     assert (
         "Of the paper's 8 claims: 1 replicated (C2); 1 not replicated (C8); 5 inconclusive (C3, C4, C5, C6, C7); "
@@ -26,13 +27,20 @@ def test_verdicts_are_those_of_the_table_grouped_by_outcome(base):
     ) in text
     rows = [line.split(" | ")[0].strip("| ") for line in lines_of(text, "| **")]
     assert rows == ["C2", "C8", "C3", "C4", "C5", "C6", "C7", "C1"]
-    assert row_of(text, "C3")[2:] == ["**inconclusive**", "2", "needs 17 more runs of joint n14"]
+    assert row_of(text, "C3")[2:] == [
+        "**inconclusive**",
+        "inconclusive: n14; replicated: n28; not run: mlt",
+        "2",
+        "needs 17 more runs of joint n14",
+    ]
+    assert row_of(text, "C2")[3] == "-"
 
 
 def test_a_claim_that_was_not_run_names_the_command(base):
     row = row_of(sections(page_of(base))[WHICH], "C6")
-    assert row[2:4] == ["**not run**", "0"]
-    assert row[4].startswith("`snakemake results/tables/claims.md --config budget=laptop")
+    assert row[2:5] == ["**not run**", "not run: mlt", "0"]
+    assert row[5].startswith("`snakemake results/tables/claims.md --config budget=laptop")
+    assert "`; One run of the paper's 1,500,000 updates takes about" in row[5]
 
 
 def test_a_verdict_on_runs_that_depart_has_a_dagger(base):

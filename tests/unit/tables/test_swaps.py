@@ -160,8 +160,9 @@ def test_the_stages_of_the_table_are_those_that_read_tables():
     """A new command that reads results has to be in the table of swaps."""
     commands = {stage.command for stage in STAGES}
     assert commands == {
-        *("train", "evaluate", "tabulate", "histories", "expressions", "dynamics"),
-        *("draw-tradeoff", "draw-curves", "draw-dynamics", "draw-answers", "replication", "claims", "findings"),
+        *("train", "evaluate", "tabulate", "histories", "expressions", "expression-histories"),
+        *("dynamics", "draw-tradeoff", "draw-curves", "draw-dynamics", "draw-answers", "draw-held-out-histories"),
+        *("replication", "claims", "findings"),
         *("answer", "laboratory"),
     }
     assert whole_results.STUDIES.keys() == {"base", "weight-decay"}

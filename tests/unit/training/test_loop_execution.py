@@ -39,7 +39,9 @@ def test_bfloat16_trains_with_nearly_the_same_losses_and_keeps_weights_in_float3
     assert any(not numpy.array_equal(expected, found) for expected, found in pairs)
     assert bool((pairs[-1][1] < pairs[0][1] - (0.1 if dropout else 0.2)).all())
     assert {value.dtype for value in half.parameters().values()} == {numpy.dtype("float32")}
-    for name, value in half.measure().items():
+    measures = half.measure()
+    assert all(set(digits) <= set("01") for digits in measures.pop("questions_right"))
+    for name, value in measures.items():
         assert all(math.isfinite(each) for each in value), name
 
 
