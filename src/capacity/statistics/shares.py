@@ -5,17 +5,18 @@ The rule was written down before the runs, in docs/preregistration.md.
 
 from __future__ import annotations
 
+import itertools
 from enum import StrEnum
 
-from capacity.statistics.intervals import clopper_pearson
+from capacity.statistics import intervals
+
+SELDOM = 0.1
+"""A share of runs above this is more than an exception."""
 
 HALF = 0.5
 
-MIXED = (0.1, 0.9)
-"""A share whose exact interval lies within these depends on the seed."""
-
-MOST_FURTHER_RUNS = 200
-"""The largest number of further runs that is looked for; one more stands for "more than" this."""
+MOSTLY = 0.9
+"""A share of runs below this leaves more than exceptions."""
 
 
 class Majority(StrEnum):
@@ -31,13 +32,13 @@ def majority(count: int, total: int) -> Majority:
     """Decide whether most runs have a property, from ``count`` of ``total`` that do; without runs it cannot be told.
 
     The first that applies to the exact 95 % interval: it *depends on the seed* if the interval lies within
-    :data:`MIXED`, it is *yes* if the interval lies above one half, and *no* if it lies below. Raises ValueError unless
-    0 <= count <= total.
+    :data:`SELDOM` to :data:`MOSTLY`, it is *yes* if the interval lies above one half, and *no* if
+    it lies below. Raises ValueError unless 0 <= count <= total.
     """
     if total == 0 and count == 0:
         return Majority.UNDECIDED
-    low, high = clopper_pearson(count, total)
-    if low >= MIXED[0] and high <= MIXED[1]:
+    low, high = intervals.clopper_pearson(count, total)
+    if low >= SELDOM and high <= MOSTLY:
         return Majority.DEPENDS
     if low > HALF:
         return Majority.YES
@@ -47,14 +48,11 @@ def majority(count: int, total: int) -> Majority:
 def further_runs(count: int, total: int) -> int:
     """Return the fewest further runs after which :func:`majority` decides, if the share of runs stays as it is.
 
-    0 if it decides already; :data:`MOST_FURTHER_RUNS` + 1 if it takes more than that. Raises ValueError unless
-    0 <= count <= total and total > 0.
+    0 if it decides already. There always is such a number, because every share is decided by enough runs. Raises
+    ValueError unless 0 <= count <= total and total > 0.
     """
-    for more in range(MOST_FURTHER_RUNS + 1):
-        expected = round(count / total * (total + more)) if more else count
-        if majority(expected, total + more) != Majority.UNDECIDED:
-            return more
-    return MOST_FURTHER_RUNS + 1
+    shares = ((round(count / total * (total + more)), more) for more in itertools.count())
+    return next(more for expected, more in shares if majority(expected, total + more) != Majority.UNDECIDED)
 
 
 def fewest_changes(count: int, total: int) -> int:

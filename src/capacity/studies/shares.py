@@ -7,7 +7,7 @@ from typing import Any
 
 from capacity.experiment.answers import MEASURES
 from capacity.statistics.intervals import clopper_pearson
-from capacity.statistics.shares import MOST_FURTHER_RUNS, Majority, fewest_changes, further_runs, majority
+from capacity.statistics.shares import Majority, fewest_changes, further_runs, majority
 from capacity.studies.answer import Answer, Draws, StudyTables, Table, not_run, sentence_of, together
 from capacity.studies.groups import Group, axis_name, grouped
 
@@ -49,7 +49,6 @@ def _change(group: Group, outcome: Majority) -> str:
     """Say how many runs would change an outcome."""
     if outcome == Majority.UNDECIDED:
         more = further_runs(group.count, group.runs)
-        number = f"more than {MOST_FURTHER_RUNS}" if more > MOST_FURTHER_RUNS else f"some {more}"
-        return f"{number} further runs would decide, if they go on like these {group.runs}"
+        return f"some {more} further runs would decide, if they go on like these {group.runs}"
     fewest = fewest_changes(group.count, group.runs)
     return f"{fewest} of {group.runs} runs would have had to come out otherwise"
