@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from capacity.errors import ConfigurationError
+from capacity.experiment.answers import SHAPE_AXES, check_answer
 from capacity.experiment.cell import Cell, make_cell, normalise_pairs
 from capacity.experiment.checks import check_cell, check_name, check_shape
 from capacity.experiment.seeds import MOST_SEEDS
@@ -19,7 +20,6 @@ MOST_CELLS = 10_000
 """Cells of all studies together. More is a slip: to plan and to tabulate these takes minutes."""
 MOST_RUNS = 500_000
 """Seeds of all cells together."""
-SHAPE_AXES = ("layers", "heads", "width", "mlp_factor")
 
 Config = Mapping[str, Any]
 
@@ -33,12 +33,18 @@ class Study:
         title: one line of text.
         cells: by canonical name.
         seeds: that the study trains of each cell, by the canonical name of the cell.
+        question: that it asks, in a sentence; empty if the configuration has none.
+        answer: the rule that answers it, with all of its options; None if the configuration has none.
+        left_out: the tasks and sizes that the budget leaves out, such as ``facts, mlt``.
     """
 
     name: str
     title: str
     cells: dict[str, Cell]
     seeds: dict[str, tuple[int, ...]]
+    question: str = ""
+    answer: Mapping[str, Any] | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def tasks(self) -> list[str]:
@@ -154,17 +160,23 @@ def _check_number_of_cells(config: Config) -> None:
 def _study(name: str, settings: Mapping[str, Any], config: Config, budget: _Budget) -> Study:
     cells: dict[str, Cell] = {}
     seeds: dict[str, tuple[int, ...]] = {}
+    left_out: list[Cell] = []
     for number, grid in enumerate(settings["grids"]):
         key = f"studies.{name}.grids[{number}]"
         for axes in _expand(grid, key, config):
             if "seeds" not in grid and budget.leaves_out(axes["task"], _size(axes, config)):
+                left_out.append(_make(axes, key, config, budget)[0])
                 continue
             cell, cell_seeds = _resolve(axes, grid, key, config, budget)
             if cell.name in cells:
                 raise ConfigurationError(f"{key}: the cell {cell.name} appears twice in this study; leave one out")
             cells[cell.name] = cell
             seeds[cell.name] = cell_seeds
-    return Study(name, settings["title"], cells, seeds)
+    answer = None
+    if "answer" in settings:
+        answer = check_answer(settings["answer"], [*cells.values(), *left_out], config, f"studies.{name}.answer")
+    names = dict.fromkeys(f"{cell.task}, {cell.size.name}" for cell in left_out)
+    return Study(name, settings["title"], cells, seeds, settings.get("question", ""), answer, tuple(names))
 
 
 def _expand(grid: Mapping[str, Any], key: str, config: Config) -> Iterable[dict[str, Any]]:
@@ -192,16 +204,21 @@ def _resolve(
     axes: dict[str, Any], grid: Mapping[str, Any], key: str, config: Config, budget: _Budget
 ) -> tuple[Cell, tuple[int, ...]]:
     """Return the cell of one combination of axes, and its seeds, where the budget decides what the grid leaves open."""
+    cell, seeds = _make(axes, key, config, budget)
+    seeds = grid.get("seeds", seeds)
+    if seeds is None:
+        raise ConfigurationError(f"{key}.seeds: is missing, and no entry of budgets.{budget.name}.cells gives it")
+    check_cell(cell, key)
+    return cell, budget.expand(seeds, f"{key}.seeds")
+
+
+def _make(axes: dict[str, Any], key: str, config: Config, budget: _Budget) -> tuple[Cell, Sequence[int | str] | None]:
+    """Return the cell of one combination of axes, and the seeds that the budget gives it."""
     task, size = axes["task"], _size(axes, config)
     chosen = {axis: value for axis, value in axes.items() if axis not in ("task", "size", *SHAPE_AXES)}
     check_shape(size, key)
     set_by_budget, seeds = budget.choices(task, size)
-    seeds = grid.get("seeds", seeds)
-    if seeds is None:
-        raise ConfigurationError(f"{key}.seeds: is missing, and no entry of budgets.{budget.name}.cells gives it")
     merged = set_by_budget | chosen
     if "held_out" in merged:
         merged["held_out"] = normalise_pairs(merged["held_out"])
-    cell = make_cell(task, size, **merged)
-    check_cell(cell, key)
-    return cell, budget.expand(seeds, f"{key}.seeds")
+    return make_cell(task, size, **merged), seeds
