@@ -43,6 +43,7 @@ test: $(VENV)/installed-test lint
 faults: $(VENV)/installed-test
 	$(VENV)/bin/python tests/faults/campaign.py --kills 200
 	$(VENV)/bin/python -m tests.faults.configurations --count 3000
+	$(VENV)/bin/python -m tests.faults.damages --count 400
 
 lint: $(VENV)/installed-test
 	$(VENV)/bin/ruff check
