@@ -13,6 +13,11 @@ SNAKEMAKE := $(VENV)/bin/snakemake
 INSTALL := $(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation
 INSTALL_LOCKED := $(INSTALL) --require-hashes --requirement
 
+# Snakemake keeps a cache in the home of the user. Where there is none that can be written, it is kept here.
+ifneq ($(shell [ -n "$$XDG_CACHE_HOME" ] || [ -w "$$HOME" ] && echo yes),yes)
+export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
+endif
+
 .PHONY: all install run report test faults lint docs status benchmark benchmark-compiled benchmark-precision benchmark-scale \
 	benchmark-overhead audit lock clean
 .DEFAULT_GOAL := all
@@ -38,6 +43,7 @@ test: $(VENV)/installed-test lint
 faults: $(VENV)/installed-test
 	$(VENV)/bin/python tests/faults/campaign.py --kills 200
 	$(VENV)/bin/python -m tests.faults.configurations --count 3000
+	$(VENV)/bin/python -m tests.faults.damages --count 400
 
 lint: $(VENV)/installed-test
 	$(VENV)/bin/ruff check

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from capacity.dictionary.column import names, required_kinds
+from capacity.dictionary.column import names
 from capacity.dictionary.page import TABLES, Table
 from capacity.storage import parquet
 
@@ -23,8 +23,7 @@ def check_table(path: Path, table: Table) -> set[str]:
     assert set(rows.schema.names) <= set(columns), path
     if not any(column.optional for column in table.columns):  # scores of a history come in the order of its questions
         assert tuple(rows.schema.names) == names(table.columns), path
-    parquet.check_columns(path, rows, required_kinds(table.columns))
-    parquet.check_columns(path, rows, {name: columns[name].kind for name in rows.schema.names})
+    parquet.check_columns(path, rows, table.columns)
     for field in rows.schema:
         described = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
         assert {name: described.get(name) for name in columns[field.name].metadata} == columns[field.name].metadata, (

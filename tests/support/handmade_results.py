@@ -113,9 +113,10 @@ def evaluation(cell: Cell, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         cell.size, len(corpus.vocabulary(corpus.build(cell))), cell.block
     )
     seeds = [one["seed"] for one in runs]
-    how = Execution().record("cpu")
-    training = provenance.record("train", cell.settings(), cell=cell.name, seeds=seeds, device="cpu", **how)
-    training["diverged_at"] = [one["diverged_at"] for one in runs]
+    how, at = Execution().record("cpu"), [one["diverged_at"] for one in runs]
+    training = provenance.record(
+        "train", cell.settings(), cell=cell.name, seeds=seeds, device="cpu", diverged_at=at, **how
+    )
     return {
         "cell": cell.name,
         "parameters": total,

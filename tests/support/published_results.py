@@ -76,6 +76,7 @@ def _row_partings(row: Mapping[str, str], study: Study, name: str) -> Iterator[s
 def _file_partings(folder: Path, digests: Mapping[str, str], study: Study) -> Iterator[str]:
     drawn = [*plan.figure_paths(study), *plan.own_figure_paths(study)]
     expected = {Path(path).with_suffix(".png").name for path in drawn} | set(publication.TABLES)
+    expected |= set(publication.STUDY_PAGE) & set(digests)  # results that were published before studies had pages
     if study.name == plan.MAIN_STUDY:
         expected |= {Path(page).name for page in publication.PAGES_ON_ALL_STUDIES}
     there = {path.name for path in folder.iterdir() if path.is_file()} - NO_COPIES

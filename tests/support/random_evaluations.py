@@ -17,6 +17,7 @@ from capacity.experiment.cell import Cell, make_cell
 from capacity.model.initialization import initialise
 from capacity.paper.protocol import Size
 from capacity.storage import provenance
+from capacity.training.execution import Execution
 from capacity.training.history import history_table
 from tests.support.networks import networks_of
 
@@ -54,7 +55,8 @@ def history(evaluations: int) -> pa.Table:
 
 def evaluation_record(cell: Cell, seeds: Sequence[int]) -> dict[str, Any]:
     """The provenance of an evaluation."""
-    training = provenance.record("train", cell.settings(), cell=cell.name, seeds=list(seeds))
+    how = Execution().record("cpu") | {"device": "cpu", "diverged_at": [None] * len(seeds)}
+    training = provenance.record("train", cell.settings(), cell=cell.name, seeds=list(seeds), **how)
     return dict(provenance.record("evaluate", cell.settings(), seeds=list(seeds), training=training))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from capacity.experiment import configuration
+from capacity.experiment.answers import RULES
 from capacity.experiment.cell import parse_cell
 from capacity.experiment.plan import EXPRESSION_TASKS, MAIN_STUDY, figure_paths, make_plan, record_paths
 from capacity.experiment.seeds import format_seeds
@@ -22,6 +24,8 @@ from tests.support.repository import REPOSITORY
 STUDIES = {
     "base": {
         "title": "Two cells",
+        "question": "Do most runs generalize?",
+        "answer": {"rule": "shares", "measure": "all-right"},
         "grids": [{"task": ["arithmetic", "facts"], "size": ["n14"]}],
         "figures": {
             "course": {"kind": "curves", "measure": ["seen", "facts"]},
@@ -92,6 +96,7 @@ def stages(config: Mapping[str, Any]) -> list[Stage]:
             found += _tables(plan.table(table).files, table, study.title, plan.table(table).digest)
         found += _figures(plan, study)
         found += _own_figures(plan, study)
+        found.append(_answer(plan, study))
     found += _pages(plan, config["budget"])
     return found + _manifests(plan)
 
@@ -190,9 +195,27 @@ def _own_figures(plan: Any, study: Any) -> list[Stage]:
     return found
 
 
+def _answer(plan: Any, study: Any) -> Stage:
+    folder, reading = f"results/studies/{study.name}", _Reading([study.name], [plan.table(study.name).digest])
+    tables = ("runs", *(RULES[study.answer["rule"]].tables if study.answer else ()))
+    words = tuple(word for kind in tables for word in reading.of(f"--{kind}", f"{kind}.parquet"))
+    words += (*reading.origin(), "--title", study.title, "--question", study.question, "--output", folder)
+    words += ("--answer", json.dumps(study.answer) if study.answer else "", "--command", "snakemake")
+    made = tuple(f"{folder}/{name}" for name in ("index.md", "answer.json", "index.json"))
+    return Stage("answer", words, tuple(reading.paths), made)
+
+
+def _laboratory(plan: Any, budget: str, digests: Sequence[str]) -> Stage:
+    reading = _Reading(list(plan.studies), digests)
+    answers = tuple(f"results/studies/{study}/answer.json" for study in plan.studies)
+    words = ("--answers", *answers, *reading.origin(), "--budget", budget, "--output", "results/laboratory.md")
+    made = ("results/laboratory.md", "results/laboratory.json")
+    return Stage("laboratory", words, (*reading.paths, *answers), made)
+
+
 def _pages(plan: Any, budget: str) -> list[Stage]:
     digests = [plan.table(study).digest for study in plan.studies]
-    found = []
+    found = [_laboratory(plan, budget, digests)]
     for command, options in (("replication", ()), ("claims", ("--budget", budget))):
         reading = _Reading(list(plan.studies), digests)
         words = (*reading.of("--runs", "runs.parquet"), *reading.origin(), *options, "--output", "results/tables")
@@ -253,6 +276,6 @@ def _manifests(plan: Any) -> list[Any]:
             path,
         )
         found.append(Stage("manifest", words, tuple(made_of), (path,)))
-    pages = ("results/tables/replication.json", "results/tables/claims.json", "results/findings.json")
+    pages = tuple(f"results/{name}.json" for name in ("tables/replication", "tables/claims", "findings", "laboratory"))
     words = ("--records", *pages, "--root", "results", "--output", "results/manifest.sha256")
     return [*found, Stage("manifest", words, pages, ("results/manifest.sha256",))]

@@ -45,6 +45,12 @@ except errors.InputError as error:
         f"{error}\nTo work in another folder: {elsewhere} --snakefile {shlex.quote(str(ROOT / 'Snakefile'))}"
     )
 
+try:
+    if workflow.is_main_process and RESULTS.exists():
+        files.check_links(RESULTS)
+except (errors.InputError, OSError) as error:
+    raise WorkflowError(str(error))
+
 
 # A job on a full disk may not even be able to say so in its log.
 onerror:
@@ -72,7 +78,7 @@ wildcard_constraints:
     study=r"[a-z][a-z0-9-]*",
     task=TASK_NAMES,
     figure=rf"tradeoff|{TASK_NAMES}|dynamics|answers|held_out_histories",
-    drawing=r"(?!index\.)[a-z][a-z0-9-]*",
+    drawing=r"(?!index\.|answer\.)[a-z][a-z0-9-]*",
     table=rf"[a-z][a-z0-9-]*(/({TASK_NAMES}))?",
 
 

@@ -24,7 +24,12 @@ rule manifest:
 # Those of the pages about all studies.
 rule manifest_of_pages:
     input:
-        records=[rules.replication.output.record, rules.claims.output.record, rules.findings.output.record],
+        records=[
+            rules.replication.output.record,
+            rules.claims.output.record,
+            rules.findings.output.record,
+            rules.laboratory.output.record,
+        ],
     output:
         "results/manifest.sha256",
     log:

@@ -12,15 +12,8 @@ from __future__ import annotations
 import itertools
 from enum import StrEnum
 
-from capacity.statistics import intervals
-
-SELDOM = 0.1
-"""A share of runs above this is more than an exception."""
-
-HALF = 0.5
-
-MOSTLY = 0.9
-"""A share of runs below this leaves more than exceptions."""
+from capacity.statistics import shares
+from capacity.statistics.shares import HALF, MOSTLY, SELDOM, Majority, majority
 
 MOST_FURTHER_RUNS = 200
 """The largest number of further runs that is given; one more stands for "more than" this."""
@@ -43,6 +36,13 @@ class Outcome(StrEnum):
     NOT_RUN = "not run"
 
 
+_OF_MAJORITY = {
+    Majority.YES: Outcome.REPLICATED,
+    Majority.NO: Outcome.NOT_REPLICATED,
+    Majority.DEPENDS: Outcome.DEPENDS_ON_SEED,
+    Majority.UNDECIDED: Outcome.INCONCLUSIVE,
+}
+
 WORST_FIRST = (
     Outcome.NOT_REPLICATED,
     Outcome.INCONCLUSIVE,
@@ -58,23 +58,15 @@ def decide(count: int, total: int) -> Outcome:
 
     Raises ValueError unless 0 <= count <= total.
     """
-    if total == 0:
-        return Outcome.NOT_RUN
-    low, high = intervals.clopper_pearson(count, total)
-    if low >= SELDOM and high <= MOSTLY:
-        return Outcome.DEPENDS_ON_SEED
-    if low > HALF:
-        return Outcome.REPLICATED
-    return Outcome.NOT_REPLICATED if high < HALF else Outcome.INCONCLUSIVE
+    return _OF_MAJORITY[majority(count, total)] if total else Outcome.NOT_RUN
 
 
 def further_runs(count: int, total: int) -> int:
     """Return the fewest further runs after which :func:`decide` decides, if the share of runs stays as it is.
 
-    0 if it decides already. There always is such a number, because every share is decided by enough runs. Raises
-    ValueError unless 0 <= count <= total and total > 0.
+    0 if it decides already. Raises ValueError unless 0 <= count <= total and total > 0.
     """
-    return next(more for more in itertools.count() if is_decided(expected(count, total, more), total + more))
+    return shares.further_runs(count, total)
 
 
 def is_decided(count: int, total: int) -> bool:

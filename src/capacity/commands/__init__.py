@@ -21,6 +21,8 @@ COMMANDS = {
     "draw-answers": "draw which expressions each size answers",
     "draw-measures": "draw measures over the axes of a study, as its configuration says",
     "draw-held-out-histories": "draw which held-out expressions come and go",
+    "answer": "write the page of a study: its question, what was run, and the answer",
+    "laboratory": "write the page of all studies: question, answer and runs of each",
     "replication": "put the paper's numbers beside ours",
     "claims": "judge the paper's claims",
     "findings": "write the page of findings",

@@ -24,7 +24,7 @@ from capacity.dictionary.studies import DYNAMICS
 from capacity.storage import files, parquet, provenance, records
 from capacity.tables import frames
 from capacity.tables.dynamics import cell_times, read_by_cell, run_times, to_markdown
-from capacity.tables.origins import read_tables
+from capacity.tables.origins import on_page, read_tables
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     record = provenance.record("dynamics", {"table": origin.table, "plan": origin.plan}, runs=origin.runs)
     frames.write_table(arguments.output, "dynamics", runs, record, DYNAMICS)
     cells = cell_times(runs, tables["summary"][0])
-    files.write_text(arguments.output / "dynamics.md", to_markdown(arguments.title, cells))
+    files.write_text(arguments.output / "dynamics.md", on_page(to_markdown(arguments.title, cells), origin.runs))
     made = [arguments.output / f"dynamics.{kind}" for kind in ("parquet", "csv", "md")]
     read = [*arguments.record, arguments.history, arguments.summary]
     records.write_record(arguments.output / "dynamics.json", record, made, read)

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
     parameters = weights.load(weights_file, cell, seeds)
     history = evaluations.read_history(history_file, cell.name, seeds, file_bounds.job_history(cell, len(seeds)))
     training = parquet.provenance_of(history)
-    if list(training["seeds"]) != list(seeds):
+    if training["seeds"] != list(seeds) or len(training["diverged_at"]) != len(seeds):
         held = format_seeds(training["seeds"])
         raise InputError(f"{history_file} is of seeds {held}, and has to be of {arguments.seeds}; {files.REMEDY}")
     if training.get("weights") not in (None, weights.checksum(parameters)):  # earlier versions did not write it down
@@ -43,12 +43,12 @@ def run(arguments: argparse.Namespace) -> None:
     parquet.check_bounds(arguments.corpus, file_bounds.corpus(cell))
     lines = corpus.read(arguments.corpus, cell)
     check_finite(cell, seeds, parameters, training["diverged_at"])
-    kernel = training.get("kernel", "torch")
+    kernel = training["kernel"]
     if kernel == "numba":  # which computes on the CPU, whatever else there is
         device = "cpu"
     with devices.placed(device):
         networks = networks_of(parameters, cell.size, kernel, device, arguments.threads)
-        evaluation = evaluate_job(cell, lines, seeds, networks, history, training["diverged_at"])
+        evaluation = evaluate_job(cell, lines, seeds, networks, history, training["diverged_at"], history_file)
         evaluation["provenance"] = provenance.record(
             "evaluate",
             cell.settings(),

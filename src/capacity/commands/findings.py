@@ -10,7 +10,7 @@ import pandas as pd
 
 from capacity.claims.arms import PUBLISHED_STUDIES
 from capacity.commands.arguments import add_origin_arguments
-from capacity.dictionary.column import Columns, required_kinds
+from capacity.dictionary.column import Columns
 from capacity.dictionary.verdicts import CLAIMS, EVIDENCE, REPLICATION
 from capacity.errors import InputError
 from capacity.findings.origins import commit_dates
@@ -47,6 +47,8 @@ def run(arguments: argparse.Namespace) -> None:
         expected = published if name == "replication" else held
         _check(getattr(arguments, name), record.get("settings", {}), expected, arguments.budget)
     made_of = judged["claims"][1]
+    if not isinstance(made_of["settings"].get("budget"), str):
+        raise InputError(f"{arguments.claims} does not say under which budget it was judged; {files.REMEDY}")
     sources = Sources(
         budget=made_of["settings"]["budget"],
         **{name: frame for name, (frame, _) in judged.items()},
@@ -68,8 +70,11 @@ def run(arguments: argparse.Namespace) -> None:
 def _read(path: Path, columns: Columns) -> tuple[pd.DataFrame, provenance.Provenance]:
     """Read a table about the claims of the paper, and its provenance."""
     table = parquet.read_parquet(path, table_bounds.verdicts(columns))
-    parquet.check_columns(path, table, required_kinds(columns))
-    return pd.DataFrame(table.to_pandas()), parquet.provenance_of(table)
+    parquet.check_columns(path, table, columns)
+    record = parquet.provenance_of(table)
+    if not all(isinstance(record.get(key), dict) for key in ("settings", "versions")) or "git_commit" not in record:
+        raise InputError(f"{path} does not say with which settings, versions and commit it was made; {files.REMEDY}")
+    return pd.DataFrame(table.to_pandas()), record
 
 
 def _check(path: Path, settings: Mapping[str, object], tables: Mapping[str, str], budget: str | None) -> None:

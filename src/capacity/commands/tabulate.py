@@ -14,7 +14,7 @@ from capacity.dictionary.studies import RUNS, SUMMARY
 from capacity.experiment.table_plan import read_plan
 from capacity.storage import files, provenance, records
 from capacity.tables.frames import write_frame, write_table
-from capacity.tables.origins import content
+from capacity.tables.origins import content, on_page
 from capacity.tables.runs import tabulate_runs
 from capacity.tables.summary import summary_frame, to_markdown
 
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
     summary = summary_frame(runs)
     write_frame(arguments.output / "runs.parquet", runs, record, RUNS)
     write_table(arguments.output, "summary", summary, record, SUMMARY)
-    files.write_text(arguments.output / "summary.md", to_markdown(plan.title, summary))
+    files.write_text(arguments.output / "summary.md", on_page(to_markdown(plan.title, summary), origins))
     made = [arguments.output / name for name in MADE]
     read = [arguments.plan, *plan.files("evaluation")]
     records.write_record(arguments.output / "runs.json", record, made, read, jobs=content(plan))

@@ -21,6 +21,7 @@ class Column:
         meaning: what a value says, in a sentence.
         unit: of the values, such as ``updates``; empty for names, yes-or-no values and words.
         optional: whether a file may lack the column, because no task in it has such a value.
+        nullable: whether a value may be missing; if it is None, those of numbers may, and no others.
     """
 
     name: str
@@ -28,6 +29,12 @@ class Column:
     meaning: str
     unit: str = ""
     optional: bool = False
+    nullable: bool | None = None
+
+    @property
+    def may_lack_values(self) -> bool:
+        """Whether a value may be missing."""
+        return self.kind == NUMBER if self.nullable is None else self.nullable
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -41,11 +48,6 @@ Columns = tuple[Column, ...]
 def names(columns: Iterable[Column]) -> tuple[str, ...]:
     """The names of columns, in order."""
     return tuple(column.name for column in columns)
-
-
-def required_kinds(columns: Iterable[Column]) -> dict[str, str]:
-    """The columns that every file of a table has, by name, with their kinds."""
-    return {column.name: column.kind for column in columns if not column.optional}
 
 
 def arrow_schema(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from capacity.dictionary import cells
 from capacity.dictionary.column import INTEGER, NUMBER, TEXT, Column, Columns
 from capacity.dictionary.jobs import SEED
@@ -10,7 +12,7 @@ from capacity.dictionary.measures import LOSS_UNIT, SCORES, score
 _MEASURES: Columns = (
     SEED,
     Column("iteration", INTEGER, "Number of updates done before the evaluation.", "updates"),
-    Column("learning_rate", NUMBER, "Learning rate of the update that follows."),
+    Column("learning_rate", NUMBER, "Learning rate of the update that follows.", nullable=False),
     Column(
         "training_loss",
         NUMBER,
@@ -18,9 +20,13 @@ _MEASURES: Columns = (
         LOSS_UNIT,
     ),
     Column(
-        "stream_loss", NUMBER, "Loss over all rows of the training stream; not finite once a run diverged.", LOSS_UNIT
+        "stream_loss",
+        NUMBER,
+        "Loss over all rows of the training stream; not finite once a run diverged.",
+        LOSS_UNIT,
+        nullable=False,
     ),
-    *(score(name, "at this evaluation", optional=True) for name in SCORES),
+    *(replace(score(name, "at this evaluation", optional=True), nullable=False) for name in SCORES),
     Column(
         "held_out_margin",
         NUMBER,
@@ -48,6 +54,9 @@ QUESTIONS_RIGHT = Column(
 JOB_HISTORY: Columns = (*_MEASURES, QUESTIONS_RIGHT)
 """One row per run and evaluation. A task without a score has no column for it."""
 
-HISTORY: Columns = (*cells.NAMES, *_MEASURES)
+HISTORY: Columns = (
+    *cells.NAMES,
+    *(replace(column, nullable=None) if column.optional else column for column in _MEASURES),
+)
 """The histories of all jobs of a study, without their single answers; a score is empty in the rows of a task that has
 none."""

@@ -17,11 +17,15 @@ CORPUS: Columns = (
     Column("terminator", TEXT, "Text that ends the answer."),
     Column("task", TEXT, "Task that the line belongs to: arithmetic or facts, also in a joint corpus."),
     OPERATION,
-    Column("left", INTEGER, "Left operand; empty for a fact."),
-    Column("right", INTEGER, "Right operand; empty for a fact."),
+    Column("left", INTEGER, "Left operand; empty for a fact.", nullable=True),
+    Column("right", INTEGER, "Right operand; empty for a fact.", nullable=True),
     SPLIT,
     Column(
-        "position", INTEGER, "Place of the line in the training stream, from 0 on; empty if it is held out.", "lines"
+        "position",
+        INTEGER,
+        "Place of the line in the training stream, from 0 on; empty if it is held out.",
+        "lines",
+        nullable=True,
     ),
 )
 

@@ -64,12 +64,19 @@ OUTCOMES: Columns = (
         "fits_arithmetic",
         FLAG,
         "Whether at least 99 % of the seen expressions are right at the end, without divergence.",
+        nullable=True,
     ),
-    Column("fits_facts", FLAG, "Whether all facts are right on the matched prompts at the end, without divergence."),
+    Column(
+        "fits_facts",
+        FLAG,
+        "Whether all facts are right on the matched prompts at the end, without divergence.",
+        nullable=True,
+    ),
     Column(
         "generalizes",
         FLAG,
         "Whether all held-out expressions are right at the end, without divergence: the primary endpoint.",
+        nullable=True,
     ),
 )
 """Yes-or-no outcomes of a run at its final iterate; empty where the task does not ask."""

@@ -57,7 +57,13 @@ def averaged(column: Column) -> Columns:
 def counted(column: Column) -> Columns:
     """The number and share of the runs of a cell that have an outcome, and the ends of the interval of the share."""
     return (
-        Column(f"{column.name}_count", INTEGER, f"Number of runs with the outcome: {_within(column.meaning)}", "runs"),
+        Column(
+            f"{column.name}_count",
+            INTEGER,
+            f"Number of runs with the outcome: {_within(column.meaning)}",
+            "runs",
+            nullable=True,
+        ),
         *(
             Column(f"{column.name}_{part}", NUMBER, f"{meaning}: {_within(column.meaning)}", measures.SHARE)
             for part, meaning in {
@@ -95,18 +101,21 @@ DYNAMICS: Columns = (
         "Updates done at the first evaluation with at least 99 % of the seen expressions right; empty if there is "
         "none.",
         "updates",
+        nullable=True,
     ),
     Column(
         "t_fit_facts",
         INTEGER,
         "Updates done at the first evaluation with all facts right on the matched prompts; empty if there is none.",
         "updates",
+        nullable=True,
     ),
     Column(
         "t_gen",
         INTEGER,
         "Updates done at the first evaluation with all held-out expressions right; empty if there is none.",
         "updates",
+        nullable=True,
     ),
     Column(
         "t_lose",
@@ -114,13 +123,15 @@ DYNAMICS: Columns = (
         "Updates done at the first evaluation after t_gen at which not all held-out expressions are right; empty if "
         "there is none.",
         "updates",
+        nullable=True,
     ),
     Column("diverged", FLAG, "Whether the loss is not finite at the last evaluation."),
-    Column("generalizes_ever", FLAG, "Whether all held-out expressions are right at some evaluation."),
+    Column("generalizes_ever", FLAG, "Whether all held-out expressions are right at some evaluation.", nullable=True),
     Column(
         "generalizes_final",
         FLAG,
         "Whether all held-out expressions are right at the last evaluation of a run that did not diverge.",
+        nullable=True,
     ),
     Column(
         "kept_share",

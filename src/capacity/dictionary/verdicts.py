@@ -67,6 +67,7 @@ REPLICATION: Columns = (
         INTEGER,
         "Number of runs with all held-out expressions right at the end; empty where none are asked.",
         "runs",
+        nullable=True,
     ),
     Column(
         "generalizes_low",
@@ -130,7 +131,7 @@ EVIDENCE: Columns = (
     Column("outcome", TEXT, f"What this line alone decides: {_OUTCOME}; empty where it decides nothing."),
     RUN_COUNT,
     DIVERGED_COUNT,
-    Column("count", INTEGER, "Number of runs with the property; empty where none are counted.", "runs"),
+    Column("count", INTEGER, "Number of runs with the property; empty where none are counted.", "runs", nullable=True),
     Column("estimate", NUMBER, "Share, mean or difference of shares that was estimated; the description says of what."),
     Column("low", NUMBER, "Lower end of the 95 % interval of the estimate; of a difference, of its 90 % interval."),
     Column("high", NUMBER, "Upper end of the 95 % interval of the estimate; of a difference, of its 90 % interval."),
@@ -142,6 +143,7 @@ EVIDENCE: Columns = (
         "Number of further runs of each cell that would decide, if they go on like those there are; 201 stands for "
         "more than 200.",
         "runs",
+        nullable=True,
     ),
     Column("note", TEXT, "Anything else that there is to say."),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -35,6 +36,7 @@ def evaluate_job(
     networks: Networks,
     history: pa.Table,
     diverged_at: Sequence[int | None],
+    source: str | Path = "the history",
 ) -> dict[str, Any]:
     """The evaluation of every seed of a job, without its provenance.
 
@@ -45,6 +47,7 @@ def evaluate_job(
         networks: The S networks after training.
         history: The evaluations during training.
         diverged_at: For each seed the update at which it diverged, or None.
+        source: What messages call the history.
 
     Raises InputError if the history lacks a seed or a score.
     """
@@ -66,13 +69,13 @@ def evaluate_job(
     characters = sum(len(line.text) for line in corpus.stream_lines(lines))
     missing = [name for name in totals if name not in history.column_names]
     if missing:
-        raise InputError(f"the history of {cell.name} has no column {missing[0]!r}; {files.REMEDY}")
+        raise InputError(f"{source} has no column {missing[0]!r}, a score of {cell.name}; {files.REMEDY}")
     rows = history.to_pylist()
     runs = []
     for number, seed in enumerate(seeds):
         evaluations = [row for row in rows if row["seed"] == seed]
         if not evaluations:
-            raise InputError(f"the history of {cell.name} has no rows of seed {seed}")
+            raise InputError(f"{source} has no rows of seed {seed} of {cell.name}; {files.REMEDY}")
         final = {name: score(int(count[number]), totals[name]) for name, count in scores.items()}
         order = bits.order_bits(evaluations[-1]["stream_loss"], lowest.order_unknown, characters, cell.stream)
         memorized: dict[str, Any] = dict.fromkeys(bits.MEASURED)

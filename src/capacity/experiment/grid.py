@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from capacity.errors import ConfigurationError, InputError
+from capacity.experiment.answers import SHAPE_AXES, check_answer
 from capacity.experiment.cell import Cell, make_cell, normalise_pairs
 from capacity.experiment.checks import check_cell, check_name, check_shape
 from capacity.experiment.seeds import MOST_SEEDS
@@ -20,7 +21,6 @@ MOST_CELLS = 10_000
 """Cells of all studies together. More is a slip: to plan and to tabulate these takes minutes."""
 MOST_RUNS = 500_000
 """Seeds of all cells together."""
-SHAPE_AXES = ("layers", "heads", "width", "mlp_factor")
 
 Config = Mapping[str, Any]
 
@@ -34,6 +34,9 @@ class Study:
         title: one line of text.
         cells: by canonical name.
         seeds: that the study trains of each cell, by the canonical name of the cell.
+        question: that it asks, in a sentence; empty if the configuration has none.
+        answer: the rule that answers it, with all of its options; None if the configuration has none.
+        left_out: the tasks and sizes that the budget leaves out, such as ``facts, mlt``.
         figures: that the configuration describes and the cells suffice for, by name.
     """
 
@@ -41,6 +44,9 @@ class Study:
     title: str
     cells: dict[str, Cell]
     seeds: dict[str, tuple[int, ...]]
+    question: str = ""
+    answer: Mapping[str, Any] | None = None
+    left_out: tuple[str, ...] = ()
     figures: dict[str, StudyFigure] = field(default_factory=dict)
 
     def figure(self, name: str) -> StudyFigure:
@@ -166,22 +172,25 @@ def _check_number_of_cells(config: Config) -> None:
 def _study(name: str, settings: Mapping[str, Any], config: Config, budget: _Budget) -> Study:
     cells: dict[str, Cell] = {}
     seeds: dict[str, tuple[int, ...]] = {}
-    left_out: dict[str, Cell] = {}
+    left_out: list[Cell] = []
     for number, grid in enumerate(settings["grids"]):
         key = f"studies.{name}.grids[{number}]"
         for axes in _expand(grid, key, config):
             if "seeds" not in grid and budget.leaves_out(axes["task"], _size(axes, config)):
-                if settings.get("figures"):
-                    cell = _cell(axes, config, budget)
-                    left_out[cell.name] = cell
+                left_out.append(_make(axes, key, config, budget)[0])
                 continue
             cell, cell_seeds = _resolve(axes, grid, key, config, budget)
             if cell.name in cells:
                 raise ConfigurationError(f"{key}: the cell {cell.name} appears twice in this study; leave one out")
             cells[cell.name] = cell
             seeds[cell.name] = cell_seeds
-    figures = study_figures(name, settings.get("figures"), cells.values(), left_out.values())
-    return Study(name, settings["title"], cells, seeds, figures)
+    answer = None
+    if "answer" in settings:
+        answer = check_answer(settings["answer"], [*cells.values(), *left_out], config, f"studies.{name}.answer")
+    figures = study_figures(name, settings.get("figures"), cells.values(), left_out)
+    names = dict.fromkeys(f"{cell.task}, {cell.size.name}" for cell in left_out)
+    question = settings.get("question", "")
+    return Study(name, settings["title"], cells, seeds, question, answer, tuple(names), figures)
 
 
 def _expand(grid: Mapping[str, Any], key: str, config: Config) -> Iterable[dict[str, Any]]:
@@ -209,22 +218,21 @@ def _resolve(
     axes: dict[str, Any], grid: Mapping[str, Any], key: str, config: Config, budget: _Budget
 ) -> tuple[Cell, tuple[int, ...]]:
     """Return the cell of one combination of axes, and its seeds, where the budget decides what the grid leaves open."""
-    size = _size(axes, config)
-    check_shape(size, key)
-    _, seeds = budget.choices(axes["task"], size)
+    cell, seeds = _make(axes, key, config, budget)
     seeds = grid.get("seeds", seeds)
     if seeds is None:
         raise ConfigurationError(f"{key}.seeds: is missing, and no entry of budgets.{budget.name}.cells gives it")
-    cell = _cell(axes, config, budget)
     check_cell(cell, key)
     return cell, budget.expand(seeds, f"{key}.seeds")
 
 
-def _cell(axes: Mapping[str, Any], config: Config, budget: _Budget) -> Cell:
-    """Return the cell of one combination of axes, where the budget decides what the grid leaves open."""
+def _make(axes: dict[str, Any], key: str, config: Config, budget: _Budget) -> tuple[Cell, Sequence[int | str] | None]:
+    """Return the cell of one combination of axes, and the seeds that the budget gives it."""
     task, size = axes["task"], _size(axes, config)
     chosen = {axis: value for axis, value in axes.items() if axis not in ("task", "size", *SHAPE_AXES)}
-    merged = budget.choices(task, size)[0] | chosen
+    check_shape(size, key)
+    set_by_budget, seeds = budget.choices(task, size)
+    merged = set_by_budget | chosen
     if "held_out" in merged:
         merged["held_out"] = normalise_pairs(merged["held_out"])
-    return make_cell(task, size, **merged)
+    return make_cell(task, size, **merged), seeds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,8 +134,33 @@ def own_figure_paths(study: Study) -> list[str]:
     return [f"results/studies/{study.name}/{name}.pdf" for name in study.figures]
 
 
+def page_figures(study: Study) -> list[str]:
+    """Return the figures that the page of a study shows: its own, or the trade-off if it has none."""
+    return own_figure_paths(study) or [f"results/figures/{study.name}/tradeoff.pdf"]
+
+
+def page_path(study: Study) -> str:
+    """Return the page of a study."""
+    return f"results/studies/{study.name}/index.md"
+
+
+def complete_budget(config: Mapping[str, Any], name: str) -> str | None:
+    """Return the first budget that leaves out no cell of a study; None if there is none."""
+    settings = config["studies"][name]
+    listed = (math.prod(len(values) for axis, values in each.items() if axis != "seeds") for each in settings["grids"])
+    cells = sum(listed)
+    for budget in map(str, config["budgets"]):
+        try:
+            study = grid.studies({**config, "budget": budget, "studies": {name: settings}}).get(name)
+        except ConfigurationError:  # a budget that does not run the study need not give it seeds
+            continue
+        if study is not None and len(study.cells) == cells:
+            return budget
+    return None
+
+
 def record_paths(study: Study) -> list[str]:
-    """Return the records of the tables and figures of a study, which its manifest is made from."""
+    """Return the records of the tables, figures and page of a study, which its manifest is made from."""
     of_expressions = ("dynamics", "expressions", "expression_histories")
     tables = [f"{study.name}/{name}" for name in ("runs", "history", *of_expressions)]
     cells = list(study.cells.values())
@@ -144,4 +170,5 @@ def record_paths(study: Study) -> list[str]:
         kinds += ["dynamics"] if "dynamics" in read - set(kinds) else []
         tables += [f"{study.name}/{task}/{name}" for name in kinds]
     figures = [path.removesuffix(".pdf") for path in (*figure_paths(study), *own_figure_paths(study))]
-    return [f"{path}.json" for path in (*(f"results/tables/{name}" for name in tables), *figures)]
+    page = page_path(study).removesuffix(".md")
+    return [f"{path}.json" for path in (*(f"results/tables/{name}" for name in tables), *figures, page)]

@@ -22,7 +22,7 @@ MAP, LINES, DOTS, CURVES = "map", "lines", "dots", "curves"
 KINDS = (MAP, LINES, DOTS, CURVES)
 PAIRS = "pairs"
 """The axis of a map that has the first digit of the pair that is held out across and the second one down."""
-RESERVED = ("index", "tradeoff", "dynamics", "answers", *TASKS)
+RESERVED = ("index", "answer", "tradeoff", "dynamics", "answers", *TASKS)
 """Names of pages and figures that every study has."""
 
 ROLES = ("x", "y", "colour", "facet")

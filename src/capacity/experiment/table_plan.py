@@ -111,7 +111,7 @@ def read_plan(path: Path, cells: Path, digest: str | None = None) -> TablePlan:
     try:
         jobs = tuple(Job(job["cell"], parse_seeds(job["seeds"]), f"{cells}/{job['folder']}") for job in content["jobs"])
         plan = TablePlan(content["table"], content["title"], tuple(content["departures"]), jobs, str(cells))
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError, InputError) as error:
         raise InputError(f"{path} is not the plan of a table ({error!r}); {files.REMEDY}") from error
     if digest not in (None, plan.digest):
         raise InputError(

@@ -7,6 +7,8 @@ of the attempt as well, which it passes by the names of the arguments. Nothing h
 from __future__ import annotations
 
 import functools
+import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,11 +16,21 @@ from typing import Any
 
 from capacity.errors import InputError
 from capacity.experiment import configuration, resources
+from capacity.experiment.answers import RULES
 from capacity.experiment.cell import Cell, corpus_cell, parse_cell
 from capacity.experiment.checks import check_named_cell
 from capacity.experiment.configuration import validate
 from capacity.experiment.grid import Config
-from capacity.experiment.plan import MAIN_STUDY, figure_paths, make_plan, own_figure_paths, record_paths
+from capacity.experiment.plan import (
+    MAIN_STUDY,
+    complete_budget,
+    figure_paths,
+    make_plan,
+    own_figure_paths,
+    page_figures,
+    page_path,
+    record_paths,
+)
 from capacity.experiment.seeds import parse_seeds
 from capacity.experiment.study_figures import StudyFigure
 from capacity.experiment.text import for_command
@@ -28,6 +40,7 @@ Wildcards = Any
 """Wildcards of a job, by name as attributes."""
 
 PAGES_OF_STUDY = ("summary.md", "dynamics.md", "expressions.parquet", "expression_histories.parquet")
+LABORATORY = "results/laboratory.md"
 AGAINST_THE_PAPER = ("results/tables/replication.md", "results/tables/claims.md", "results/findings.md")
 
 
@@ -123,6 +136,34 @@ class Workflow:
         paths += [path.replace(f"/{MAIN_STUDY}/", "/") for path in paths if f"/{MAIN_STUDY}/" in path]
         return paths + [path for study in run for path in own_figure_paths(study)]
 
+    def all_pages(self) -> list[str]:
+        """Return the pages of the studies that the budget runs, and that of the laboratory."""
+        return [*(page_path(self.plan.studies[study]) for study in self.budget["run"]), LABORATORY]
+
+    def answers(self) -> list[str]:
+        """Return the answers of the studies that the budget runs."""
+        return [f"results/studies/{study}/answer.json" for study in self.budget["run"]]
+
+    def page_figures(self, wildcards: Wildcards) -> list[str]:
+        """Return the figures that the page of a study shows, as PNG."""
+        paths = page_figures(self.plan.study(wildcards.study))
+        return [Path(path).with_suffix(".png").as_posix() for path in paths]
+
+    def figure_links(self, wildcards: Wildcards) -> list[str]:
+        """Return the figures of the page of a study, as paths from the folder of the page."""
+        folder = Path(page_path(self.plan.study(wildcards.study))).parent
+        return [Path(os.path.relpath(path, folder)).as_posix() for path in self.page_figures(wildcards)]
+
+    def table_of_rule(self, name: str) -> Callable[[Wildcards], list[str]]:
+        """Return the function that names a table of a study if the rule of its answer reads it, else nothing."""
+
+        def paths(wildcards: Wildcards) -> list[str]:
+            answer = self.plan.study(wildcards.study).answer
+            reads = RULES[answer["rule"]].tables if answer else ()
+            return [f"results/tables/{wildcards.study}/{name}.parquet"] if name in reads else []
+
+        return paths
+
     def records(self, wildcards: Wildcards) -> list[str]:
         """Return the records that the manifest of a study is made from. Raises InputError if there is no such study."""
         return record_paths(self.plan.study(wildcards.study))
@@ -161,6 +202,29 @@ class Workflow:
     def title(self, wildcards: Wildcards) -> str:
         """Return the title of the study of a table or figure, as a command is given it."""
         return for_command(self.plan.table(_table(wildcards)).title)
+
+    def question(self, wildcards: Wildcards) -> str:
+        """Return the question of a study, as a command is given it; empty if there is none."""
+        return for_command(self.plan.study(wildcards.study).question)
+
+    def answer(self, wildcards: Wildcards) -> str:
+        """Return the rule of the answer of a study, with its options, as a command is given it; empty without one."""
+        answer = self.plan.study(wildcards.study).answer
+        return for_command(json.dumps(answer)) if answer else ""
+
+    def left_out(self, wildcards: Wildcards) -> tuple[str, ...]:
+        """Return the tasks and sizes that the budget leaves out of a study."""
+        return self.plan.study(wildcards.study).left_out
+
+    def run_again(self, wildcards: Wildcards) -> str:
+        """Return the command that runs a study again."""
+        return f"snakemake {page_path(self.plan.study(wildcards.study))} --config budget={self.config['budget']}"
+
+    def run_complete(self, wildcards: Wildcards) -> str:
+        """Return the command that also runs what the budget leaves out of a study; empty if there is none."""
+        study = self.plan.study(wildcards.study)
+        budget = complete_budget(self.config, study.name) if study.left_out else None
+        return f"snakemake {page_path(study)} --config budget={budget}" if budget else ""
 
     def departures(self, wildcards: Wildcards) -> tuple[str, ...]:
         """Return how the cells of a table or figure depart from the paper's protocol."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from capacity.findings import network_archive, reproduction
 from capacity.storage import files, json_files, parquet, records
 
 TABLES = ("summary.md", "summary.csv", "dynamics.md")
+STUDY_PAGE = ("index.md", "answer.json")
+"""The page of a study and its answer. In the copy of the page, what it links to lies in its folder."""
+_RECORDS = {"summary": "runs", "answer": "index"}
 NETWORKS = "networks.zip"
 """The archive of the trained networks, where one is published."""
 PAGES_ON_ALL_STUDIES = ("tables/claims.md", "tables/replication.md", "findings.md")
@@ -39,7 +43,7 @@ def provenance(study: Study, root: Path) -> dict[str, Any]:
 
 
 def publish(study: Study, root: Path, target: Path, networks: bool = False) -> list[Path]:
-    """Copy the figures and pages of a study, and return the paths of what was written.
+    """Copy the figures, tables and page of a study, and return the paths of what was written.
 
     Figures are copied as PNG. The verdicts and the page of findings are about every study of the budget, and are copied
     with the main study.
@@ -56,11 +60,14 @@ def publish(study: Study, root: Path, target: Path, networks: bool = False) -> l
     drawn = [*plan.figure_paths(study), *plan.own_figure_paths(study)]
     sources = [root / Path(path).with_suffix(".png") for path in drawn]
     sources += [root / "results/tables" / study.name / name for name in TABLES]
+    sources += [root / Path(plan.page_path(study)).with_name(name) for name in STUDY_PAGE]
     if study.name == plan.MAIN_STUDY:
         sources += [root / "results" / name for name in PAGES_ON_ALL_STUDIES]
     for source in [*sources, root / "results/tables" / study.name / "summary.parquet"]:
         _check(source)
     written = [Path(shutil.copyfile(source, target / source.name)) for source in sources]
+    page = target / STUDY_PAGE[0]
+    files.write_text(page, re.sub(r"(?<!\\)\]\((?:\.\./)[^)]*?([^/)]+)\)", r"](\1)", page.read_text(encoding="utf-8")))
     if networks:
         network_archive.write_archive(target / NETWORKS, study, root)
         written.append(target / NETWORKS)
@@ -71,6 +78,6 @@ def publish(study: Study, root: Path, target: Path, networks: bool = False) -> l
 
 def _check(path: Path) -> None:
     """Raise InputError naming the file if it is not what the record beside it says. Earlier versions left no record."""
-    record = path.with_name(f"{'runs' if path.stem == 'summary' else path.stem}.json")
+    record = path.with_name(f"{_RECORDS.get(path.stem, path.stem)}.json")
     if record.exists() and records.read_record(record)[records.FILES].get(path.name) != files.sha256(path):
         raise InputError(f"{path} has changed since {record} was written; python -m capacity verify says more")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[numpy.float64]
 Integers = NDArray[numpy.int64]
+Flags = NDArray[numpy.bool_]
 
 
 def finite(name: str, values: Sequence[float] | Floats) -> Floats:

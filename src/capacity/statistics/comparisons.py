@@ -1,4 +1,7 @@
-"""Comparisons of two groups (equivalence, Fisher's exact test and its power), and corrections of several p-values."""
+"""Comparisons of two groups, and corrections of several p-values.
+
+The comparisons are tests of equivalence, Fisher's exact test with its power, and a permutation test of means.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import CompareMeans
 
 from capacity.statistics.arrays import Floats, check_count, check_proportion, finite
+from capacity.statistics.intervals import CONFIDENCE, RESAMPLES
 
 ALPHA = 0.05
 """The level of every test."""
@@ -106,6 +110,51 @@ def fisher(first_count: int, first_total: int, second_count: int, second_total: 
         [[first_count, first_total - first_count], [second_count, second_total - second_count]],
     )
     return float(stats.fisher_exact(counts).pvalue)
+
+
+class Difference(NamedTuple):
+    """The difference of two means, the first minus the second.
+
+    Attributes:
+        difference: of the means.
+        low, high: its 95 % bootstrap interval.
+        p_value: two-sided, by permutation.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+def difference_of_means(
+    first: Sequence[float], second: Sequence[float], rng: numpy.random.Generator, resamples: int = RESAMPLES
+) -> Difference | None:
+    """Compare two means by a permutation test, with a percentile bootstrap interval of their difference.
+
+    All rearrangements are looked at if there are no more than ``resamples`` of them, else so many random ones. Returns
+    None if a group has fewer than two values. Raises ValueError if a value is not finite.
+    """
+    x, y = finite("first", first), finite("second", second)
+    if min(len(x), len(y)) < 2:
+        return None
+
+    def statistic(one: Floats, other: Floats, axis: int = -1) -> Floats:
+        difference: Floats = one.mean(axis=axis) - other.mean(axis=axis)
+        return difference
+
+    tested = stats.permutation_test((x, y), statistic, vectorized=True, n_resamples=resamples, rng=rng)
+    bootstrapped = stats.bootstrap(
+        (x, y),
+        statistic,
+        n_resamples=resamples,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        vectorized=True,
+        rng=rng,
+    )
+    low, high = (float(end) for end in bootstrapped.confidence_interval)
+    return Difference(float(x.mean() - y.mean()), low, high, float(tested.pvalue))
 
 
 def fisher_power(

@@ -111,6 +111,42 @@ def jonckheere_terpstra(
     return _ordered(labels, numpy.concatenate(samples), alternative, rng, permutations)
 
 
+def stratified_jonckheere_terpstra(
+    strata: Sequence[Sequence[Sequence[float]]],
+    alternative: Alternative,
+    rng: numpy.random.Generator,
+    permutations: int = PERMUTATIONS,
+) -> TrendTest | None:
+    """Test for a common trend over ordered groups within strata: the effect of one factor with another held fixed.
+
+    Each stratum holds groups as :func:`jonckheere_terpstra` takes them. The statistic is the sum of those of the strata
+    less their means, divided by the standard deviation of the sum, and values are permuted within their strata. A
+    stratum with fewer than two groups that have values adds nothing. If all values agree within every stratum, p is 1.
+    Returns None if no stratum has two groups with values.
+    """
+    tested = []
+    columns = 0
+    for groups in strata:
+        samples = [finite("groups", group) for group in groups if len(group)]
+        if len(samples) > 1:
+            labels = numpy.repeat(numpy.arange(len(samples)), [len(sample) for sample in samples])
+            columns += len(labels)
+            tested.append(_Concordance(labels, numpy.concatenate(samples)))
+    if not tested:
+        return None
+    variance = sum(each.variance for each in tested)
+    if variance <= 0:
+        return TrendTest(0.0, 1.0, 1.0)
+
+    def draw(rows: int) -> Floats:
+        drawn: Floats = numpy.sum([each.draw(rows, rng) for each in tested], axis=0)
+        return drawn / math.sqrt(variance)
+
+    z = sum(each.observed for each in tested) / math.sqrt(variance)
+    p_value = _permutation_p_value(z, draw, columns, permutations, alternative)
+    return TrendTest(z, p_value, _normal_p_value(z, alternative))
+
+
 class Association(NamedTuple):
     """Kendall's tau-b, from -1 to 1, and its permutation p-value."""
 
@@ -150,27 +186,44 @@ def _proportions(successes: Sequence[int], totals: Sequence[int]) -> tuple[Integ
     return numpy.asarray(successes, dtype=int), numpy.asarray(totals, dtype=int)
 
 
+class _Concordance:
+    """The concordance between group labels 0, 1, ... and values, less its mean over permutations.
+
+    Attributes:
+        observed: that of the labels as they are.
+        variance: over permutations; 0 if all values agree.
+    """
+
+    def __init__(self, labels: Integers, values: Floats) -> None:
+        order = numpy.argsort(values, kind="stable")
+        values = values[order]
+        self._labels = labels[order]
+        sizes = numpy.bincount(labels)
+        self.variance = _concordance_variance(sizes, numpy.unique(values, return_counts=True)[1])
+        self._first, self._after = (numpy.searchsorted(values, values, side=side) for side in ("left", "right"))
+        self._mean = (len(labels) ** 2 - int((sizes**2).sum())) / 4
+        self.observed = float(self._centred(self._labels[None, :])[0])
+
+    def draw(self, rows: int, rng: numpy.random.Generator) -> Floats:
+        """Return the concordance of so many random permutations of the labels."""
+        return self._centred(rng.permuted(numpy.tile(self._labels.astype(numpy.int32), (rows, 1)), axis=1))
+
+    def _centred(self, rows: Integers) -> Floats:
+        return _concordance(rows, self._first, self._after) - self._mean
+
+
 def _ordered(
     labels: Integers, values: Floats, alternative: Alternative, rng: numpy.random.Generator, permutations: int
 ) -> TrendTest:
     """Test the concordance between group labels 0, 1, ... and values."""
-    order = numpy.argsort(values, kind="stable")
-    labels, values = labels[order], values[order]
-    sizes = numpy.bincount(labels)
-    variance = _concordance_variance(sizes, numpy.unique(values, return_counts=True)[1])
-    if variance <= 0:
+    tested = _Concordance(labels, values)
+    if tested.variance <= 0:
         return TrendTest(0.0, 1.0, 1.0)
-    first, after = (numpy.searchsorted(values, values, side=side) for side in ("left", "right"))
-    pairs = (len(labels) ** 2 - int((sizes**2).sum())) / 2
-
-    def standardise(rows: Integers) -> Floats:
-        return (_concordance(rows, first, after) - pairs / 2) / math.sqrt(variance)
-
-    def draw(rows: int) -> Floats:
-        return standardise(rng.permuted(numpy.tile(labels.astype(numpy.int32), (rows, 1)), axis=1))
-
-    z = float(standardise(labels[None, :])[0])
-    p_value = _permutation_p_value(z, draw, len(labels), permutations, alternative)
+    deviation = math.sqrt(tested.variance)
+    z = tested.observed / deviation
+    p_value = _permutation_p_value(
+        z, lambda rows: tested.draw(rows, rng) / deviation, len(labels), permutations, alternative
+    )
     return TrendTest(z, p_value, _normal_p_value(z, alternative))
 
 

@@ -18,15 +18,13 @@ import pyarrow.compute as pc
 import yaml
 
 from capacity.dictionary import jobs
-from capacity.dictionary.column import FLAG, INTEGER, NUMBER, TEXT, arrow_schema, required_kinds
+from capacity.dictionary.column import FLAG, INTEGER, NUMBER, TEXT, arrow_schema
 from capacity.dictionary.histories import JOB_HISTORY
 from capacity.errors import InputError
 from capacity.storage import files, json_files, parquet, records
 from capacity.storage.parquet_bounds import UNKNOWN, Bounds
 from capacity.tasks.registry import PARTS, SCORES
 
-ANSWER_COLUMNS = required_kinds(jobs.ANSWERS)
-HISTORY_COLUMNS = required_kinds(JOB_HISTORY)
 _TYPES = {INTEGER: pa.int64(), TEXT: pa.string(), FLAG: pa.bool_(), NUMBER: pa.float64()}
 ANSWERS = arrow_schema(jobs.ANSWERS, _TYPES, nullable=(NUMBER,))
 """Columns of ``answers.parquet``, one row per run and question: what was asked and answered, whether it is right, the
@@ -52,10 +50,12 @@ MOST_LOG_PROBABILITY = 0.001  # above 0 by rounding
 def read_history(path: str | Path, cell: str, seeds: Sequence[int], bounds: Bounds = UNKNOWN) -> pa.Table:
     """The history of a job of the cell named.
 
-    Raises InputError naming the file if it is damaged, out of bounds or of another job.
+    Raises InputError naming the file if it is damaged, out of bounds or of another job, or does not say how it was
+    trained.
     """
     history = parquet.read_parquet(path, bounds)
-    parquet.check_columns(path, history, HISTORY_COLUMNS)
+    parquet.check_columns(path, history, JOB_HISTORY)
+    check_training(parquet.provenance_of(history), path)
     _check_runs(path, history, cell, seeds)
     return history
 
@@ -81,17 +81,31 @@ def schema() -> dict[str, Any]:
 
 
 @functools.cache
-def _validator() -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(schema())
+def _validator(definition: str | None = None) -> jsonschema_rs.Draft202012Validator:
+    """Return what validates an evaluation, or a part of it, by the name of its definition in the schema."""
+    part = {"$ref": f"#/$defs/{definition}", "$defs": schema()["$defs"]}
+    return jsonschema_rs.Draft202012Validator(schema() if definition is None else part)
 
 
 def check(evaluation: Any, source: str | Path) -> None:
     """Check an evaluation without its answers. Raises InputError naming the file and the key that does not fit."""
+    _check(_validator(), evaluation, source)
+
+
+def check_training(record: Any, source: str | Path) -> None:
+    """Check the record of the training that a file comes from.
+
+    Raises InputError naming the file and the key that later stages cannot use.
+    """
+    _check(_validator("training"), record, source)
+
+
+def _check(validator: jsonschema_rs.Draft202012Validator, value: Any, source: str | Path) -> None:
     try:
-        _validator().validate(evaluation)
+        validator.validate(value)
     except jsonschema_rs.ValidationError as error:
         key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path)
-        raise InputError(f"{source}: ${key}: {error.message[:300]}") from error
+        raise InputError(f"{source}: ${key}: {error.message[:300]}; {files.REMEDY}") from error
 
 
 def split(evaluation: Mapping[str, Any]) -> tuple[dict[str, Any], pa.Table, pa.Table]:
@@ -138,10 +152,8 @@ def write(folder: str | Path, evaluation: Mapping[str, Any]) -> None:
 
 def check_answers(answers: pa.Table, source: str | Path) -> None:
     """Check a table of answers. Raises InputError naming the file and the column that readers cannot use."""
-    parquet.check_columns(source, answers, ANSWER_COLUMNS)
-    empty = [name for name in ANSWER_COLUMNS if name not in ("log_probability", "margin") and answers[name].null_count]
-    empty += [name for name in ("prompt", "true") if pc.any(pc.equal(answers[name], "")).as_py()]
-    if empty:
+    parquet.check_columns(source, answers, jobs.ANSWERS)
+    if empty := [name for name in ("prompt", "true") if pc.any(pc.equal(answers[name], "")).as_py()]:
         raise InputError(f"{source}: the column {empty[0]!r} has an empty value; {files.REMEDY}")
     for name, choices in CHOICES.items():
         if wrong := set(pc.unique(answers[name]).to_pylist()).difference(choices):
@@ -159,6 +171,7 @@ def read_answers(path: str | Path, cell: str, seeds: Iterable[int], bounds: Boun
     """
     answers = parquet.read_parquet(path, bounds)
     check_answers(answers, path)
+    check_training(parquet.provenance_of(answers).get("training"), path)
     _check_runs(path, answers, cell, seeds)
     return answers
 

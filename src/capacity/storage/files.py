@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -96,6 +97,14 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def remove(path: Path) -> None:
+    """Remove a file, a folder with all that is in it, or a link but nothing that it leads to, if there is any."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def remove_unfinished(folder: Path) -> None:
     """Remove temporary files of :func:`atomic` whose process was killed. No other process may write there."""
     for path in folder.glob(".*.*"):
@@ -120,6 +129,41 @@ def check_writable(folder: Path) -> None:
         raise InputError(f"{place} is a file, and has to be a folder; rename it")
     if not os.access(place, os.W_OK | os.X_OK):
         raise InputError(f"nothing can be written in {place.resolve()}: it is read-only, or belongs to someone else")
+
+
+def check_links(folder: Path) -> None:
+    """Raise InputError naming a link below a folder that leads nowhere, or back to itself.
+
+    Snakemake says of such a link that another process has deleted it, or ends in a traceback.
+    """
+    waiting, seen = [folder], set()
+    while waiting:
+        place = waiting.pop()
+        try:
+            status = place.stat()
+            entries = list(os.scandir(place))
+        except FileNotFoundError:
+            continue  # another process has just removed it
+        if (status.st_dev, status.st_ino) in seen:
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        for entry in entries:
+            if entry.is_symlink() and not Path(entry.path).exists():
+                what = describe_link(Path(entry.path))
+                raise InputError(f"{entry.path} is {what}; remove it, or put back what it led to")
+            if entry.is_dir():
+                waiting.append(Path(entry.path))
+
+
+def describe_link(path: Path) -> str:
+    """Say of a link where it leads."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return f"a link to {path.readlink()}, which is not there"
+    except OSError:
+        return "a link that leads back to itself"
+    return f"a link to {path.readlink()}"
 
 
 def check_file(path: str | Path) -> None:

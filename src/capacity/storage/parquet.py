@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from capacity.dictionary.column import FLAG, INTEGER, NUMBER, TEXT, Column
 from capacity.errors import InputError, is_of_memory
 from capacity.storage import parquet_bounds
 from capacity.storage.files import CHECKSUM, REMEDY, atomic, check_checksum, check_file
@@ -22,10 +23,10 @@ from capacity.storage.parquet_bounds import UNKNOWN, Bounds, BoundsError
 from capacity.storage.provenance import Provenance
 
 _KINDS = {
-    "an integer": pa.types.is_integer,
-    "a number": lambda kind: pa.types.is_floating(kind) or pa.types.is_integer(kind),
-    "true or false": pa.types.is_boolean,
-    "text": lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind),
+    INTEGER: pa.types.is_integer,
+    NUMBER: lambda kind: pa.types.is_floating(kind) or pa.types.is_integer(kind),
+    FLAG: pa.types.is_boolean,
+    TEXT: lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind),
 }
 
 
@@ -178,22 +179,26 @@ def _opened(path: str | Path, bounds: Bounds) -> Iterator[_Opened]:
         raise InputError(f"{path} is not a whole Parquet file ({error}); {REMEDY}") from error
 
 
-def check_columns(path: str | Path, table: pa.Table, columns: Mapping[str, str]) -> None:
-    """Check that a table has some columns.
+def check_columns(path: str | Path, table: pa.Table, columns: Iterable[Column]) -> None:
+    """Check that a table has some columns, with values where they have to be.
 
     Args:
         path: the file of the table, for the error.
         table: the table.
-        columns: the kind of each column: ``an integer``, ``a number``, ``true or false`` or ``text``.
+        columns: what they have to be. One that is optional may be missing; if it is there, it is checked as well.
 
-    Raises InputError naming file and column if a column is missing or of another kind.
+    Raises InputError naming file and column if a column is missing, of another kind, or lacks a value.
     """
-    for name, kind in columns.items():
-        if name not in table.schema.names:
-            raise InputError(f"{path} has no column {name!r}; {REMEDY}")
-        stored = table.schema.field(name).type
-        if not _KINDS[kind](stored):
-            raise InputError(f"{path}: the column {name!r} is {stored}, and has to be {kind}; {REMEDY}")
+    for column in columns:
+        if column.name not in table.schema.names:
+            if column.optional:
+                continue
+            raise InputError(f"{path} has no column {column.name!r}; {REMEDY}")
+        stored = table.schema.field(column.name).type
+        if not _KINDS[column.kind](stored):
+            raise InputError(f"{path}: the column {column.name!r} is {stored}, and has to be {column.kind}; {REMEDY}")
+        if not column.may_lack_values and table[column.name].null_count:
+            raise InputError(f"{path}: the column {column.name!r} has an empty value; {REMEDY}")
 
 
 def provenance_of(table: pa.Table) -> Provenance:

@@ -28,7 +28,7 @@ import numpy.typing
 import pandas as pd
 
 from capacity.dictionary.cells import NAMES
-from capacity.dictionary.column import names, required_kinds
+from capacity.dictionary.column import names
 from capacity.dictionary.histories import HISTORY
 from capacity.errors import InputError
 from capacity.statistics.survival import Survival, kaplan_meier
@@ -72,7 +72,7 @@ def read_by_cell(path: str | Path, bounds: Bounds = UNKNOWN) -> Iterator[pd.Data
 
     kept: list[pd.DataFrame] = []  # the cell at the end of a piece, which may go on in the next
     for piece in parquet.read_parquet_pieces(path, bounds):
-        parquet.check_columns(path, piece, required_kinds(HISTORY))
+        parquet.check_columns(path, piece, HISTORY)
         frame: pd.DataFrame = piece.select([name for name in piece.column_names if name in _READ]).to_pandas()
         frame = pd.concat([*kept, frame], ignore_index=True)
         if frame.empty:

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pandas as pd
 import pyarrow as pa
 
-from capacity.dictionary.column import Columns, describe, required_kinds
+from capacity.dictionary.column import Columns, describe
 from capacity.storage import files, parquet, provenance
 from capacity.storage.parquet_bounds import UNKNOWN, Bounds
 
@@ -46,5 +46,5 @@ def read_frame(path: str | Path, columns: Columns = (), bounds: Bounds = UNKNOWN
     is missing or of another kind.
     """
     table = parquet.read_parquet(path, bounds)
-    parquet.check_columns(path, table, required_kinds(columns))
+    parquet.check_columns(path, table, columns)
     return pd.DataFrame(table.to_pandas())

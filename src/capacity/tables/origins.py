@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,6 @@ from typing import Any
 
 import pandas as pd
 
-from capacity.dictionary.column import required_kinds
 from capacity.errors import ForeignFileError, InputError
 from capacity.experiment.cell import parse_cell
 from capacity.experiment.seeds import format_seeds, parse_seeds
@@ -69,7 +69,7 @@ class Origin:
         """
         table = parquet.read_parquet(path, self.bounds(kind))
         self.check(path, parquet.provenance_of(table))
-        parquet.check_columns(path, table, required_kinds(table_bounds.OF_STUDIES[kind]))
+        parquet.check_columns(path, table, table_bounds.OF_STUDIES[kind])
         frame = pd.DataFrame(table.to_pandas())
         self.check_rows(kind, path, frame)
         return frame
@@ -129,10 +129,11 @@ def read_origin(path: Path, digest: str | None = None) -> Origin:
     try:
         cells: dict[str, frozenset[int]] = {}
         for job in record[JOBS]:
+            parse_cell(job["cell"])
             cells[job["cell"]] = cells.get(job["cell"], frozenset()).union(parse_seeds(job["seeds"]))
         origin = _origin(path, record, cells)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is not the record of the runs of a study; {files.REMEDY}") from error
+    except (KeyError, TypeError, AttributeError, InputError) as error:
+        raise InputError(f"{path} is not the record of the runs of a study ({error}); {files.REMEDY}") from error
     if digest is not None and origin.plan != digest:
         raise ForeignFileError(
             f"{path} is of {origin.described()}, and has to be of plan {digest}, which the configuration makes; "
@@ -142,8 +143,15 @@ def read_origin(path: Path, digest: str | None = None) -> Origin:
 
 
 def _origin(path: Path, record: Mapping[str, Any], cells: Mapping[str, frozenset[int]] | None = None) -> Origin:
-    settings = record.get("settings", {})
-    return Origin(path, settings.get("table"), settings.get("plan"), record.get("runs", ()), cells)
+    settings, runs = record.get("settings", {}), record.get("runs", [])
+    if not isinstance(settings, Mapping) or not isinstance(runs, list) or not all(map(_is_origin, runs)):
+        raise InputError(f"{path} does not say in words of this workflow which runs it is of; {files.REMEDY}")
+    return Origin(path, settings.get("table"), settings.get("plan"), runs, cells)
+
+
+def _is_origin(job: Any) -> bool:
+    """Return whether a value says where the runs of a job come from."""
+    return isinstance(job, Mapping) and {"cell", "seeds", "source_digest"} <= job.keys() and type(job["seeds"]) is list
 
 
 def read_tables(
@@ -179,6 +187,32 @@ def read_tables(
 def identities(origins: Iterable[Origin]) -> dict[str, str]:
     """Return the identity of each table, by its name, for the provenance of what is made of them."""
     return {origin.table or origin.path.parent.name: origin.identity for origin in origins}
+
+
+def on_page(page: str, runs: Iterable[Mapping[str, Any]]) -> str:
+    """Return a page, with a last paragraph if several versions of the code have trained the runs of a task.
+
+    Snakemake trains anew what other code has trained, unless it is told not to.
+
+    Args:
+        page: as Markdown.
+        runs: for each job where its runs come from.
+    """
+    jobs: dict[str, Counter[str]] = {}
+    for job in runs:
+        jobs.setdefault(parse_cell(job["cell"]).task, Counter())[str(job["source_digest"])[:12]] += 1
+    mixed = [
+        f"{task} ({', '.join(f'{count} by {code}' for code, count in sorted(codes.items()))})"
+        for task, codes in jobs.items()
+        if len(codes) > 1
+    ]
+    if not mixed:
+        return page
+    by_task = "; ".join(mixed)
+    return (
+        f"{page}\n**Not all runs were trained by the same code**, by the number of jobs: {by_task}. "
+        "`python -m capacity verify` names those that are not of the code of today.\n"
+    )
 
 
 def by_study(origins: Iterable[Origin], paths: Iterable[Path]) -> dict[str, Origin]:

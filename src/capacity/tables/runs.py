@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import shlex
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pandas as pd
 from capacity.dictionary import cells as cell_dictionary
 from capacity.dictionary import measures
 from capacity.dictionary.column import names
-from capacity.errors import ForeignFileError
+from capacity.errors import ForeignFileError, InputError
 from capacity.evaluation import bits, operands
 from capacity.experiment.assignment import RECORD
 from capacity.experiment.cell import parse_cell
@@ -158,8 +160,24 @@ def check_run(job: Job, path: str, training: Mapping[str, Any], seeds: Iterable[
             runs = f"{cell}/seeds={format_seeds(held)}"
             raise ForeignFileError(f"{path} holds runs of {runs}, and not those of its folder; {files.REMEDY}")
     beside = Path(job.folder) / RECORD
-    if beside.exists() and without_checksums(json_files.read_json_of_either_kind(beside)) != training:
+    if os.path.lexists(beside) and without_checksums(_record(beside)) != training:
         raise ForeignFileError(f"{path} is of another run than {beside}, of the same cell and seeds; {files.REMEDY}")
+
+
+def _record(path: Path) -> dict[str, Any]:
+    """Read the record of a training. Raises InputError naming the file and the command that mends it.
+
+    No table asks Snakemake for it, so it would not be made anew if it were only deleted.
+    """
+    try:
+        record = json_files.read_json_of_either_kind(path)
+        if not isinstance(record, dict):
+            raise InputError(f"{path} is not the record of a run")
+        return record
+    except (InputError, OSError) as error:
+        name = shlex.quote(str(path))
+        said = str(error).removesuffix(f"; {files.REMEDY}")
+        raise InputError(f"{said}; train it anew: rm {name} && snakemake --cores all {name}") from error
 
 
 def without_checksums(record: Mapping[str, Any]) -> dict[str, Any]:

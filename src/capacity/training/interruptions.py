@@ -75,11 +75,14 @@ def only_one(path: Path, say: Say, asked_to_stop: Callable[[], bool] = lambda: F
         say: takes lines for the log.
         asked_to_stop: returns whether this process has to stop; it is asked all the while that the lock is not free.
 
-    Raises InputError if the other process runs on another machine, is not ours to stop, or does not exit within
-    :data:`SECONDS_TO_STOP`, and :class:`InterruptedTrainingError` if this one is asked to stop before it has the lock.
+    Raises InputError if the path is no plain file, or if the other process runs on another machine, is not ours to
+    stop, or does not exit within :data:`SECONDS_TO_STOP`, and :class:`InterruptedTrainingError` if this one is asked to
+    stop before it has the lock.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     check_file(path)
+    if path.is_symlink():
+        raise InputError(f"{path} is a link, and the file that it leads to would be emptied; remove it")
     stopped = False
     while True:
         handle = path.open("a+", encoding="utf-8")

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,6 +39,7 @@ KEPT = 2
 CHECKSUMS = "SHA256SUMS"
 ARRAYS, HISTORY, STATE_FILE = "arrays.safetensors", "history.parquet", "state.json"
 STATE = ("updates", "seconds", "interruptions")
+KINDS = ((int,), (int, float), (int,))
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def write(folder: Path, snapshot: Snapshot, fingerprint: Mapping[str, Any]) -> P
     target = folder / f"{snapshot.updates:09d}"
     unfinished = folder / f".{target.name}.unfinished"
     with files.explained(target):
-        shutil.rmtree(unfinished, ignore_errors=True)
+        files.remove(unfinished)
         unfinished.mkdir(parents=True)
         try:
             arrays = {name: numpy.asarray(value, order="C") for name, value in snapshot.arrays.items()}
@@ -85,10 +85,10 @@ def write(folder: Path, snapshot: Snapshot, fingerprint: Mapping[str, Any]) -> P
             (unfinished / CHECKSUMS).write_text(sums, encoding="ascii")
             for path in unfinished.iterdir():
                 _to_disk(path)
-            shutil.rmtree(target, ignore_errors=True)
+            files.remove(target)
             unfinished.rename(target)
         finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            files.remove(unfinished)
     _to_disk(folder)
     return target
 
@@ -98,6 +98,8 @@ def read(path: Path, bounds: Bounds = UNKNOWN) -> tuple[Snapshot, dict[str, Any]
 
     Raises :class:`DamagedSnapshotError` if it is not whole, or if its history is out of bounds.
     """
+    if not path.is_dir():
+        raise DamagedSnapshotError(f"{path} is not a folder")
     try:
         for name in (CHECKSUMS, ARRAYS, HISTORY, STATE_FILE):
             files.check_file(path / name)
@@ -112,6 +114,8 @@ def read(path: Path, bounds: Bounds = UNKNOWN) -> tuple[Snapshot, dict[str, Any]
         arrays = load_file(path / ARRAYS)
         history = parquet.read_parquet(path / HISTORY, bounds).to_pylist()
         counts = {name: state[name] for name in STATE}
+        if any(type(count) not in kinds or count < 0 for kinds, count in zip(KINDS, counts.values(), strict=True)):
+            raise DamagedSnapshotError(f"{path / STATE_FILE} has {counts}, which are not its numbers")
         return Snapshot(arrays=arrays, history=history, **counts), dict(state["fingerprint"])
     except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
         if is_of_memory(error):
@@ -163,6 +167,10 @@ class Snapshots:
         """Return the newest snapshot of a stack that is whole and of this run; None if there is none."""
         self._saved_at, self._saved_updates = self._clock(), 0
         folder = self._folder_of(seeds)
+        for path in (self._folder, folder):
+            if os.path.lexists(path) and not path.is_dir():
+                self._say(f"snapshots passed over: {path} is not a folder, and is removed")
+                files.remove(path)
         for path in sorted(_whole(folder), reverse=True):
             try:
                 snapshot, fingerprint = read(path, self._bounds(len(seeds)))
@@ -179,7 +187,7 @@ class Snapshots:
             self.interruptions = max(self.interruptions, snapshot.interruptions + 1)
             self._saved_updates = snapshot.updates
             return snapshot
-        shutil.rmtree(folder, ignore_errors=True)
+        files.remove(folder)
         return None
 
     def offer(self, seeds: Sequence[int], updates: int, last: bool, make: Callable[[int], Snapshot]) -> None:
@@ -202,7 +210,7 @@ class Snapshots:
             folder = self._folder_of(seeds)
             write(folder, made, self._fingerprint)
             for path in sorted(_whole(folder))[:-KEPT]:
-                shutil.rmtree(path)
+                files.remove(path)
             self._saved_at, self._saved_updates = self._clock(), updates
         if stop:
             raise InterruptedTrainingError(
@@ -211,7 +219,7 @@ class Snapshots:
 
     def remove(self) -> None:
         """Remove all snapshots when the job is done."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        files.remove(self._folder)
 
     def _bounds(self, seeds: int) -> Bounds:
         """Return the bounds of the history of some seeds, by the cell in the fingerprint, if it names one."""
@@ -223,8 +231,8 @@ class Snapshots:
 
 
 def _whole(folder: Path) -> list[Path]:
-    """Return the snapshots in a folder that are whole: those whose folder has its final name."""
-    return [path for path in folder.glob("[0-9]*") if path.is_dir()] if folder.is_dir() else []
+    """Return the snapshots in a folder that are whole, unless they were damaged since: those with their final name."""
+    return list(folder.glob("[0-9]*"))
 
 
 def _to_disk(path: Path) -> None:

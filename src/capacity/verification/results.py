@@ -14,6 +14,7 @@ from capacity.errors import InputError
 from capacity.experiment.configuration import NEWEST, validate
 from capacity.experiment.configuration_files import read_configuration
 from capacity.experiment.plan import Plan, make_plan
+from capacity.storage.files import describe_link
 from capacity.verification.findings import DAMAGED, FOREIGN, MISSING, Finding
 from capacity.verification.jobs import STAGES, check_corpus, check_job
 from capacity.verification.studies import MANIFEST, MANIFESTS, Studies, record_of
@@ -52,12 +53,14 @@ def verify(root: Path, told: Callable[[int, int], None] = lambda done, total: No
     if not root.is_dir():
         raise InputError(f"{root} is not a folder; name the folder of results")
     found: list[Finding] = []
-    paths = {}
+    paths, no_files = {}, set()
     for path, mode in _walk(root):
         if stat.S_ISREG(mode):
             paths[path] = path
-        else:
-            found.append(Finding(FOREIGN, path, "it is not a plain file"))
+            continue
+        no_files.add(path)
+        why = "it is not a plain file" if mode else f"it is {describe_link(root / path)}"
+        found.append(Finding(FOREIGN, path, why, "" if _group(path) in ("other", "configuration") else path))
     if not paths:
         raise InputError(f"{root} holds no results; name the folder of results")
     done = 0
@@ -96,6 +99,7 @@ def verify(root: Path, told: Callable[[int, int], None] = lambda done, total: No
     studies.check_absent()
     for path in each(groups["other"]):
         found.append(Finding(FOREIGN, path, "no stage of this workflow writes such a file"))
+    found = [finding for finding in found if finding.kind != MISSING or finding.path not in no_files]
     unique = {(finding.kind, finding.path): finding for finding in reversed(found)}
     return Report(len(paths), tuple(unique[key] for key in sorted(unique, key=lambda key: key[::-1])))
 
@@ -140,7 +144,7 @@ def _group(path: str) -> str:
         return "records"
     if path == MANIFEST or (top == MANIFESTS and path.endswith(".sha256")):
         return "manifests"
-    if top in ("tables", "figures", "studies") or path == "findings.md":
+    if top in ("tables", "figures", "studies") or path in ("findings.md", "laboratory.md"):
         return "of studies"
     return "configuration" if path == CONFIGURATION else "other"
 

@@ -24,7 +24,14 @@ TABLE_STAGES = {
     "expressions": "expressions",
     "expression_histories": "expression-histories",
 }
-PAGE_STAGES = {"tables/replication": "replication", "tables/claims": "claims", "findings": "findings"}
+PAGE_STAGES = {
+    "tables/replication": "replication",
+    "tables/claims": "claims",
+    "findings": "findings",
+    "laboratory": "laboratory",
+}
+PAGE_OF_STUDY = "answer"
+"""The stage that writes the page of a study, whose record is ``studies/{study}/index.json``."""
 FIGURE_STAGES = {
     **{name: f"draw-{name}" for name in ("tradeoff", "dynamics", "answers")},
     "held_out_histories": "draw-held-out-histories",
@@ -33,9 +40,9 @@ FIGURE_STAGES = {
 """The stages that leave records, by the names of these."""
 
 OWN_FIGURES = "studies"
-"""The folder with a folder for each study, in which are the figures that its configuration describes."""
+"""The folder with a folder for each study, in which are its page and the figures that its configuration describes."""
 
-RECORD_OF = {"summary": "runs", "claims_evidence": "claims"}
+RECORD_OF = {"summary": "runs", "claims_evidence": "claims", "answer": "index"}
 """Files that are named in the record of another name."""
 SUFFIXES = (".parquet", ".csv", ".md", ".pdf", ".png")
 MANIFEST_LINE = re.compile(r"[0-9a-f]{64}  [^\n]+\n")
@@ -62,6 +69,8 @@ def _stage(record: str) -> str | None:
         return TABLE_STAGES.get(name)
     if top == "figures" and len(place.parts) == 3:
         return FIGURE_STAGES.get(name)
+    if top == OWN_FIGURES and len(place.parts) == 3 and name == "index":
+        return PAGE_OF_STUDY
     if top == OWN_FIGURES and len(place.parts) == 3 and name not in RESERVED:
         return "draw-measures"
     return None
@@ -222,7 +231,7 @@ class Studies:
         if record["stage"] != stage:
             return f"it is the record of {record['stage']}, and not of {stage}"
         study = PurePosixPath(path).parent.as_posix().partition("/")[2]
-        if stage in TABLE_STAGES.values() and settings.get("table") != study:
+        if stage in (*TABLE_STAGES.values(), PAGE_OF_STUDY) and settings.get("table") != study:
             return f"it is of {settings.get('table')}, and not of {study}"
         drawn = settings.get("tables", {}) if path.startswith(("figures/", f"{OWN_FIGURES}/")) else {}
         if other := [name for name in drawn if study not in (name, name.partition("/")[0])]:

@@ -94,6 +94,21 @@ COMMANDS = {
         ["--expressions", f"{TABLES}/expressions.parquet", "--summary", f"{TABLES}/summary.parquet", *TITLE, *DRAWN],
         [f"{TABLES}/expressions.parquet", f"{TABLES}/summary.parquet"],
     ),
+    "answer": (
+        [
+            *("--runs", f"{TABLES}/runs.parquet", "--dynamics", f"{TABLES}/dynamics.parquet"),
+            *("--history", f"{TABLES}/history.parquet", *TITLE, "--command", "snakemake"),
+            *("--answer", '{"rule": "rate-or-size", "large": "n2"}', "--output", "out"),
+        ],
+        [f"{TABLES}/{name}.parquet" for name in ("runs", "dynamics", "history")],
+    ),
+    "laboratory": (
+        [
+            *("--answers", f"{TABLES}/answer.json", "--record", f"{TABLES}/runs.json"),
+            *("--budget", "laptop", "--output", "out/laboratory.md"),
+        ],
+        [f"{TABLES}/answer.json", f"{TABLES}/runs.json"],
+    ),
     "draw-held-out-histories": (
         [
             *("--histories", f"{TABLES}/expression_histories.parquet"),
@@ -119,7 +134,7 @@ def results(tmp_path_factory):
     write_plan(folder / "plan.json", TablePlan("base", "By hand", (), (Job(SUM.name, SEEDS, FOLDER),)))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for command in ("tabulate", "histories", "expressions", "expression-histories", "dynamics"):
+        for command in ("tabulate", "histories", "expressions", "expression-histories", "dynamics", "answer"):
             arguments, _ = COMMANDS[command]
             run_command(command, *arguments[:-1], arguments[-1].replace("out", TABLES))
     return folder

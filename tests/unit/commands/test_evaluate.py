@@ -10,6 +10,7 @@ from capacity.corpora import corpus
 from capacity.model import weights
 from capacity.storage import evaluations, json_files, parquet, provenance
 from capacity.storage.evaluations import read_answers
+from capacity.training.execution import Execution
 from tests.support.commands import run_command
 from tests.support.random_evaluations import CELL, LINES, SEEDS, history, random_evaluation, random_networks
 from tests.support.repository import SOURCE
@@ -19,7 +20,8 @@ from tests.support.repository import SOURCE
 def job(tmp_path):
     """A folder with what the command reads."""
     parquet.write_parquet(tmp_path / "corpus.parquet", corpus.to_table(LINES), {})
-    record = provenance.record("train", CELL.settings(), cell=CELL.name, seeds=list(SEEDS), diverged_at=[None, None])
+    how = Execution().record("cpu") | {"device": "cpu", "diverged_at": [None, None]}
+    record = provenance.record("train", CELL.settings(), cell=CELL.name, seeds=list(SEEDS), **how)
     parquet.write_parquet(tmp_path / "history.parquet", history(4), record)
     weights.save(tmp_path / "weights.safetensors", random_networks(), CELL, SEEDS)
     return tmp_path

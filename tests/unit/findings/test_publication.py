@@ -23,6 +23,7 @@ def root(tmp_path):
     results = tmp_path / "results"
     names = [f"figures/{folder}{figure}.png" for folder in ("base/", "own/") for figure in ("tradeoff", "facts")]
     names += [f"tables/{study}/{name}" for study in ("base", "own") for name in publication.TABLES]
+    names += [f"studies/{study}/{name}" for study in ("base", "own") for name in publication.STUDY_PAGE]
     for name in [*names, "tables/claims.md", "tables/replication.md", "findings.md"]:
         (results / name).parent.mkdir(parents=True, exist_ok=True)
         (results / name).write_text(name)
@@ -63,8 +64,25 @@ def test_a_file_that_has_changed_since_it_was_made_is_not_published(root, name):
         publication.publish(study("base"), root, root / "docs")
 
 
+def test_the_page_of_a_study_links_to_what_is_published_beside_it(root):
+    page = root / "results/studies/own/index.md"
+    page.write_text(
+        "![tradeoff](../../figures/own/tradeoff.png) [summary](../../tables/own/summary.md) [data](answer.json)\n"
+        "\\[a title\\](../../not/a/link.md)\n"
+    )
+    publication.publish(study("own"), root, root / "docs")
+    published = (root / "docs/index.md").read_text()
+    assert published == (
+        "![tradeoff](tradeoff.png) [summary](summary.md) [data](answer.json)\n\\[a title\\](../../not/a/link.md)\n"
+    )
+    assert json_files.read_json(root / "docs/provenance.json")["files"]["index.md"] == files.sha256(
+        root / "docs/index.md"
+    )
+    assert page.read_text() != published
+
+
 def test_another_study_is_published_alone(root):
     publication.publish(study("own"), root, root / "docs")
     names = {path.name for path in (root / "docs").iterdir()}
-    assert names == {"tradeoff.png", "facts.png", *publication.TABLES, "provenance.json"}
+    assert names == {"tradeoff.png", "facts.png", *publication.TABLES, *publication.STUDY_PAGE, "provenance.json"}
     assert (root / "docs/tradeoff.png").read_text() == "figures/own/tradeoff.png"

@@ -9,6 +9,7 @@ import pytest
 from scipy import optimize, stats
 
 from capacity.statistics.comparisons import (
+    difference_of_means,
     fisher,
     fisher_power,
     holm,
@@ -264,3 +265,18 @@ def test_a_claim_of_two_effects_has_the_larger_p_value():
     assert intersection_union(0.2) == 0.2
     with pytest.raises(ValueError, match="at least one"):
         intersection_union()
+
+
+def test_a_difference_of_means_has_the_p_value_of_all_rearrangements_if_they_are_few():
+    """Of the 20 ways to choose three of six, two are as extreme."""
+    found = difference_of_means([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], numpy.random.default_rng(0))
+    assert (found.difference, found.p_value) == (-3.0, pytest.approx(2 / 20))
+    assert found.low < -3 < found.high < 0
+
+
+def test_means_that_agree_have_no_difference_and_one_value_tells_nothing():
+    same = difference_of_means([0.5] * 4, [0.5] * 4, numpy.random.default_rng(0))
+    assert (same.difference, same.low, same.high, same.p_value) == (0, 0, 0, 1)
+    assert difference_of_means([0.5], [0.25, 0.75], numpy.random.default_rng(0)) is None
+    with pytest.raises(ValueError):
+        difference_of_means([math.nan, 1.0], [1.0, 2.0], numpy.random.default_rng(0))

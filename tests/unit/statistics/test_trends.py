@@ -298,3 +298,33 @@ def test_outcomes_of_different_runs_are_refused():
         kendall([1.0, 2.0], [1.0], "increasing", generator())
     with pytest.raises(ValueError, match="second holds 1 values of 2 that are not finite"):
         kendall([1.0, 2.0], [1.0, math.inf], "increasing", generator())
+
+
+def test_one_stratum_is_the_test_without_strata():
+    groups = [[0.0, 0.25, 0.5], [0.25, 0.75], [1.0, 1.0, 0.5]]
+    alone = trends.jonckheere_terpstra(groups, "two-sided", numpy.random.default_rng(0), 500)
+    stratified = trends.stratified_jonckheere_terpstra([groups], "two-sided", numpy.random.default_rng(0), 500)
+    assert stratified == pytest.approx(alone)
+
+
+def test_strata_are_added_up_each_less_its_mean():
+    """Two strata of J 4 of 4 pairs: mean 2, variance 2 * 2 * 5 / 12 each, so z = 4 / sqrt(10 / 3)."""
+    stratum = [[1.0, 2.0], [3.0, 4.0]]
+    found = trends.stratified_jonckheere_terpstra([stratum, stratum], "two-sided", numpy.random.default_rng(0), 20_000)
+    assert found.statistic == pytest.approx(4 / (10 / 3) ** 0.5)
+    assert found.p_value == pytest.approx(2 / 36, abs=0.01)  # of 6 x 6 arrangements, the two that agree in both strata
+
+
+def test_a_stratum_that_differs_in_level_alone_makes_no_trend():
+    """Pooled, the larger groups have the larger values; within each stratum nothing rises."""
+    strata = [[[0.0, 0.0, 0.0], [0.0]], [[1.0], [1.0, 1.0, 1.0]]]
+    found = trends.stratified_jonckheere_terpstra(strata, "two-sided", numpy.random.default_rng(0), 500)
+    assert found == (0.0, 1.0, 1.0)
+    pooled = [[0.0, 0.0, 0.0, 1.0], [0.0, 1.0, 1.0, 1.0]]
+    assert trends.jonckheere_terpstra(pooled, "two-sided", numpy.random.default_rng(0), 500).statistic > 1
+
+
+def test_strata_without_two_groups_add_nothing():
+    rng = numpy.random.default_rng(0)
+    assert trends.stratified_jonckheere_terpstra([[[1.0], []], [[2.0]]], "two-sided", rng, 10) is None
+    assert trends.stratified_jonckheere_terpstra([], "two-sided", rng, 10) is None

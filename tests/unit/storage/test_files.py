@@ -195,3 +195,48 @@ def test_a_file_that_is_too_long_is_not_read(tmp_path):
     assert files.read_text(tmp_path / "x", 11) == "a" * 11
     with pytest.raises(InputError, match="more than 10 bytes"):
         files.read_text(tmp_path / "x", 10)
+
+
+@pytest.mark.parametrize(
+    ("target", "said"), [("gone", "is a link to gone, which is not there; remove it"), ("link", "leads back to itself")]
+)
+@pytest.mark.parametrize("behind", ["cells", "disk"])
+def test_a_link_that_leads_nowhere_is_named_wherever_it_is(tmp_path, target, said, behind):
+    """Also on the disk that a folder of results is a link to."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "results/cells").mkdir(parents=True)
+    (tmp_path / "results/disk").symlink_to(tmp_path / "disk")
+    (tmp_path / f"results/{behind}/link").symlink_to(target)
+    with pytest.raises(InputError, match=rf"results/{behind}/link {said}|results/{behind}/link is a link that {said}"):
+        files.check_links(tmp_path / "results")
+
+
+def test_links_that_lead_somewhere_are_left_alone_and_those_in_a_circle_are_followed_once(tmp_path):
+    (tmp_path / "results/cells").mkdir(parents=True)
+    (tmp_path / "table").write_text("x")
+    (tmp_path / "results/table").symlink_to(tmp_path / "table")
+    (tmp_path / "results/cells/again").symlink_to(tmp_path / "results")
+    files.check_links(tmp_path / "results")
+
+
+def test_a_link_is_replaced_and_what_it_leads_to_stays_as_it_is(tmp_path):
+    (tmp_path / "precious").write_text("mine")
+    for target in ("precious", "gone", "link"):
+        (tmp_path / "link").unlink(missing_ok=True)
+        (tmp_path / "link").symlink_to(target)
+        files.write_text(tmp_path / "link", "new")
+        assert (tmp_path / "link").read_text() == "new"
+        assert not (tmp_path / "link").is_symlink()
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == {"precious", "link"}
+
+
+def test_what_a_link_leads_to_is_not_removed_with_it(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk/file").write_text("mine")
+    for target in ("disk", "gone"):
+        (tmp_path / "link").symlink_to(target)
+        files.remove(tmp_path / "link")
+        assert not os.path.lexists(tmp_path / "link")
+    files.remove(tmp_path / "nothing")
+    assert (tmp_path / "disk/file").read_text() == "mine"

@@ -56,7 +56,7 @@ def counterpart(path, kind, results):
 
 def _of_other_study(path):
     parts = path.split("/")
-    if parts[1] in ("tables", "plans") and len(parts) > 3:
+    if parts[1] in ("tables", "plans", "studies") and len(parts) > 3:
         parts[2] = {"base": "weight-decay", "weight-decay": "base"}[parts[2]]
     elif parts[1] == "plans":
         parts[2] = {"base.json": "weight-decay.json", "weight-decay.json": "base.json"}[parts[2]]
@@ -164,5 +164,6 @@ def test_the_stages_of_the_table_are_those_that_read_tables():
         *("dynamics", "draw-tradeoff", "draw-curves", "draw-dynamics", "draw-answers", "draw-held-out-histories"),
         "draw-measures",
         *("replication", "claims", "findings"),
+        *("answer", "laboratory"),
     }
     assert whole_results.STUDIES.keys() == {"base", "weight-decay"}

@@ -194,3 +194,14 @@ def test_a_lock_that_is_a_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "lock")
     with pytest.raises(InputError, match="lock is a pipe"), interruptions.only_one(tmp_path / "lock", print):
         pass
+
+
+def test_a_lock_that_is_a_link_is_refused_and_what_it_leads_to_stays_as_it_is(tmp_path):
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / "lock").symlink_to("precious")
+    with (
+        pytest.raises(InputError, match=r"lock is a link, and the file that it leads to would be emptied; remove it"),
+        interruptions.only_one(tmp_path / "lock", print),
+    ):
+        pass
+    assert (tmp_path / "precious").read_text() == "mine"

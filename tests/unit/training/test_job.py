@@ -109,3 +109,44 @@ def test_a_seed_that_diverges_is_said_and_recorded_alike_by_both_programs(tmp_pa
         f"seed {seed} diverged: after {updates} updates" in line
         for (seed, _, updates), line in zip(found[0], said[0], strict=True)
     )
+
+
+SAME = ("weights.safetensors", "history.parquet", "run.json")
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+DAMAGES = {
+    "a bit turned over": lambda newest: flip(newest / "arrays.safetensors"),
+    "cut short": lambda newest: (newest / "state.json").write_bytes((newest / "state.json").read_bytes()[:20]),
+    "a part removed": lambda newest: (newest / "history.parquet").unlink(),
+    "emptied": lambda newest: [path.unlink() for path in newest.iterdir()],
+}
+
+
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_a_job_goes_on_from_the_snapshot_before_a_damaged_one_or_anew_and_ends_in_the_same_bytes(
+    tmp_path, monkeypatch, capsys, kind, both
+):
+    cell = short_cell()
+    with monkeypatch.context() as patch:
+        patch.setattr(Snapshots, "remove", lambda self: None)
+        train(cell, tmp_path, "--snapshot-updates", "5")
+    before = {name: (tmp_path / "job" / name).read_bytes() for name in SAME}
+    for name in (*SAME, "timing.json"):
+        (tmp_path / "job" / name).unlink()
+    for stack in (tmp_path / "job/snapshots").iterdir():
+        for snapshot in sorted(stack.iterdir())[None if both else -1 :]:
+            DAMAGES[kind](snapshot)
+    capsys.readouterr()
+    train(cell, tmp_path)
+    said = capsys.readouterr().out
+    assert said.count("snapshot passed over") == (4 if both else 2)  # of two seeds
+    assert said.count("go on from update 5") == (0 if both else 2)
+    assert {name: (tmp_path / "job" / name).read_bytes() for name in SAME} == before
+    assert not (tmp_path / "job/snapshots").exists()

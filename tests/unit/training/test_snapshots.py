@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -108,7 +110,71 @@ def test_a_pipe_in_a_snapshot_is_passed_over_and_not_waited_for(tmp_path, name):
     assert f"{name} is a pipe" in said[0]
 
 
-@pytest.mark.parametrize("state", [[], {}, {"updates": 8}, 3, "x", None])
+IN_PLACE: dict[str, Callable[[Path], object]] = {
+    "empty folder": Path.mkdir,
+    "file": Path.touch,
+    "pipe": os.mkfifo,
+    "link to nowhere": lambda path: path.symlink_to("/nowhere"),
+    "link to itself": lambda path: path.symlink_to(path.name),
+    "snapshot of another job": lambda path: snapshots.write(path.parent, made(8), PRINT | {"seeds": [9]}),
+    "snapshot of other updates": lambda path: shutil.copytree(path.with_name("000000004"), path),
+}
+
+
+@pytest.mark.parametrize("kind", IN_PLACE)
+def test_whatever_is_in_place_of_a_snapshot_the_one_before_is_used_and_the_next_takes_its_place(tmp_path, kind):
+    kept, said = keeping(tmp_path, updates=4), []
+    kept.offer([3], 4, False, made)
+    IN_PLACE[kind](tmp_path / "seeds=3" / "000000008")
+    again = keeping(tmp_path, updates=4, say=said.append)
+    found = again.newest([3])
+    assert found is not None
+    assert same(found, made(4))
+    assert kind == "snapshot of other updates" or ("passed over" in said[0] and "000000008" in said[0])
+    for updates in (8, 12):
+        again.offer([3], updates, False, made)
+    newest = keeping(tmp_path).newest([3])
+    assert newest is not None
+    assert same(newest, made(12))
+    assert names(tmp_path / "seeds=3") == ["000000008", "000000012"]
+
+
+@pytest.mark.parametrize("place", [".", "seeds=3"])
+@pytest.mark.parametrize("kind", ["file", "pipe", "link to nowhere", "link to itself"])
+def test_whatever_is_in_place_of_the_folder_training_starts_anew_with_a_line_and_can_save(tmp_path, place, kind):
+    folder, said = tmp_path / "snapshots", []
+    (folder / place).parent.mkdir(exist_ok=True)
+    IN_PLACE[kind](folder / place)
+    kept = keeping(folder, updates=4, say=said.append)
+    assert kept.newest([3]) is None
+    assert "is not a folder, and is removed" in said[0]
+    kept.offer([3], 4, False, made)
+    assert keeping(folder).newest([3]) is not None
+
+
+def test_snapshots_on_another_disk_stay_there_when_the_link_to_them_is_removed(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "snapshots").symlink_to("disk")
+    kept = keeping(tmp_path / "snapshots", updates=4)
+    kept.offer([3], 4, False, made)
+    assert keeping(tmp_path / "snapshots").newest([3]) is not None
+    kept.remove()
+    assert names(tmp_path) == ["disk"]
+
+
+NUMBERS = {"updates": 8, "seconds": 1.0, "interruptions": 0}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        *([], {}, {"updates": 8}, 3, "x", None),
+        *({**NUMBERS, "fingerprint": PRINT, name: "8"} for name in NUMBERS),
+        *({**NUMBERS, "fingerprint": PRINT, name: -1} for name in NUMBERS),
+        {**NUMBERS, "fingerprint": PRINT, "updates": None},
+        {**NUMBERS, "fingerprint": 5},
+    ],
+)
 def test_a_snapshot_of_other_keys_with_the_right_checksums_is_passed_over(tmp_path, state):
     path = snapshots.write(tmp_path, made(8), PRINT)
     json_files.write_json(path / "state.json", state)

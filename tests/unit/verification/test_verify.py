@@ -195,6 +195,68 @@ def test_what_is_not_a_file_is_foreign_and_does_not_hang(results):
             (results / path).unlink()
 
 
+LINKED = [
+    *("tables/base/summary.md", "tables/base/runs.parquet", "figures/base/tradeoff.pdf", "corpora/facts.parquet"),
+    *(f"cells/{LAST_CELL}/seeds=0-1/{name}" for name in ("run.json", "weights.safetensors", "evaluation.json")),
+]
+
+
+@pytest.mark.parametrize("path", LINKED)
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("/nowhere/x", "it is a link to /nowhere/x, which is not there"),
+        (None, "it is a link that leads back to itself"),
+    ],
+)
+def test_a_link_through_which_nothing_can_be_read_is_said_once_with_what_mends_it(results, path, target, said, capsys):
+    whole = (results / path).read_bytes()
+    try:
+        (results / path).unlink()
+        (results / path).symlink_to(target or Path(path).name)
+        with pytest.raises(SystemExit) as caught:
+            run_command("verify")
+    finally:
+        (results / path).unlink()
+        (results / path).write_bytes(whole)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [
+        f"foreign  results/{path}: {said}",
+        f"         rm results/{path} && snakemake --cores all results/{path}",
+    ]
+    assert not any(line.startswith("missing") for line in lines)
+    assert caught.value.code == EXIT_CODES[FOREIGN]
+
+
+def test_a_link_to_the_same_bytes_is_right_and_one_to_others_is_damaged(results, tmp_path):
+    path = results / "tables/base/summary.md"
+    whole = path.read_bytes()
+    try:
+        path.unlink()
+        path.symlink_to(tmp_path / "page")
+        (tmp_path / "page").write_bytes(whole)
+        assert found(results) == {}
+        (tmp_path / "page").write_bytes(whole + b"more")
+        assert found(results) == {"tables/base/summary.md": DAMAGED}
+    finally:
+        path.unlink()
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("folder", ["cells", "."])
+def test_results_that_lie_on_another_disk_are_found_there(results, tmp_path, folder):
+    moved, link = tmp_path / "disk", results / folder if folder != "." else results
+    link.rename(moved)
+    link.symlink_to(moved)
+    try:
+        report = verify(results)
+    finally:
+        link.unlink()
+        moved.rename(link)
+    assert report.findings == ()
+    assert report.files == len(FILES)
+
+
 @pytest.mark.parametrize(
     ("stage", "paths"),
     [

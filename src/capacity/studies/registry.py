@@ -1,0 +1,21 @@
+"""The rules by name. To add one, write its file beside this one, and list it here and in the configuration's rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from capacity.studies import difference, rate_or_size, shares, size_or_depth, threshold, trend
+from capacity.studies.answer import Answer, Draws, StudyTables
+
+Answering = Callable[[Mapping[str, Any], StudyTables, Draws], Answer]
+
+RULES: Mapping[str, Answering] = {
+    "shares": shares.answer,
+    "difference": difference.answer,
+    "trend": trend.answer,
+    "threshold": threshold.answer,
+    "size-or-depth": size_or_depth.answer,
+    "rate-or-size": rate_or_size.answer,
+}
+"""The function of each of :data:`capacity.experiment.answers.RULES`."""

@@ -1,0 +1,22 @@
+"""The campaign of damages, in small. ``python -m tests.faults.damages`` runs it at length."""
+
+from __future__ import annotations
+
+from tests.faults.damages import DAMAGES, campaign
+
+
+def test_of_40_damaged_files_each_is_found_refused_and_made_anew_and_of_40_forged_none_ends_in_a_traceback(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    counts, broken = campaign(20261127, 40)
+    assert broken == []
+    damaged, forged = counts["damaged"], counts["forged"]
+    assert damaged["files"] > 30
+    assert damaged["found by verify"] == damaged["files"]
+    assert damaged["refused by name"] + damaged["taken"] + damaged["read by no stage"] == damaged["files"]
+    assert damaged["refused by name"] >= 10
+    assert damaged["made anew in the same bytes"] >= 20
+    assert sum(damaged[f"kind: {kind}"] for kind in DAMAGES) == damaged["files"]
+    assert forged["files"] > 25
+    assert forged["refused by name"] >= 10

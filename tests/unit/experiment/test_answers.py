@@ -1,0 +1,144 @@
+"""Answers in the configuration: what is written out, and what is refused, by key and with what is close."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from capacity.dictionary.studies import RUNS
+from capacity.experiment import answers
+from capacity.experiment.answers import MEASURES, RULES
+from capacity.studies import registry
+from tests.support.configuration_slips import SMALL, message, study
+
+ORDER = {"rule": "difference", "between": {"stream": ["fixed", "reshuffled"]}, "measure": "all-right"}
+GRID = {"task": ["arithmetic", "facts"], "size": ["n14", "wide"], "stream": ["fixed", "reshuffled"]}
+LADDER = {"task": ["arithmetic"], "layers": [1, 2], "heads": [1], "width": [8, 14, 20], "mlp_factor": [1]}
+
+
+def configured(answer, grid=GRID, **more):
+    config = copy.deepcopy(SMALL)
+    config["studies"]["one"] |= {"grids": [grid], "answer": answer, **more}
+    return config
+
+
+def checked(answer, grid=GRID):
+    return study(configured(answer, grid)).answer
+
+
+def test_every_rule_of_the_configuration_has_a_function_and_no_other():
+    assert set(registry.RULES) == set(RULES)
+
+
+def test_a_study_has_its_question_and_its_answer_with_every_option_written_out():
+    found = study(configured(ORDER, question="Is it the order of the lines?"))
+    assert found.question == "Is it the order of the lines?"
+    assert found.answer == ORDER | {"by": ["task", "size"]}
+    assert study(SMALL).question == ""
+    assert study(SMALL).answer is None
+
+
+def test_an_axis_may_stand_alone_and_sizes_are_called_as_in_tables():
+    assert checked(ORDER | {"by": "size"})["by"] == ["size"]
+    sizes = {"rule": "difference", "between": {"size": ["n14", "wide"]}, "measure": "seen", "by": ["task", "stream"]}
+    assert checked(sizes)["between"] == {"size": ["n14", "l2h2d12m3"]}
+    pairs = {"rule": "difference", "between": {"held_out": [[[5, 7]], [[4, 3]]]}, "measure": "held-out"}
+    grid = {"task": ["arithmetic"], "size": ["n14"], "held_out": [[[5, 7]], [[3, 4]]]}
+    assert checked(pairs, grid)["between"] == {"held_out": ["57", "34"]}
+
+
+def test_every_other_axis_that_varies_tells_groups_apart():
+    trend = {"rule": "trend", "along": "width", "measure": "fits"}
+    assert checked(trend, LADDER)["by"] == ["layers"]
+    assert checked(trend | {"along": "parameters"}, LADDER)["by"] == []
+    assert checked({"rule": "shares", "measure": "fits"}, LADDER)["by"] == ["size"]
+    assert checked({"rule": "size-or-depth"}, LADDER) == {"rule": "size-or-depth", "measure": "held-out"}
+    rates = LADDER | {"learning_rate": [0.01, 0.001], "iterations": [300, 600]}
+    assert checked(trend, rates)["by"] == ["layers", "learning_rate", "iterations"]  # what follows from them is no axis
+
+
+def test_what_the_budget_leaves_out_is_an_arm_all_the_same():
+    config = configured({"rule": "rate-or-size", "large": "wide"}, GRID)
+    config["budgets"]["small"]["leave_out"] = [{"size": ["wide"]}]
+    found = study(config)
+    assert found.answer["large"] == "l2h2d12m3"
+    assert found.left_out == ("arithmetic, l2h2d12m3", "facts, l2h2d12m3")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            ORDER | {"rule": "diference"},
+            "answer.rule: 'diference' is not known; it must be one of shares, difference, ",
+        ),
+        (ORDER | {"rule": "diference"}, "(did you mean 'difference'?)"),
+        (ORDER | {"measure": "al-right"}, "answer.measure: 'al-right' is not known"),
+        (ORDER | {"measure": "al-right"}, "(did you mean 'all-right'?)"),
+        (ORDER | {"by": "sizes"}, "answer.by: 'sizes' is not known"),
+        (ORDER | {"by": ["size", "stream"]}, "answer.by: 'stream' is not known"),
+        (ORDER | {"between": {"steam": ["fixed", "reshuffled"]}}, "answer.between: 'steam' is not known"),
+        (ORDER | {"between": {"steam": ["fixed", "reshuffled"]}}, "(did you mean 'stream'?)"),
+        (
+            ORDER | {"between": {"stream": ["fixed", "aligned"]}},
+            "answer.between.stream: 'aligned' is not in the study's grids, which have fixed, reshuffled; add it",
+        ),
+        (ORDER | {"between": {"size": ["n14", "n99"]}}, "answer.between.size: 'n99' is not in the study's grids"),
+        (ORDER | {"between": {"stream": ["fixed", {"x": 1}]}}, "answer.between.stream: {'x': 1} is not in the study's"),
+        (ORDER | {"between": {"stream": ["fixed", "fixed"]}}, "['fixed', 'fixed'] are the same"),
+        (ORDER | {"between": {"stream": ["fixed"]}}, "answer.between.stream: ['fixed']"),
+        (ORDER | {"between": {}}, "answer.between: {}"),
+        (ORDER | {"along": "width"}, "answer.along: 'along' is not known; it must be one of between, measure, by"),
+        (ORDER | {"betwen": {}}, "answer.betwen: unknown key"),
+        ({"rule": "difference", "measure": "fits"}, "answer.between: is missing; the rule 'difference' needs"),
+        ({"measure": "fits"}, "answer.rule: is missing"),
+        ({"rule": "shares", "measure": "loss"}, "answer.measure: 'loss' is not known; it must be one of all-right"),
+        ({"rule": "trend", "measure": "fits", "along": "stream"}, "answer.along: 'stream' is not known"),
+        (
+            {"rule": "trend", "measure": "fits", "along": "dropout"},
+            "answer.along: dropout does not vary in the study's",
+        ),
+        ({"rule": "size-or-depth", "measure": "seen"}, "answer.measure: 'seen' is not known"),
+        ({"rule": "rate-or-size", "large": "wid"}, "answer.large: 'wid' is not known; it must be one of n14, wide"),
+        ({"rule": "rate-or-size"}, "answer.large: is missing"),
+        ({"rule": "rate-or-size", "large": "wide", "primary": {"steam": 1}}, "answer.primary: 'steam' is not known"),
+        (
+            {"rule": "rate-or-size", "large": "wide", "primary": {"stream": "aligned"}},
+            "answer.primary.stream: 'aligned' is not in the study's grids, which have fixed, reshuffled",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_by_its_key(answer, said):
+    found = message(configured(answer))
+    assert found.startswith("studies.one.answer")
+    assert said in found
+    assert "\n" not in found
+
+
+def test_a_rule_that_its_grids_cannot_feed_is_refused():
+    facts = {"task": ["facts"], "size": ["n14", "wide"]}
+    assert "'all-right' needs the score held_out, which is asked of none of facts" in message(
+        configured({"rule": "shares", "measure": "all-right"}, facts)
+    )
+    one_layer = LADDER | {"layers": [1]}
+    assert "answer.rule: layers does not vary in the study's grids" in message(
+        configured({"rule": "size-or-depth"}, one_layer)
+    )
+    alone = {"task": ["arithmetic"], "size": ["wide"]}
+    assert "answer.large: size does not vary" in message(configured({"rule": "rate-or-size", "large": "wide"}, alone))
+    assert "answer.large: 'wide' is not in the study's grids" in message(
+        configured({"rule": "rate-or-size", "large": "wide"}, {"task": ["arithmetic"], "size": ["n14"]})
+    )
+
+
+@pytest.mark.parametrize("question", ["", "x" * 201, "Is `this` it?", " Is it?", "Is\nit?", 7])
+def test_a_question_is_a_line_that_can_be_read(question):
+    config = copy.deepcopy(SMALL)
+    config["studies"]["one"]["question"] = question
+    assert message(config).startswith("studies.one.question: ")
+
+
+def test_measures_are_columns_of_the_table_of_runs():
+    assert {measure.column for measure in MEASURES.values()} <= {column.name for column in RUNS}
+    assert [name for name in answers.NUMERIC if name in ("task", "size", "stream", "held_out")] == []
