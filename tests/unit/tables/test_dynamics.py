@@ -217,7 +217,9 @@ def test_the_page_says_when_a_median_is_not_reached_and_what_departs():
 def test_the_command_writes_three_files_that_agree(tmp_path, four):
     _, summary, _ = four
     frame = pd.concat([history(PAPER, 0, held_out=[0, 4, 2]), history(RECALL, 0, facts=[0, 50, 50])])
-    record = provenance.record("histories", {"table": "hand"}, runs=[{"cell": PAPER.name, "seeds": [0]}])
+    record = provenance.record(
+        "histories", {"table": "hand"}, runs=[{"cell": PAPER.name, "seeds": [0], "source_digest": "a"}]
+    )
     write_frame(tmp_path / "history.parquet", frame, record)
     write_frame(tmp_path / "summary.parquet", summary, record)
     tables = ["--history", tmp_path / "history.parquet", "--summary", tmp_path / "summary.parquet"]
