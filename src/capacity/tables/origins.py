@@ -145,7 +145,7 @@ def read_origin(path: Path, digest: str | None = None) -> Origin:
 def _origin(path: Path, record: Mapping[str, Any], cells: Mapping[str, frozenset[int]] | None = None) -> Origin:
     settings, runs = record.get("settings", {}), record.get("runs", [])
     if not isinstance(settings, Mapping) or not isinstance(runs, list) or not all(map(_is_origin, runs)):
-        raise InputError(f"{path} does not say in words of this workflow which runs it is of; {files.REMEDY}")
+        raise InputError(f"{path} does not say which runs it is of; {files.REMEDY}")
     return Origin(path, settings.get("table"), settings.get("plan"), runs, cells)
 
 

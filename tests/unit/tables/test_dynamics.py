@@ -218,7 +218,7 @@ def test_the_command_writes_three_files_that_agree(tmp_path, four):
     _, summary, _ = four
     frame = pd.concat([history(PAPER, 0, held_out=[0, 4, 2]), history(RECALL, 0, facts=[0, 50, 50])])
     record = provenance.record(
-        "histories", {"table": "hand"}, runs=[{"cell": PAPER.name, "seeds": [0], "source_digest": "b" * 64}]
+        "histories", {"table": "hand"}, runs=[{"cell": PAPER.name, "seeds": [0], "source_digest": "a"}]
     )
     write_frame(tmp_path / "history.parquet", frame, record)
     write_frame(tmp_path / "summary.parquet", summary, record)
