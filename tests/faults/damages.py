@@ -75,6 +75,14 @@ class Results:
         """The stage that writes a file; None of the copies of figures."""
         return next((stage for stage in self.stages if str(path) in stage.writes), None)
 
+    def records(self, path: Path) -> set[Path]:
+        """The records with the checksum of a file: beside it, or, of a manifest or a copy, those that it is made of."""
+        stage = next(each for each in self.stages if str(path) in (*each.writes, getattr(each, "target", "")))
+        named = stage.reads if path.suffix == ".sha256" else stage.writes
+        source = getattr(stage, "source", None)
+        copied = [Path(source).with_suffix(".json")] if source else []
+        return {*copied, *(Path(name) for name in named if name.endswith(".json") and name != str(path))}
+
     def restore(self, paths: Sequence[Path]) -> None:
         """Put files back as they were."""
         for path in paths:
@@ -161,7 +169,7 @@ def campaign(seed: int, count: int, quiet: bool = True) -> tuple[dict[str, Count
     for _ in track(range(0, count, AT_ONCE), "damages", disable=quiet):
         chosen = draws.sample(results.paths, AT_ONCE)
         kinds = {path: kind for path in chosen if damage(path, kind := draws.choice(DAMAGES), draws, results)}
-        broken += _verified(kinds, counts["damaged"], must_find=True)
+        broken += _verified(kinds, counts["damaged"], results)
         shapes = {path: _shape(path) for path in kinds}
         results.restore(list(kinds))
         for path, kind in kinds.items():
@@ -174,7 +182,7 @@ def campaign(seed: int, count: int, quiet: bool = True) -> tuple[dict[str, Count
         chosen = draws.sample(readable, AT_ONCE)
         named = {path: forge(path, kind := draws.choice(FORGERIES), draws) and f"{kind} {path.name}" for path in chosen}
         kinds = {path: kind for path, kind in named.items() if kind}
-        broken += _verified(kinds, counts["forged"], must_find=False)
+        broken += _verified(kinds, counts["forged"])
         shapes = {path: _shape(path) for path in kinds}
         results.restore(chosen)
         for path, kind in kinds.items():
@@ -184,8 +192,12 @@ def campaign(seed: int, count: int, quiet: bool = True) -> tuple[dict[str, Count
     return counts, broken
 
 
-def _verified(kinds: dict[Path, str], counts: Counter[str], must_find: bool) -> Iterator[str]:
-    """Look at all results, of which some files are damaged; yields what is not found."""
+def _verified(kinds: dict[Path, str], counts: Counter[str], results: Results | None = None) -> Iterator[str]:
+    """Look at all results, of which some files are damaged or forged; yields what is damaged and not found.
+
+    Of a file without a checksum in it nothing is known if its record is damaged at the same time: the command that
+    mends the record makes the file anew.
+    """
     counts["files"] += len(kinds)
     named: set[str] = set()
     said = _ended(lambda: named.update(finding.path for finding in verify(Path("results")).findings))
@@ -193,9 +205,11 @@ def _verified(kinds: dict[Path, str], counts: Counter[str], must_find: bool) -> 
         yield f"verify: {said} ({', '.join(map(str, kinds))})"
         return
     for path, kind in kinds.items():
-        is_named = path.relative_to("results").as_posix() in named
-        counts["found by verify"] += is_named
-        if must_find and not is_named:
+        if path.relative_to("results").as_posix() in named:
+            counts["found by verify"] += 1
+        elif results is not None and results.records(path).intersection(kinds):
+            counts["made anew with its record, which was damaged too"] += 1
+        elif results is not None:
             yield f"{path}: {kind}: verify does not find it"
 
 

@@ -15,10 +15,11 @@ import pyarrow.compute as pc
 
 from capacity.dictionary import column as columns_of
 from capacity.dictionary.studies import EXPRESSIONS
+from capacity.errors import InputError
 from capacity.experiment import file_bounds
 from capacity.experiment.cell import Cell, parse_cell
 from capacity.experiment.table_plan import Job
-from capacity.storage import evaluations, parquet
+from capacity.storage import evaluations, files, parquet
 from capacity.tables import frames, runs
 from capacity.tables.cells import name_columns
 
@@ -83,6 +84,7 @@ def expressions_tables(jobs: Sequence[Job], origins: list[dict[str, Any]]) -> It
             training = parquet.provenance_of(answers)["training"]
             runs.check_run(job, path, training, pc.unique(answers["seed"]).to_pylist())
             origins.append(runs.origin(training))
+            _check_prompts(path, answers)
             answers = answers.replace_schema_metadata(None)
             parts.append(answers.filter(pc.is_in(answers["seed"], pa.array(job.seeds, pa.int64()))))
         return expressions_table(cell, pa.concat_tables(parts))
@@ -91,3 +93,13 @@ def expressions_tables(jobs: Sequence[Job], origins: list[dict[str, Any]]) -> It
     tables = (rows(name, jobs_of_cell) for name, jobs_of_cell in cells)
     for chunk in frames.chunks(tables, runs.JOBS_AT_ONCE):
         yield pa.concat_tables(chunk).combine_chunks()
+
+
+def _check_prompts(path: str, answers: pa.Table) -> None:
+    """Raise InputError naming the file if it asks arithmetic of something else than an expression."""
+    asked = answers.filter(pc.equal(answers["question_task"], "arithmetic"))
+    for prompt in pc.unique(asked["prompt"]).to_pylist():
+        try:
+            operands_of(prompt)
+        except ValueError as error:
+            raise InputError(f"{path}: {error}; {files.REMEDY}") from error

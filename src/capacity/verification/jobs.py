@@ -116,18 +116,27 @@ class _Job:
             return self._table(name, bounds)
         content = attempt(lambda: json_files.read_sealed_json(path), f"{self._folder}/{name}", self._found)
         if name == RECORD and content is not None:
-            self.checksums |= content.pop(records.FILES, {})
+            self._note_checksums(name, content)
         if name == RECORD or content is None:
             return content
         found = len(self._found)
         attempt(lambda: evaluations.check(content, path), f"{self._folder}/{name}", self._found)
         if len(self._found) > found:
             return None
-        self.checksums |= content["provenance"].pop(records.FILES, {})
+        self._note_checksums(name, content["provenance"])
         self._evaluation = content
         check_code(f"{self._folder}/{name}", content["provenance"], "evaluate", self._found)
         training: dict[str, Any] = content["provenance"]["training"]
         return training
+
+    def _note_checksums(self, name: str, record: dict[str, Any]) -> None:
+        """Take the checksums of files out of a record."""
+        sums = record.pop(records.FILES, {})
+        if isinstance(sums, dict) and all(isinstance(checksum, str) for checksum in sums.values()):
+            self.checksums |= sums
+        else:
+            path = f"{self._folder}/{name}"
+            self._found.append(Finding(DAMAGED, path, f"its {records.FILES} are not checksums", path))
 
     def check_weights(self, expected: str | None) -> None:
         """Check that weights are whole, of this job, and those of the run that the other files are of."""

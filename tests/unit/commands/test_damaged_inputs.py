@@ -257,3 +257,15 @@ def test_a_corpus_of_another_cell_is_refused(said):
         parquet.write_parquet(place, corpus.to_table(LINES), {})
 
     assert "corpus.parquet is not the corpus of" in said("evaluate", "corpus.parquet", rewrite)
+
+
+def test_answers_to_prompts_that_are_no_expressions_are_refused(said):
+    path = f"{FOLDER}/answers.parquet"
+
+    def rewrite(kept, place):
+        table = parquet.read_parquet(kept)
+        number = table.column_names.index("prompt")
+        other = table.set_column(number, table.schema.field(number), pa.array(["x"] * len(table)))
+        parquet.write_parquet(place, other, parquet.provenance_of(table))
+
+    assert f"{path}: prompt 'x' is not an expression" in said("expressions", path, rewrite)

@@ -195,6 +195,26 @@ def test_what_is_not_a_file_is_foreign_and_does_not_hang(results):
             (results / path).unlink()
 
 
+@pytest.mark.parametrize("sums", [None, 3, "x", ["x"], {"weights.safetensors": 3}])
+@pytest.mark.parametrize("name", ["run.json", "evaluation.json"])
+def test_checksums_that_are_none_are_damage(results, name, sums):
+    path = next(each for each in FILES if each.endswith(f"/{name}"))
+    with kept(path):
+        content = json_files.read_sealed_json(path)
+        (content if name == "run.json" else content["provenance"])[records.FILES] = sums
+        json_files.write_sealed_json(path, content)
+        assert found(results)[path.removeprefix("results/")] == DAMAGED
+
+
+def test_a_table_is_looked_at_though_its_record_is_damaged_as_well(results):
+    table, record = "results/tables/base/summary.parquet", "results/tables/base/runs.json"
+    with kept(table, record):
+        Path(table).write_bytes(Path(table).read_bytes()[:-99])
+        Path(record).write_text("{", encoding="utf-8")
+        kinds = found(results)
+    assert kinds["tables/base/summary.parquet"] == kinds["tables/base/runs.json"] == DAMAGED
+
+
 LINKED = [
     *("tables/base/summary.md", "tables/base/runs.parquet", "figures/base/tradeoff.pdf", "corpora/facts.parquet"),
     *(f"cells/{LAST_CELL}/seeds=0-1/{name}" for name in ("run.json", "weights.safetensors", "evaluation.json")),
