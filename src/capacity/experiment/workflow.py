@@ -38,7 +38,7 @@ Wildcards = Any
 """Wildcards of a job, by name as attributes."""
 
 PAGES_OF_STUDY = ("summary.md", "dynamics.md", "expressions.parquet", "expression_histories.parquet")
-LABORATORY = "results/laboratory.md"
+ON_ALL_STUDIES = ("results/laboratory.md", "results/methods.md")
 AGAINST_THE_PAPER = ("results/tables/replication.md", "results/tables/claims.md", "results/findings.md")
 
 
@@ -115,8 +115,8 @@ class Workflow:
         return paths + [path.replace(f"/{MAIN_STUDY}/", "/") for path in paths if f"/{MAIN_STUDY}/" in path]
 
     def all_pages(self) -> list[str]:
-        """Return the pages of the studies that the budget runs, and that of the laboratory."""
-        return [*(page_path(self.plan.studies[study]) for study in self.budget["run"]), LABORATORY]
+        """Return the pages of the studies that the budget runs, the page of the laboratory, and the text of methods."""
+        return [*(page_path(self.plan.studies[study]) for study in self.budget["run"]), *ON_ALL_STUDIES]
 
     def answers(self) -> list[str]:
         """Return the answers of the studies that the budget runs."""

@@ -91,7 +91,8 @@ def values(sources: MethodsSources) -> Values:
 def page(sources: MethodsSources, template: str) -> str:
     """Return the text, with a reference for each method of statistics and each work that it names."""
     text = render(values(sources), template)
-    return text + "\n" + "\n".join(["## References", "", *(f"- {each}" for each in references(text))]) + "\n"
+    works = references(text)
+    return text + "\n" + "\n".join(["## References", "", *(f"- {work}" for work in works)]) + "\n" if works else text
 
 
 def trained_cells(studies: Mapping[str, pd.DataFrame]) -> list[Cell]:
@@ -100,7 +101,7 @@ def trained_cells(studies: Mapping[str, pd.DataFrame]) -> list[Cell]:
 
 
 def _recipes(cells: Sequence[Cell]) -> list[Values]:
-    """Return the paper's recipes that the protocol gives to the sizes of some cells, each with what is chosen by task."""
+    """Return the paper's recipes for the sizes of some cells."""
     recipes = [
         ("MLT", protocol.MLT_RECIPE, [cell for cell in cells if cell.size == protocol.MLT]),
         ("every other size", protocol.SMALL_RECIPE, [cell for cell in cells if cell.size != protocol.MLT]),

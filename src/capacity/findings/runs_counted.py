@@ -46,7 +46,11 @@ def runs_counted(studies: Mapping[str, pd.DataFrame], answers: Sequence[StudyAns
         "departing": int((cells["departs"] != "").sum()),
         "diverged": [f"{row['task']} {row['size']} seed {row['seed']}" for row in unique[diverged].to_dict("records")],
         "unfitted": [
-            {"outcome": outcome, "asked": int(unique[outcome].notna().sum()), "count": int(_fails(unique, outcome).sum())}
+            {
+                "outcome": outcome,
+                "asked": int(unique[outcome].notna().sum()),
+                "count": int(_fails(unique, outcome).sum()),
+            }
             for outcome in _FITS
         ],
         "left_out": [
@@ -94,6 +98,6 @@ def _seeds(runs: pd.DataFrame, total: int | None = None) -> str:
 
 
 def variant_of(cell: Cell) -> str:
-    """Return ``wd`` if a cell has the weight decay or the dropout of the paper's variant of that name, else ``base``."""
+    """Return ``wd`` if a cell has what the paper's variant of that name changes for its size, else ``base``."""
     changed, departures = protocol.weight_decay_variant(cell.size), cell.departures()
     return "wd" if any(departures.get(axis) == value for axis, value in changed.items()) else "base"

@@ -30,12 +30,17 @@ def tests_made(answers: Sequence[StudyAnswer], evidence: pd.DataFrame) -> Values
         "difference": bool((tested["kind"] == Kind.DIFFERENCE).any()),
         "any": len(tested) > 0,
         "rules": [
-            {
-                "study": said.study,
-                "question": markdown.text(said.question or said.title),
-                "rule": markdown.text(said.answer.rule),
-            }
-            for said in answers
-            if said.answer is not None
+            {"studies": " and ".join(studies), "rule": markdown.text(rule)}
+            for rule, studies in _by_rule(answers).items()
         ],
     }
+
+
+def _by_rule(answers: Sequence[StudyAnswer]) -> dict[str, list[str]]:
+    """Return the studies that are answered by each rule, with their questions."""
+    studies: dict[str, list[str]] = {}
+    for said in answers:
+        if said.answer is not None:
+            asked = f" ({markdown.text(said.question)})" if said.question else ""
+            studies.setdefault(said.answer.rule, []).append(f"`{said.study}`{asked}")
+    return studies
