@@ -14,8 +14,9 @@ from capacity.claims.replication import replication_table
 from capacity.claims.verdicts import evidence_table, verdicts_table
 from capacity.experiment.cell import make_cell
 from capacity.findings.page import TEMPLATE as TEMPLATE_PATH
-from capacity.findings.page import render, values
+from capacity.findings.page import values
 from capacity.findings.sources import Sources, StudyTables
+from capacity.findings.template import render
 from capacity.paper.protocol import SIZES
 from tests.support.handmade_results import evaluation, frames, run
 

@@ -213,6 +213,16 @@ def _laboratory(plan: Any, budget: str, digests: Sequence[str]) -> Stage:
     return Stage("laboratory", words, (*reading.paths, *answers), made)
 
 
+def _methods(plan: Any, budget: str, digests: Sequence[str]) -> Stage:
+    reading = _Reading(list(plan.studies), digests)
+    answers = tuple(f"results/studies/{study}/answer.json" for study in plan.studies)
+    evidence = "results/tables/claims_evidence.parquet"
+    words = (*reading.of("--runs", "runs.parquet"), *reading.origin(), "--answers", *answers, "--evidence", evidence)
+    words += ("--budget", budget, "--output", "results/methods.md")
+    made = ("results/methods.md", "results/methods.json")
+    return Stage("methods", words, (*reading.paths, *answers, evidence), made)
+
+
 def _pages(plan: Any, budget: str) -> list[Stage]:
     digests = [plan.table(study).digest for study in plan.studies]
     found = [_laboratory(plan, budget, digests)]
@@ -234,7 +244,8 @@ def _pages(plan: Any, budget: str) -> list[Stage]:
     words += tuple(word for option, path in paths.items() for word in (f"--{option}", path))
     words += (*reading.origin(), "--budget", budget, "--output", "results/findings.md")
     made = ["results/findings.md", "results/findings.json"]
-    return [*found, Stage("findings", words, (*reading.paths, *paths.values()), tuple(made))]
+    found.append(Stage("findings", words, (*reading.paths, *paths.values()), tuple(made)))
+    return [*found, _methods(plan, budget, digests)]
 
 
 @dataclass(frozen=True)
@@ -276,6 +287,7 @@ def _manifests(plan: Any) -> list[Any]:
             path,
         )
         found.append(Stage("manifest", words, tuple(made_of), (path,)))
-    pages = tuple(f"results/{name}.json" for name in ("tables/replication", "tables/claims", "findings", "laboratory"))
+    names = ("tables/replication", "tables/claims", "findings", "laboratory", "methods")
+    pages = tuple(f"results/{name}.json" for name in names)
     words = ("--records", *pages, "--root", "results", "--output", "results/manifest.sha256")
     return [*found, Stage("manifest", words, pages, ("results/manifest.sha256",))]

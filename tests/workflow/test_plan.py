@@ -16,7 +16,7 @@ from capacity.experiment import grid
 SIZES = ("n14", "n28", "n56", "mlt")
 TASKS = ("arithmetic", "facts", "joint")
 RUN = ["base", "weight-decay", "grokking"]
-AGAINST_THE_PAPER = Counter(replication=1, claims=1, findings=1, laboratory=1, manifest_of_pages=1)
+AGAINST_THE_PAPER = Counter(replication=1, claims=1, findings=1, laboratory=1, methods=1, manifest_of_pages=1)
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,7 @@ def test_a_plain_run_makes_every_figure_and_table_of_the_laptop_budget(clone, se
     figures = ("tradeoff", *TASKS, "dynamics", "answers", "held_out_histories")
     assert {f"results/figures/{folder}{name}.pdf" for name in figures for folder in ("", "base/")} <= outputs
     assert {"results/studies/base/index.md", "results/studies/base/answer.json", "results/laboratory.md"} <= outputs
+    assert {"results/methods.md", "results/methods.json"} <= outputs
     pages = ("base/summary", "base/dynamics", "replication", "claims")
     assert {f"results/tables/{name}.{kind}" for name in pages for kind in ("md", "csv", "parquet")} <= outputs
     assert {f"results/plans/{name}.json" for name in ("base", *(f"base/{task}" for task in TASKS))} <= outputs
@@ -213,7 +214,7 @@ def test_the_findings_are_made_from_the_studies_that_the_budget_runs(clone, sett
     trained = {job.outputs[0] for job in planned if job.rule == "train"}
     made = Counter(dict.fromkeys(("plan", "tabulate", "histories", "dynamics"), len(studies)))
     costly = Counter(corpus=3, train=len(trained), evaluate=len(trained))
-    assert counts(planned) == costly + made + AGAINST_THE_PAPER - Counter(laboratory=1, manifest_of_pages=1)
+    assert counts(planned) == costly + made + AGAINST_THE_PAPER - Counter(laboratory=1, methods=1, manifest_of_pages=1)
     tables = {path.split("/")[2] for job in planned for path in job.outputs if path.endswith("/dynamics.parquet")}
     assert tables == set(studies)
 

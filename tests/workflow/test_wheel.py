@@ -62,6 +62,8 @@ print(evaluations.SCHEMA.is_file())
     assert schema == "True"
 
 
-def test_the_installed_package_has_the_template_of_the_findings(run_installed, repository):
-    shown = run_installed("-c", "from capacity.findings import page; print(page.TEMPLATE.read_text('utf-8'), end='')")
-    assert shown == (repository / "src/capacity/findings/findings.md.j2").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("module", "template"), [("page", "findings.md.j2"), ("methods", "methods.md.j2")])
+def test_the_installed_package_has_the_templates_of_pages(run_installed, repository, module, template):
+    program = f"from capacity.findings import {module}; print({module}.TEMPLATE.read_text('utf-8'), end='')"
+    shown = run_installed("-c", program)
+    assert shown == (repository / "src/capacity/findings" / template).read_text(encoding="utf-8")

@@ -29,6 +29,7 @@ rule manifest_of_pages:
             rules.claims.output.record,
             rules.findings.output.record,
             rules.laboratory.output.record,
+            rules.methods.output.record,
         ],
     output:
         "results/manifest.sha256",

@@ -71,3 +71,35 @@ rule laboratory:
     shell:
         "python -m capacity laboratory --answers {input.answers:q} --record {input.record:q} --digest {params.plans:q}"
         " --budget {params.budget:q} --output {output.page:q} > {log:q} 2>&1"
+
+
+# What the methods section of a paper says about all of them.
+rule methods:
+    input:
+        runs=flow.runs(),
+        record=flow.tables("runs.json"),
+        answers=flow.answers(),
+        evidence=rules.claims.output.evidence,
+    output:
+        text=report(
+            "results/methods.md",
+            category="Findings",
+            labels={"page": "methods (text)"},
+            caption="../report/methods.rst",
+        ),
+        record="results/methods.json",
+    log:
+        "results/logs/methods.log",
+    conda:
+        "../../envs/conda.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        budget=config["budget"],
+        plans=flow.plan_digests(),
+        code=flow.digest("methods"),
+    shell:
+        "python -m capacity methods --runs {input.runs:q} --answers {input.answers:q} --evidence {input.evidence:q}"
+        " --record {input.record:q} --digest {params.plans:q} --budget {params.budget:q} --output {output.text:q}"
+        " > {log:q} 2>&1"

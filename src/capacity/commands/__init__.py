@@ -26,6 +26,7 @@ COMMANDS = {
     "replication": "put the paper's numbers beside ours",
     "claims": "judge the paper's claims",
     "findings": "write the page of findings",
+    "methods": "write the text of methods, ready to paste into a paper",
     "manifest": "write the checksums of the tables, figures and pages of a study",
     "data-dictionary": "write the page that names every column of every table",
     "status": "show what is running, done and waiting",

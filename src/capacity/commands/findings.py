@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
-
-import pandas as pd
 
 from capacity.claims.arms import PUBLISHED_STUDIES
 from capacity.commands.arguments import add_origin_arguments
-from capacity.dictionary.column import Columns
 from capacity.dictionary.verdicts import CLAIMS, EVIDENCE, REPLICATION
 from capacity.errors import InputError
 from capacity.findings.origins import commit_dates
-from capacity.findings.page import TEMPLATE, render, values
+from capacity.findings.page import TEMPLATE, values
 from capacity.findings.sources import Sources, StudyTables
-from capacity.storage import files, parquet, provenance, records
-from capacity.tables import table_bounds
+from capacity.findings.template import render
+from capacity.findings.verdict_tables import check_made_of, read_verdicts
+from capacity.storage import files, provenance, records
 from capacity.tables.origins import by_study, identities, read_tables
 
 OF_STUDIES = ("runs", "summary", "dynamics")
@@ -40,12 +37,12 @@ def run(arguments: argparse.Namespace) -> None:
     paths = {name: getattr(arguments, name) for name in OF_STUDIES}
     origins, tables = read_tables(paths, arguments.record, arguments.digest)
     studies = by_study(origins, arguments.runs)
-    judged = {name: _read(getattr(arguments, name), columns) for name, columns in VERDICTS.items()}
+    judged = {name: read_verdicts(getattr(arguments, name), columns) for name, columns in VERDICTS.items()}
     held = identities(origins)
     published = {study: identity for study, identity in held.items() if study in PUBLISHED_STUDIES}
     for name, (_, record) in judged.items():
         expected = published if name == "replication" else held
-        _check(getattr(arguments, name), record.get("settings", {}), expected, arguments.budget)
+        check_made_of(getattr(arguments, name), record.get("settings", {}), expected, arguments.budget)
     made_of = judged["claims"][1]
     if not isinstance(made_of["settings"].get("budget"), str):
         raise InputError(f"{arguments.claims} does not say under which budget it was judged; {files.REMEDY}")
@@ -65,23 +62,3 @@ def run(arguments: argparse.Namespace) -> None:
     read += [getattr(arguments, name) for name in VERDICTS]
     origin = provenance.record("findings", {"budget": sources.budget, "tables": identities(origins)})
     records.write_record(arguments.output.with_suffix(".json"), origin, [arguments.output], read)
-
-
-def _read(path: Path, columns: Columns) -> tuple[pd.DataFrame, provenance.Provenance]:
-    """Read a table about the claims of the paper, and its provenance."""
-    table = parquet.read_parquet(path, table_bounds.verdicts(columns))
-    parquet.check_columns(path, table, columns)
-    record = parquet.provenance_of(table)
-    if not all(isinstance(record.get(key), dict) for key in ("settings", "versions")) or "git_commit" not in record:
-        raise InputError(f"{path} does not say with which settings, versions and commit it was made; {files.REMEDY}")
-    return pd.DataFrame(table.to_pandas()), record
-
-
-def _check(path: Path, settings: Mapping[str, object], tables: Mapping[str, str], budget: str | None) -> None:
-    """Raise InputError naming the file if it was made of other runs than these, or for another budget."""
-    if settings.get("tables") != tables:
-        raise InputError(
-            f"{path} was made of the runs {settings.get('tables')}, and the tables here are of {tables}; {files.REMEDY}"
-        )
-    if budget is not None and settings.get("budget", budget) != budget:
-        raise InputError(f"{path} is of the budget {settings['budget']}, and has to be of {budget}; {files.REMEDY}")

@@ -40,7 +40,7 @@ Wildcards = Any
 """Wildcards of a job, by name as attributes."""
 
 PAGES_OF_STUDY = ("summary.md", "dynamics.md", "expressions.parquet", "expression_histories.parquet")
-LABORATORY = "results/laboratory.md"
+ON_ALL_STUDIES = ("results/laboratory.md", "results/methods.md")
 AGAINST_THE_PAPER = ("results/tables/replication.md", "results/tables/claims.md", "results/findings.md")
 
 
@@ -137,8 +137,8 @@ class Workflow:
         return paths + [path for study in run for path in own_figure_paths(study)]
 
     def all_pages(self) -> list[str]:
-        """Return the pages of the studies that the budget runs, and that of the laboratory."""
-        return [*(page_path(self.plan.studies[study]) for study in self.budget["run"]), LABORATORY]
+        """Return the pages of the studies that the budget runs, the page of the laboratory, and the text of methods."""
+        return [*(page_path(self.plan.studies[study]) for study in self.budget["run"]), *ON_ALL_STUDIES]
 
     def answers(self) -> list[str]:
         """Return the answers of the studies that the budget runs."""

@@ -10,11 +10,8 @@ hold the commit of the code that trained them, and a run is not older than its c
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
-
-import jinja2
 
 from capacity.findings.arms import studies_of, tabulated_arms
 from capacity.findings.claim_outcomes import claim_outcomes
@@ -22,7 +19,7 @@ from capacity.findings.fixed_order import fixed_against_reshuffled
 from capacity.findings.joint_training import joint_against_alone
 from capacity.findings.order_memorization import order_memorization
 from capacity.findings.origins import training_origins
-from capacity.findings.prose import Values, noun_count
+from capacity.findings.prose import Values
 from capacity.findings.seed_spread import seed_spread
 from capacity.findings.sources import Sources
 from capacity.findings.trained_cells import what_was_run
@@ -63,22 +60,3 @@ def values(sources: Sources, dates: Mapping[str, str]) -> Values:
         "joint": joint_against_alone(arms, notes),
         "provenance": training_origins(sources, dates),
     }
-
-
-def render(template_values: Values, template: str) -> str:
-    """Fill a template. Raises jinja2.UndefinedError, with the name, if it reads a value that is missing."""
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    environment.filters["of"] = noun_count
-    return _flow(environment.from_string(template).render(template_values))
-
-
-def _flow(text: str) -> str:
-    """Put each paragraph on one line, with one blank line between blocks; tables, lists and notes stay as they are.
-
-    A template cannot break lines well, because it does not know how long its values are.
-    """
-    blocks = [block for block in re.split(r"\n\s*\n", text.strip("\n")) if block.strip()]
-    kept = [block if block.startswith(("|", "- ", "[")) else " ".join(block.split()) for block in blocks]
-    return "\n\n".join(kept) + "\n"

@@ -13,9 +13,9 @@ Values = dict[str, Any]
 """What the template reads of a section, by name."""
 
 
-def noun_count(count: int, noun: str) -> str:
-    """Return a count with its noun: ``1 run``, ``2 runs``."""
-    return f"{count} {noun}" + "s" * (count != 1)
+def noun_count(count: int, noun: str, plural: str | None = None) -> str:
+    """Return a count with its noun: ``1 run``, ``2 runs``. The plural has an s more if it is not given."""
+    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -19,7 +19,7 @@ STUDY_PAGE = ("index.md", "answer.json")
 _RECORDS = {"summary": "runs", "answer": "index"}
 NETWORKS = "networks.zip"
 """The archive of the trained networks, where one is published."""
-PAGES_ON_ALL_STUDIES = ("tables/claims.md", "tables/replication.md", "findings.md")
+PAGES_ON_ALL_STUDIES = ("tables/claims.md", "tables/replication.md", "findings.md", "methods.md")
 
 
 def provenance(study: Study, root: Path) -> dict[str, Any]:
@@ -45,8 +45,8 @@ def provenance(study: Study, root: Path) -> dict[str, Any]:
 def publish(study: Study, root: Path, target: Path, networks: bool = False) -> list[Path]:
     """Copy the figures, tables and page of a study, and return the paths of what was written.
 
-    Figures are copied as PNG. The verdicts and the page of findings are about every study of the budget, and are copied
-    with the main study.
+    Figures are copied as PNG. The verdicts, the page of findings and the text of methods are about every study of the
+    budget, and are copied with the main study.
 
     Args:
         study: to copy.

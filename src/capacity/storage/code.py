@@ -37,6 +37,7 @@ TASK_STAGES = ("corpus", "train")
 DATA_FILES = {
     "evaluate": ("storage/evaluation.schema.yaml",),
     "findings": ("findings/findings.md.j2",),
+    "methods": ("findings/methods.md.j2",),
 }
 """Package data that a stage reads, which counts as its code."""
 

@@ -188,6 +188,8 @@ def without_checksums(record: Mapping[str, Any]) -> dict[str, Any]:
 def origin(training: Mapping[str, Any]) -> dict[str, Any]:
     """Where the runs of a job come from, for the record of a table, from the record of their training.
 
-    With the checksum of their weights, which is missing from what earlier versions have trained.
+    With the versions and the platform, and with the checksum of their weights, which is missing from what earlier
+    versions have trained.
     """
-    return {name: training[name] for name in ("cell", "seeds", *ORIGIN)} | {"weights": training.get("weights")}
+    recorded = {name: training.get(name) for name in ("versions", "platform", "weights")}
+    return {name: training[name] for name in ("cell", "seeds", *ORIGIN)} | recorded

@@ -144,7 +144,7 @@ def _group(path: str) -> str:
         return "records"
     if path == MANIFEST or (top == MANIFESTS and path.endswith(".sha256")):
         return "manifests"
-    if top in ("tables", "figures", "studies") or path in ("findings.md", "laboratory.md"):
+    if top in ("tables", "figures", "studies") or path in ("findings.md", "laboratory.md", "methods.md"):
         return "of studies"
     return "configuration" if path == CONFIGURATION else "other"
 

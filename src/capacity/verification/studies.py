@@ -29,6 +29,7 @@ PAGE_STAGES = {
     "tables/claims": "claims",
     "findings": "findings",
     "laboratory": "laboratory",
+    "methods": "methods",
 }
 PAGE_OF_STUDY = "answer"
 """The stage that writes the page of a study, whose record is ``studies/{study}/index.json``."""

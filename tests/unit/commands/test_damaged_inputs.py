@@ -109,6 +109,14 @@ COMMANDS = {
         ],
         [f"{TABLES}/answer.json", f"{TABLES}/runs.json"],
     ),
+    "methods": (
+        [
+            *("--runs", f"{TABLES}/runs.parquet", "--answers", f"{TABLES}/answer.json"),
+            *("--evidence", f"{TABLES}/claims_evidence.parquet", "--record", f"{TABLES}/runs.json"),
+            *("--budget", "laptop", "--output", "out/methods.md"),
+        ],
+        [*(f"{TABLES}/{name}" for name in ("runs.parquet", "answer.json", "claims_evidence.parquet", "runs.json"))],
+    ),
     "draw-held-out-histories": (
         [
             *("--histories", f"{TABLES}/expression_histories.parquet"),
@@ -122,6 +130,8 @@ DAMAGES = ("empty", "cut", "text", "other", "folder", "without checksum", "pipe"
 NO_FILES = ("folder", "pipe", "device")
 SECONDS = 60
 """After which a command that reads a pipe counts as one that hangs."""
+SCHEMA_COLUMNS = ("seed", "parameters", "left", "text", "claim")
+"""Of which each table has one; the first that it has is damaged."""
 COLUMN_DAMAGES = ("column missing", "column of another type")
 
 
@@ -134,7 +144,7 @@ def results(tmp_path_factory):
     write_plan(folder / "plan.json", TablePlan("base", "By hand", (), (Job(SUM.name, SEEDS, FOLDER),)))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for command in ("tabulate", "histories", "expressions", "expression-histories", "dynamics", "answer"):
+        for command in ("tabulate", "histories", "expressions", "expression-histories", "dynamics", "answer", "claims"):
             arguments, _ = COMMANDS[command]
             run_command(command, *arguments[:-1], arguments[-1].replace("out", TABLES))
     return folder
@@ -216,20 +226,20 @@ def test_a_table_of_another_schema_is_refused_by_file_and_column(said, command, 
 
     def rewrite(kept, place):
         table = parquet.read_parquet(kept)
-        name = next(name for name in ("seed", "parameters", "left", "text") if name in table.column_names)
+        name = next(name for name in SCHEMA_COLUMNS if name in table.column_names)
         number = table.column_names.index(name)
         record = parquet.provenance_of(table)
         if damage == "column missing":
             table = table.remove_column(number)
         else:
-            other = pa.array(["x"] * len(table)) if name != "text" else pa.array(range(len(table)))
+            other = pa.array(["x"] * len(table)) if name not in ("text", "claim") else pa.array(range(len(table)))
             table = table.set_column(number, name, other)
         parquet.write_parquet(place, table, record)
 
     found = said(command, path, rewrite)
     assert path in found
     assert REMEDY in found
-    assert any(f"{quote}{name}" in found for name in ("seed", "parameters", "left", "text") for quote in ("'", " "))
+    assert any(f"{quote}{name}" in found for name in SCHEMA_COLUMNS for quote in ("'", " "))
 
 
 @pytest.mark.parametrize(("command", "path"), [("histories", f"{FOLDER}/history.parquet")])

@@ -7,7 +7,8 @@ import jinja2
 import pytest
 
 from capacity.commands import findings
-from capacity.findings.page import render, values
+from capacity.findings.page import values
+from capacity.findings.template import render
 from capacity.tables.frames import write_frame
 from capacity.tables.origins import identities, read_tables
 from tests.support.commands import run_command

@@ -24,7 +24,7 @@ def root(tmp_path):
     names = [f"figures/{folder}{figure}.png" for folder in ("base/", "own/") for figure in ("tradeoff", "facts")]
     names += [f"tables/{study}/{name}" for study in ("base", "own") for name in publication.TABLES]
     names += [f"studies/{study}/{name}" for study in ("base", "own") for name in publication.STUDY_PAGE]
-    for name in [*names, "tables/claims.md", "tables/replication.md", "findings.md"]:
+    for name in [*names, "tables/claims.md", "tables/replication.md", "findings.md", "methods.md"]:
         (results / name).parent.mkdir(parents=True, exist_ok=True)
         (results / name).write_text(name)
     for study in ("base", "own"):
@@ -40,7 +40,7 @@ def study(name):
 
 def test_the_main_study_is_published_with_the_verdicts_and_the_findings(root):
     written = publication.publish(study("base"), root, root / "docs")
-    assert {path.name for path in written} >= {"tradeoff.png", "summary.md", "claims.md", "findings.md"}
+    assert {path.name for path in written} >= {"tradeoff.png", "summary.md", "claims.md", "findings.md", "methods.md"}
     assert (root / "docs/findings.md").read_text() == "findings.md"
     assert (root / "docs/claims.md").read_text() == "tables/claims.md"
     found = json_files.read_json(root / "docs/provenance.json")

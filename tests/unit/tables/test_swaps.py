@@ -150,7 +150,7 @@ def test_without_the_check_the_evaluation_of_another_run_is_tabulated(results, m
 
 def test_without_the_check_the_claims_of_another_budget_get_into_the_findings(results, monkeypatch):
     monkeypatch.chdir(results["first"])
-    monkeypatch.setattr(findings, "_check", lambda *arguments: None)
+    monkeypatch.setattr(findings, "check_made_of", lambda *arguments: None)
     stage = next(each for each in STAGES if each.command == "findings")
     other = results["budget"] / "results/tables/claims.parquet"
     assert refusal(stage, "results/tables/claims.parquet", other) is None
@@ -164,6 +164,6 @@ def test_the_stages_of_the_table_are_those_that_read_tables():
         *("dynamics", "draw-tradeoff", "draw-curves", "draw-dynamics", "draw-answers", "draw-held-out-histories"),
         "draw-measures",
         *("replication", "claims", "findings"),
-        *("answer", "laboratory"),
+        *("answer", "laboratory", "methods"),
     }
     assert whole_results.STUDIES.keys() == {"base", "weight-decay"}
