@@ -1,4 +1,4 @@
-"""The answer of a study in the configuration: which rules there are, and the measures and axes that each may name.
+"""The answer of a study in the configuration: which rules there are, and what each may name.
 
 A rule turns the table of runs into an answer; :mod:`capacity.studies` computes it. Here is what can be checked before
 a job starts.
@@ -10,63 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from capacity.dictionary.study_measures import MEASURES
 from capacity.errors import ConfigurationError
 from capacity.experiment.cell import PARSERS, Cell, normalise_pairs
-from capacity.experiment.checks import check_name
+from capacity.experiment.checks import check_measured, check_name
 from capacity.paper.protocol import Size
-from capacity.tasks.registry import TASKS
 
+OF_RUNS = tuple(name for name, measure in MEASURES.items() if measure.table == "runs")
+"""The measures of which every run has a value; a time is none where the run ends before the event."""
 
-@dataclass(frozen=True)
-class Measure:
-    """What a rule looks at in each run, at the final iterate.
-
-    Attributes:
-        column: of the table of runs.
-        words: for a yes-or-no measure what a run has, else what is averaged.
-        score: the score that a task needs for it; None if every task has it.
-        at_least, at_most: a run has the property if the value lies within these; both None for a number.
-        digits: decimals with which its mean is shown.
-        failure: what a diverged run counts as; None if it is left out.
-    """
-
-    column: str
-    words: str
-    score: str | None
-    at_least: float | None = None
-    at_most: float | None = None
-    digits: int = 3
-    failure: float | None = 0.0
-
-    @property
-    def is_yes_or_no(self) -> bool:
-        """Whether a run has the property or not; otherwise the measure is a number."""
-        return (self.at_least, self.at_most) != (None, None)
-
-    @property
-    def is_share(self) -> bool:
-        """Whether the measure lies between 0 and 1, where the margin of equivalence has a meaning."""
-        return self.is_yes_or_no or (self.score is not None and self.column != "order_bits")
-
-
-MEASURES: Mapping[str, Measure] = {
-    "all-right": Measure("generalizes", "all held-out expressions right", "held_out", at_least=1),
-    "none-right": Measure("final_held_out", "no held-out expression right", "held_out", at_most=0),
-    "fits": Measure("fits_arithmetic", "at least 99 % of the seen expressions right", "seen", at_least=1),
-    "all-facts": Measure(
-        "final_facts_paper_prompts", "all facts recalled with the paper's prompts", "facts_paper_prompts", at_least=1
-    ),
-    "held-out": Measure("final_held_out", "share of the held-out expressions right", "held_out"),
-    "seen": Measure("final_seen", "share of the seen expressions right", "seen"),
-    "facts": Measure(
-        "final_facts_paper_prompts", "share of the facts recalled with the paper's prompts", "facts_paper_prompts"
-    ),
-    "order-bits": Measure("order_bits", "bits known of the order of the lines", None, digits=1),
-    "loss": Measure("final_stream_loss", "loss in nats per character", None, failure=None),
-}
-"""Every measure by its name in the configuration."""
-
-YES_OR_NO = tuple(name for name, measure in MEASURES.items() if measure.is_yes_or_no)
+OUTCOMES = tuple(name for name, measure in MEASURES.items() if measure.is_outcome)
 
 SHAPE_AXES = ("layers", "heads", "width", "mlp_factor")
 AXES = ("task", "size", *SHAPE_AXES, "parameters", *PARSERS)
@@ -91,7 +44,7 @@ class Rule:
 
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
-    measures: tuple[str, ...] = tuple(MEASURES)
+    measures: tuple[str, ...] = OF_RUNS
     measure: str | None = None
     tables: tuple[str, ...] = ()
 
@@ -102,10 +55,10 @@ class Rule:
 
 
 RULES: Mapping[str, Rule] = {
-    "shares": Rule(("measure",), ("by",), YES_OR_NO),
+    "shares": Rule(("measure",), ("by",), OUTCOMES),
     "difference": Rule(("between", "measure"), ("by",)),
     "trend": Rule(("along", "measure"), ("by",)),
-    "threshold": Rule(("along", "measure"), ("by",), YES_OR_NO),
+    "threshold": Rule(("along", "measure"), ("by",), OUTCOMES),
     "size-or-depth": Rule(optional=("measure",), measures=("held-out", "all-right"), measure="held-out"),
     "rate-or-size": Rule(("large",), ("primary",), tables=("dynamics", "history")),
 }
@@ -206,13 +159,9 @@ def _varies(axis: str, cells: Sequence[Cell]) -> bool:
 
 
 def _check_measure(name: str, rule: Rule, cells: Sequence[Cell], key: str) -> None:
-    """Raise ConfigurationError if a rule does not take a measure, or no task of the cells is asked for it."""
+    """Raise ConfigurationError if a rule does not take a measure, or no cell has it."""
     check_name(name, rule.measures, key)
-    score, tasks = MEASURES[name].score, sorted({cell.task for cell in cells})
-    if score is not None and not any(score in part.scores for task in tasks for part in TASKS[task].parts):
-        raise ConfigurationError(
-            f"{key}: {name!r} needs the score {score}, which is asked of none of {', '.join(tasks)}"
-        )
+    check_measured(name, rule.measures, cells, key)
 
 
 def _check_primary(

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from capacity.dictionary.figure_measures import FIGURE_MEASURES, OUTCOME, SHARE, TIME
+from capacity.dictionary.study_measures import MEASURES, OUTCOME, SHARE, TIME
 from capacity.experiment import axes
 from capacity.experiment.study_figures import LINES
 from capacity.figures.panels import (
@@ -88,7 +88,7 @@ def _draw_panel(view: View, panel: Panel, places: Places, tables: Tables) -> boo
 
 def _draw_runs(panel: Panel, runs: pd.DataFrame, spread: list[float], colour: str) -> None:
     """Draw a small mark for each run of a cell; a triangle for one that ended before its event."""
-    if FIGURE_MEASURES[panel.measure].form == OUTCOME:
+    if MEASURES[panel.measure].is_outcome:
         return  # the share and its interval say it all
     is_censored = runs["censored"].to_numpy()
     for flag, mark, face, size in ((False, "o", colour, 2.2), (True, "^", "white", 3.2)):
@@ -143,7 +143,7 @@ def _join(view: View, panel: Panel, level: Any, at: dict[str, float], cells: pd.
 
 def _handles(view: View, censored: bool) -> list[Any]:
     """The entries of the key that say what marks are."""
-    forms = {FIGURE_MEASURES[name].form for name in view.spec.measures}
+    forms = {MEASURES[name].form for name in view.spec.measures}
     black: dict[str, Any] = {"color": "black", "linestyle": ""}
     handles = []
     if forms != {OUTCOME}:
@@ -168,7 +168,7 @@ def draw_scatter(view: View, tables: Tables) -> Figure:
     handles: list[Any] = colour_handles(view, linestyle="")
     bounds: list[Any] = []
     across = measured.run_values(view.spec.x, tables).set_index(["cell", "seed"])["value"]
-    x_measure = FIGURE_MEASURES[view.spec.x]
+    x_measure = MEASURES[view.spec.x]
     for panel in panels:
         up = measured.run_values(panel.measure, tables).set_index(["cell", "seed"])["value"]
         points = pd.concat({"x": across, "y": up}, axis=1, join="inner").reset_index().sort_values(["cell", "seed"])

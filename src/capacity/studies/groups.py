@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from capacity.experiment.answers import Measure
+from capacity.dictionary.study_measures import Measure
 from capacity.statistics.intervals import clopper_pearson
+from capacity.tables.measured import rows_with, values_of
 
 WORDS = {
     "held_out": "held out",
@@ -27,7 +28,7 @@ class Group:
 
     Attributes:
         place: the value of each axis.
-        values: the measure of each run that has one: 1 or 0 for a yes-or-no measure.
+        values: the measure of each run that has one: 1 or 0 for an outcome.
         runs: how many runs there are.
         diverged: how many of them diverged.
         parameters: of the networks, the mean over runs.
@@ -46,7 +47,7 @@ class Group:
 
     @property
     def count(self) -> int:
-        """How many runs have a yes-or-no measure."""
+        """How many runs have an outcome."""
         return int(sum(self.values))
 
     @property
@@ -56,7 +57,7 @@ class Group:
 
     def words(self, measure: Measure) -> str:
         """Say what the runs have: ``12 of 20 runs [0.361, 0.809]``, or ``mean 0.850 of 20 runs``."""
-        if measure.is_yes_or_no:
+        if measure.is_outcome:
             return count_words(self.count, self.runs)
         left = "" if len(self.values) == self.runs else f" ({self.runs - len(self.values)} without a value)"
         return f"mean {self.mean:.{measure.digits}f} of {len(self.values)} {'run' if self.runs == 1 else 'runs'}{left}"
@@ -68,35 +69,19 @@ def count_words(count: int, total: int) -> str:
     return f"{count} of {total} {'run' if total == 1 else 'runs'} [{low:.3f}, {high:.3f}]"
 
 
-def asked(runs: pd.DataFrame, measure: Measure) -> pd.DataFrame:
-    """Return the runs of the cells of which the measure is asked: at least one run of the cell has a value."""
-    if runs.empty:
-        return runs
-    has = runs.groupby("cell")[measure.column].transform(lambda values: values.notna().any()).astype(bool)
-    return runs[has]
-
-
 def measured(runs: pd.DataFrame, measure: Measure) -> pd.Series:
     """Return the measure of each run, NaN where it has none; a diverged run counts as ``measure.failure``."""
-    values = runs[measure.column].astype("float64")
-    if measure.is_yes_or_no:
-        holds = pd.Series(True, index=values.index)
-        if measure.at_least is not None:
-            holds &= values >= measure.at_least
-        if measure.at_most is not None:
-            holds &= values <= measure.at_most
-        values = holds.astype("float64")
     failure = float("nan") if measure.failure is None else measure.failure
-    return values.mask(runs["diverged"].astype(bool), failure)
+    return values_of(measure, runs).mask(runs["diverged"].astype(bool), failure)
 
 
 def grouped(runs: pd.DataFrame, axes: Sequence[str], measure: Measure) -> list[Group]:
-    """Return the groups of the runs that are asked for a measure, by the values of some axes, in order of size.
+    """Return the groups of the runs that have a measure, by the values of some axes, in order of size.
 
     Without axes there is one group; without runs there is none. Values come in the order of the numbers of parameters
     for sizes, else in their own.
     """
-    table = asked(runs, measure)
+    table = rows_with(measure, runs)
     if table.empty:
         return []
     table = table.assign(measured=measured(table, measure))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from capacity.experiment.answers import MEASURES
+from capacity.dictionary.study_measures import MEASURES
 from capacity.experiment.cell import parse_cell
 from capacity.statistics.intervals import clopper_pearson
 from capacity.statistics.shares import Majority, fewest_changes, further_runs, majority
@@ -27,8 +27,9 @@ from capacity.studies.answer import (
     not_run,
     sentence_of,
 )
-from capacity.studies.groups import asked, axis_words, count_words, label
+from capacity.studies.groups import axis_words, count_words, label
 from capacity.studies.rates import CHOSEN_BY, chosen_rate
+from capacity.tables.measured import rows_with
 
 RATE, SIZE = "it is the learning rate", "it is the size"
 RULE = (
@@ -91,7 +92,7 @@ class Arm:
 def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> Answer:
     """Return the answer of the rule: the learning rate, the size, or that it cannot be told."""
     large = settings["large"]
-    runs = asked(tables.runs, MEASURES["all-right"])
+    runs = rows_with(MEASURES["all-right"], tables.runs)
     recipes = _recipes(runs)
     arms = [arm for recipe, rows in recipes.items() for arm in _arms(recipe, rows)]
     with_large = list(dict.fromkeys(arm.recipe for arm in arms if arm.size == large))

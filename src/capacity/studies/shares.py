@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from capacity.experiment.answers import MEASURES
+from capacity.dictionary.study_measures import MEASURES
 from capacity.statistics.intervals import clopper_pearson
 from capacity.statistics.shares import Majority, fewest_changes, further_runs, majority
 from capacity.studies.answer import Answer, Draws, StudyTables, Table, not_run, sentence_of, together

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy
 
-from capacity.experiment.answers import MEASURES, Measure
+from capacity.dictionary.study_measures import MEASURES, Measure
 from capacity.statistics import trends
 from capacity.statistics.comparisons import ALPHA
 from capacity.statistics.intervals import clopper_pearson

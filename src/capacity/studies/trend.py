@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 
-from capacity.experiment.answers import MEASURES, Measure
+from capacity.dictionary.study_measures import MEASURES, Measure
 from capacity.statistics import comparisons, trends
 from capacity.statistics.comparisons import ALPHA, MARGIN
 from capacity.statistics.trends import TrendTest
@@ -58,10 +58,10 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
             p_value = adjusted.get(number)
             mean = (*place.values(), level.place[along], len(level.values), level.diverged, level.mean)
             rows.append((*mean, p_value, outcomes[number]))
-    kind = "share" if measure.is_yes_or_no else "mean"
+    kind = "share" if measure.is_outcome else "mean"
     columns = (*(axis_name(name) for name in by), axis_name(along), "runs", "diverged", kind, "p, Holm", "trend")
     used = [level for number in tests for level in places[number][1]]
-    what = f"the share of runs with {measure.words}" if measure.is_yes_or_no else f"the mean {measure.words}"
+    what = f"the share of runs with {measure.words}" if measure.is_outcome else f"the mean {measure.words}"
     return Answer(
         together(outcomes),
         f"Does {what} rise or fall with {axis_name(along)}? " + sentence_of(parts),
@@ -98,7 +98,7 @@ def _short(places: Sequence[tuple[dict[str, Any], list[Group]]]) -> list[tuple[d
 
 def _test(levels: Sequence[Group], measure: Measure, along: str, draws: Draws) -> TrendTest | None:
     """Test the trend over the levels of one place; None if there are fewer than two."""
-    if measure.is_yes_or_no:
+    if measure.is_outcome:
         counts, totals = [level.count for level in levels], [level.runs for level in levels]
         at = scores([float(level.place[along]) for level in levels])
         return trends.cochran_armitage(counts, totals, at, "two-sided", draws.rng, draws.permutations)
@@ -114,9 +114,9 @@ def _outcome(test: TrendTest, p_value: float, levels: Sequence[Group], measure: 
 
 def _equivalent(first: Group, last: Group, measure: Measure) -> bool:
     """Tell whether the lowest and the highest level are equal to within the margin."""
-    if measure.is_yes_or_no:
+    if measure.is_outcome:
         return comparisons.tost_proportions(first.count, first.runs, last.count, last.runs).equivalent
-    tost = comparisons.tost_means(first.values, last.values) if measure.is_share else None
+    tost = comparisons.tost_means(first.values, last.values) if measure.has_share else None
     return tost is not None and tost.equivalent
 
 
@@ -124,12 +124,12 @@ def _rule(measure: Measure, along: str) -> str:
     name = axis_name(along)
     test = (
         f"Cochran-Armitage on the logarithm of {name}"
-        if measure.is_yes_or_no
+        if measure.is_outcome
         else f"Jonckheere-Terpstra over the values of {name}"
     )
     equivalent = (
         f"there is none if the lowest and the highest {name} are equivalent to within {MARGIN:g} (TOST), "
-        if measure.is_share
+        if measure.has_share
         else ""
     )
     return (
