@@ -6,12 +6,13 @@ a job starts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from capacity.dictionary.study_measures import MEASURES
 from capacity.errors import ConfigurationError
+from capacity.experiment import axes
 from capacity.experiment.cell import PARSERS, Cell, normalise_pairs
 from capacity.experiment.checks import check_measured, check_name
 from capacity.paper.protocol import Size
@@ -20,15 +21,6 @@ OF_RUNS = tuple(name for name, measure in MEASURES.items() if measure.table == "
 """The measures of which every run has a value; a time is none where the run ends before the event."""
 
 OUTCOMES = tuple(name for name, measure in MEASURES.items() if measure.is_outcome)
-
-SHAPE_AXES = ("layers", "heads", "width", "mlp_factor")
-AXES = ("task", "size", *SHAPE_AXES, "parameters", *PARSERS)
-"""What runs can be told apart by: the axes of a grid, and the number of parameters."""
-
-NUMERIC = tuple(name for name in AXES if name not in ("task", "size", "held_out", "stream"))
-"""The axes whose values are numbers, along which a trend or a threshold may be looked for."""
-
-_DERIVED = ("final_learning_rate", "block", "warmup_iterations", "decay_iterations", "evaluation_interval")
 
 
 @dataclass(frozen=True)
@@ -94,7 +86,7 @@ def check_answer(
         _check_measure(checked["measure"], rule, cells, f"{key}.measure")
     if "between" in answer:
         (axis, values) = next(iter(answer["between"].items()))
-        check_name(axis, [name for name in AXES if name != "parameters"], f"{key}.between")
+        check_name(axis, [name for name in axes.LABELS if name != "parameters"], f"{key}.between")
         present = {_value(cell, axis): None for cell in cells}
         arms = [_as_in_tables(axis, value, config) for value in values]
         for value, arm in zip(values, arms, strict=True):
@@ -103,7 +95,7 @@ def check_answer(
             raise ConfigurationError(f"{key}.between.{axis}: {values!r} are the same; give two values that differ")
         checked["between"] = {axis: arms}
     if "along" in answer:
-        check_name(answer["along"], NUMERIC, f"{key}.along")
+        check_name(answer["along"], axes.NUMERIC, f"{key}.along")
         _check_varies(answer["along"], cells, f"{key}.along")
     if "large" in answer:
         check_name(answer["large"], config["sizes"], f"{key}.large")
@@ -116,46 +108,12 @@ def check_answer(
         for axis in ("layers", "width"):
             _check_varies(axis, cells, f"{key}.rule")
     if "by" in rule.options:
-        apart = checked.get("along", next(iter(checked.get("between", {})), None))
-        named = answer.get("by", varying_axes(cells, apart))
+        apart = checked.get("along", next(iter(checked.get("between", {})), ""))
+        named = answer.get("by", axes.all_varying(cells, apart))
         checked["by"] = [named] if isinstance(named, str) else list(named)
         for axis in checked["by"]:
-            check_name(axis, [name for name in AXES if name != apart], f"{key}.by")
+            check_name(axis, [name for name in axes.LABELS if name != apart], f"{key}.by")
     return checked
-
-
-def varying_axes(cells: Iterable[Cell], apart: str | None = None) -> list[str]:
-    """Return the axes that tell cells apart, in the order of :data:`AXES`.
-
-    They are task and size if there are several, and every setting that has several values within a task and size; what
-    only follows from another setting is left out. Of a size the shape is given instead, as far as it varies, where
-    ``apart``, an axis that is left out of the answer, is a part of it.
-    """
-    every = list(cells)
-    axes = []
-    if len({cell.task for cell in every}) > 1:
-        axes.append("task")
-    sizes = {cell.size for cell in every}
-    if apart in (*SHAPE_AXES, "parameters"):
-        axes += [
-            axis for axis in SHAPE_AXES if len({getattr(size, axis) for size in sizes}) > 1 and apart != "parameters"
-        ]
-    elif len(sizes) > 1:
-        axes.append("size")
-    groups: dict[tuple[str, Size], list[Cell]] = {}
-    for cell in every:
-        groups.setdefault((cell.task, cell.size), []).append(cell)
-    for axis in PARSERS:
-        if any(_varies(axis, group) for group in groups.values()):
-            axes.append(axis)
-    return [axis for axis in axes if axis != apart]
-
-
-def _varies(axis: str, cells: Sequence[Cell]) -> bool:
-    """Tell whether an axis has several values among cells that differ in recipe alone, and not because it follows."""
-    if len({getattr(cell, axis) for cell in cells}) < 2:
-        return False
-    return axis not in _DERIVED or len({cell.departures().get(axis) for cell in cells}) > 1
 
 
 def _check_measure(name: str, rule: Rule, cells: Sequence[Cell], key: str) -> None:
@@ -193,13 +151,7 @@ def _check_varies(axis: str, cells: Sequence[Cell], key: str) -> None:
 
 def _value(cell: Cell, axis: str) -> Any:
     """Return the value of an axis of a cell as tables have it."""
-    if axis == "size":
-        return cell.size.name
-    if axis in SHAPE_AXES:
-        return getattr(cell.size, axis)
-    if axis == "held_out":
-        return " ".join(f"{left}{right}" for left, right in cell.held_out)
-    return getattr(cell, axis)
+    return axes.in_tables(axis, axes.value(cell, axis))
 
 
 def _as_in_tables(axis: str, value: Any, config: Mapping[str, Any]) -> Any:
@@ -208,7 +160,7 @@ def _as_in_tables(axis: str, value: Any, config: Mapping[str, Any]) -> Any:
         if axis == "size":
             return Size(**config["sizes"][value]).name
         if axis == "held_out":
-            return " ".join(f"{left}{right}" for left, right in normalise_pairs(value))
+            return axes.in_tables(axis, normalise_pairs(value))
     except (KeyError, TypeError, ValueError):
         return repr(value)
     return value if isinstance(value, str | int | float) else repr(value)

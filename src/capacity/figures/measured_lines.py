@@ -35,11 +35,6 @@ from capacity.tables import measured
 from capacity.tables.measured import Tables
 
 WIDEST = 0.07  # of the axis of a scatter, that runs with the same values take side by side
-FOLLOWERS = {
-    "learning_rate": ("final_learning_rate",),
-    "iterations": ("warmup_iterations", "decay_iterations", "evaluation_interval"),
-}
-"""Axes that may change with another one along a line."""
 
 
 def draw(view: View, tables: Tables) -> Figure:
@@ -132,7 +127,7 @@ def _draw_mean(
 def _join(view: View, panel: Panel, level: Any, at: dict[str, float], cells: pd.DataFrame) -> None:
     """Join the means of cells that were trained by one recipe, but for the axis across."""
     axis = view.spec.x
-    without = (axis, *FOLLOWERS.get(axis, ()))
+    without = (axis, *axes.FOLLOWERS.get(axis, ()))
     recipes: dict[tuple[Any, ...], list[str]] = {}
     for name in at:
         recipes.setdefault(axes.recipe(view.cells[name], without), []).append(name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from capacity.dictionary.study_measures import MEASURES, Measure
+from capacity.experiment import axes
 from capacity.statistics import comparisons
 from capacity.statistics.comparisons import ALPHA, MARGIN
 from capacity.studies.answer import (
@@ -22,7 +23,7 @@ from capacity.studies.answer import (
     sentence_of,
     together,
 )
-from capacity.studies.groups import Group, axis_name, axis_words, grouped, label
+from capacity.studies.groups import Group, grouped, label
 
 MOST_FACTOR = 20
 """How many times as many runs are looked at to say how many would decide."""
@@ -56,7 +57,7 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
     """Return the answer of the rule: of each group whether the two values differ, are equivalent, or neither."""
     measure, by = MEASURES[settings["measure"]], settings["by"]
     ((axis, values),) = settings["between"].items()
-    arms = [axis_words(axis, value) for value in values]
+    arms = [axes.in_words(axis, value) for value in values]
     compared = _compare(tables, measure, by, axis, values)
     rule = _rule(measure)
     missing = [
@@ -103,7 +104,7 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
         parts.append((label(each.place), words))
         changes.append((label(each.place), _change(each, measure, outcome, len(tested))))
     columns = (
-        *(axis_name(name) for name in by),
+        *(axes.name(name) for name in by),
         *(f"{name}, {arm}" for arm in arms for name in ("runs", "mean" if not measure.is_outcome else "share")),
         *("difference", "low", "high", "p", "p, Holm", "differ"),
     )

@@ -9,17 +9,9 @@ from typing import Any
 import pandas as pd
 
 from capacity.dictionary.study_measures import Measure
+from capacity.experiment import axes
 from capacity.statistics.intervals import clopper_pearson
 from capacity.tables.measured import rows_with, values_of
-
-WORDS = {
-    "held_out": "held out",
-    "mlp_factor": "MLP factor",
-    "corpus_seed": "order of the corpus",
-}
-"""Axes whose name in words is not their name with spaces."""
-BARE = ("task", "size")
-"""Axes whose values speak for themselves."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +67,7 @@ def measured(runs: pd.DataFrame, measure: Measure) -> pd.Series:
     return values_of(measure, runs).mask(runs["diverged"].astype(bool), failure)
 
 
-def grouped(runs: pd.DataFrame, axes: Sequence[str], measure: Measure) -> list[Group]:
+def grouped(runs: pd.DataFrame, by: Sequence[str], measure: Measure) -> list[Group]:
     """Return the groups of the runs that have a measure, by the values of some axes, in order of size.
 
     Without axes there is one group; without runs there is none. Values come in the order of the numbers of parameters
@@ -85,10 +77,10 @@ def grouped(runs: pd.DataFrame, axes: Sequence[str], measure: Measure) -> list[G
     if table.empty:
         return []
     table = table.assign(measured=measured(table, measure))
-    pieces = [((), table)] if not axes else [(key, rows) for key, rows in table.groupby(list(axes), sort=True)]
+    pieces = [((), table)] if not by else [(key, rows) for key, rows in table.groupby(list(by), sort=True)]
     groups = [
         Group(
-            dict(zip(axes, (plain(each) for each in key), strict=True)),
+            dict(zip(by, (plain(each) for each in key), strict=True)),
             tuple(float(value) for value in rows["measured"].dropna()),
             len(rows),
             int(rows["diverged"].sum()),
@@ -96,12 +88,12 @@ def grouped(runs: pd.DataFrame, axes: Sequence[str], measure: Measure) -> list[G
         )
         for key, rows in pieces
     ]
-    return sorted(groups, key=lambda group: _order(group, axes))
+    return sorted(groups, key=lambda group: _order(group, by))
 
 
-def _order(group: Group, axes: Sequence[str]) -> list[tuple[float, str]]:
+def _order(group: Group, by: Sequence[str]) -> list[tuple[float, str]]:
     order: list[tuple[float, str]] = []
-    for axis in axes:
+    for axis in by:
         value = group.place[axis]
         if axis == "size":
             order.append((group.parameters, str(value)))
@@ -117,26 +109,4 @@ def plain(value: Any) -> Any:
 
 def label(place: Mapping[str, Any]) -> str:
     """Return the values of axes in words, such as ``n14, learning rate 0.01``."""
-    return ", ".join(axis_words(axis, value) for axis, value in place.items())
-
-
-def axis_name(axis: str) -> str:
-    """Return the name of an axis in words."""
-    return WORDS.get(axis, axis.replace("_", " "))
-
-
-def axis_words(axis: str, value: Any) -> str:
-    """Return a value of an axis in words: ``n14``, ``learning rate 0.01``, ``2,000 iterations``."""
-    if axis in BARE:
-        return str(value)
-    if axis in ("layers", "heads", "parameters", "iterations", "facts"):
-        name = axis_name(axis)
-        return f"{value:,} {name.removesuffix('s') if value == 1 else name}"
-    return f"{axis_name(axis)} {value_words(value)}"
-
-
-def value_words(value: Any) -> str:
-    """Return a value as text: numbers without needless digits."""
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return ", ".join(axes.in_words(axis, value) for axis, value in place.items())

@@ -13,7 +13,8 @@ from typing import Any
 import pandas as pd
 
 from capacity.dictionary.study_measures import MEASURES
-from capacity.experiment.cell import parse_cell
+from capacity.experiment import axes
+from capacity.experiment.cell import Cell, parse_cell
 from capacity.statistics.intervals import clopper_pearson
 from capacity.statistics.shares import Majority, fewest_changes, further_runs, majority
 from capacity.studies.answer import (
@@ -27,7 +28,7 @@ from capacity.studies.answer import (
     not_run,
     sentence_of,
 )
-from capacity.studies.groups import axis_words, count_words, label
+from capacity.studies.groups import count_words, label
 from capacity.studies.rates import CHOSEN_BY, chosen_rate
 from capacity.tables.measured import rows_with
 
@@ -40,6 +41,9 @@ RULE = (
     "expressions right. Else it cannot be told. The primary recipe decides, if one is named; else recipes that decide "
     "have to agree."
 )
+
+OF_AN_ARM = ("size", *axes.SHAPE, "parameters", "learning_rate", *axes.FOLLOWERS["learning_rate"])
+"""The axes that tell the arms of a recipe apart."""
 
 _EXACT = ("low", "high")
 _ARMS = (
@@ -184,31 +188,27 @@ def _change(large: str, chosen: Sequence[Arm]) -> str:
 
 def _recipes(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the runs of each recipe, which is all but size and learning rate, by what tells the recipes apart."""
-    settings = {}
-    for name in dict.fromkeys(runs["cell"]) if len(runs) else ():
-        cell = parse_cell(str(name))
-        left = ("size", "learning_rate", "final_learning_rate")
-        settings[name] = {axis: _plain(value) for axis, value in cell.settings().items() if axis not in left}
+    cells = {name: parse_cell(str(name)) for name in dict.fromkeys(runs["cell"])}
+    apart = [
+        axis
+        for axis in axes.LABELS
+        if axis not in OF_AN_ARM and len({axes.value(cell, axis) for cell in cells.values()}) > 1
+    ]
     # Schedules in proportion follow the iterations, so that these alone name a recipe.
-    follow = ("warmup_iterations", "decay_iterations", "evaluation_interval", "block")
-    every = list(settings.values())
-    apart = [axis for axis in (every[0] if every else ()) if len({str(one[axis]) for one in every}) > 1]
-    named = [axis for axis in apart if axis not in follow] or apart
+    named = [axis for axis in apart if axis not in axes.DERIVED] or apart
     labels: dict[str, list[str]] = {}
-    keys: dict[tuple[str, ...], str] = {}
-    for name, values in settings.items():
-        key = tuple(str(values[axis]) for axis in apart)
-        words = ", ".join(axis_words(axis, values[axis]) for axis in named)
+    keys: dict[tuple[Any, ...], str] = {}
+    for name, cell in cells.items():
+        key = tuple(axes.value(cell, axis) for axis in apart)
         if key not in keys:
-            keys[key] = (
-                words if words not in keys.values() else ", ".join(axis_words(axis, values[axis]) for axis in apart)
-            )
+            words = _recipe_words(cell, named)
+            keys[key] = words if words not in keys.values() else _recipe_words(cell, apart)
         labels.setdefault(keys[key], []).append(name)
     return {recipe: runs[runs["cell"].isin(names)] for recipe, names in labels.items()}
 
 
-def _plain(value: Any) -> Any:
-    return " ".join(f"{left}{right}" for left, right in value) if isinstance(value, list) else value
+def _recipe_words(cell: Cell, several: Sequence[str]) -> str:
+    return label({axis: axes.in_tables(axis, axes.value(cell, axis)) for axis in several})
 
 
 def _arms(recipe: str, runs: pd.DataFrame) -> list[Arm]:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from capacity.dictionary.study_measures import MEASURES
+from capacity.experiment import axes
 from capacity.statistics.intervals import clopper_pearson
 from capacity.statistics.shares import Majority, fewest_changes, further_runs, majority
 from capacity.studies.answer import Answer, Draws, StudyTables, Table, not_run, sentence_of, together
-from capacity.studies.groups import Group, axis_name, grouped
+from capacity.studies.groups import Group, grouped
 
 RULE = (
     "The exact 95 % interval (Clopper-Pearson) of the share of runs decides, the first that applies: it depends on the "
@@ -30,7 +31,7 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
         low, high = clopper_pearson(group.count, group.runs)
         share = group.count / group.runs
         rows.append((*group.place.values(), group.runs, group.diverged, group.count, share, low, high, str(outcome)))
-    columns = (*(axis_name(axis) for axis in by), "runs", "diverged", "with it", "share", "low", "high", "most runs")
+    columns = (*(axes.name(axis) for axis in by), "runs", "diverged", "with it", "share", "low", "high", "most runs")
     parts = [
         (group.label, f"{outcome}, {group.words(measure)}") for group, outcome in zip(groups, decided, strict=True)
     ]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy
 
 from capacity.dictionary.study_measures import MEASURES, Measure
+from capacity.experiment import axes
 from capacity.statistics import comparisons, trends
 from capacity.statistics.comparisons import ALPHA, MARGIN
 from capacity.statistics.trends import TrendTest
@@ -24,7 +25,7 @@ from capacity.studies.answer import (
     sentence_of,
     together,
 )
-from capacity.studies.groups import Group, axis_name, axis_words, grouped, label
+from capacity.studies.groups import Group, grouped, label
 
 RISES, FALLS, NO = "rises", "falls", "no trend"
 
@@ -35,7 +36,7 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
     rule = _rule(measure, along)
     places = levels_by_place(tables, measure, along, by)
     missing = [
-        f"{label(place) or 'the study'} with a second value of {axis_name(along)}" for place, _ in _short(places)
+        f"{label(place) or 'the study'} with a second value of {axes.name(along)}" for place, _ in _short(places)
     ]
     if all(len(levels) < 2 for _, levels in places):
         return not_run(rule, missing or [f"runs that are asked for {measure.words}"])
@@ -51,7 +52,7 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
             continue
         outcome = _outcome(tests[number], adjusted[number], levels, measure)
         outcomes.append(outcome)
-        values = ", ".join(f"{axis_words(along, level.place[along])} {level.words(measure)}" for level in levels)
+        values = ", ".join(f"{axes.in_words(along, level.place[along])} {level.words(measure)}" for level in levels)
         parts.append((label(place), f"{outcome} ({p_words(adjusted[number], len(tests))}): {values}"))
     for number, (place, levels) in enumerate(places):
         for level in levels:
@@ -59,17 +60,17 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
             mean = (*place.values(), level.place[along], len(level.values), level.diverged, level.mean)
             rows.append((*mean, p_value, outcomes[number]))
     kind = "share" if measure.is_outcome else "mean"
-    columns = (*(axis_name(name) for name in by), axis_name(along), "runs", "diverged", kind, "p, Holm", "trend")
+    columns = (*(axes.name(name) for name in by), axes.name(along), "runs", "diverged", kind, "p, Holm", "trend")
     used = [level for number in tests for level in places[number][1]]
     what = f"the share of runs with {measure.words}" if measure.is_outcome else f"the mean {measure.words}"
     return Answer(
         together(outcomes),
-        f"Does {what} rise or fall with {axis_name(along)}? " + sentence_of(parts),
+        f"Does {what} rise or fall with {axes.name(along)}? " + sentence_of(parts),
         rule,
-        f"Further runs or values of {axis_name(along)}, where they bring the p-value across {ALPHA:g}.",
+        f"Further runs or values of {axes.name(along)}, where they bring the p-value across {ALPHA:g}.",
         sum(level.runs for level in used),
         sum(level.diverged for level in used),
-        (Table(f"{what[0].upper()}{what[1:]} by {axis_name(along)}", columns, tuple(rows)),),
+        (Table(f"{what[0].upper()}{what[1:]} by {axes.name(along)}", columns, tuple(rows)),),
         tuple(missing),
     )
 
@@ -121,7 +122,7 @@ def _equivalent(first: Group, last: Group, measure: Measure) -> bool:
 
 
 def _rule(measure: Measure, along: str) -> str:
-    name = axis_name(along)
+    name = axes.name(along)
     test = (
         f"Cochran-Armitage on the logarithm of {name}"
         if measure.is_outcome

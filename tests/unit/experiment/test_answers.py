@@ -8,7 +8,6 @@ import pytest
 
 from capacity.dictionary.studies import RUNS
 from capacity.dictionary.study_measures import MEASURES
-from capacity.experiment import answers
 from capacity.experiment.answers import RULES
 from capacity.studies import registry
 from tests.support.configuration_slips import SMALL, message, study
@@ -53,7 +52,7 @@ def test_every_other_axis_that_varies_tells_groups_apart():
     trend = {"rule": "trend", "along": "width", "measure": "fits"}
     assert checked(trend, LADDER)["by"] == ["layers"]
     assert checked(trend | {"along": "parameters"}, LADDER)["by"] == []
-    assert checked({"rule": "shares", "measure": "fits"}, LADDER)["by"] == ["size"]
+    assert checked({"rule": "shares", "measure": "fits"}, LADDER)["by"] == ["layers", "width"]
     assert checked({"rule": "size-or-depth"}, LADDER) == {"rule": "size-or-depth", "measure": "held-out"}
     rates = LADDER | {"learning_rate": [0.01, 0.001], "iterations": [300, 600]}
     assert checked(trend, rates)["by"] == ["layers", "learning_rate", "iterations"]  # what follows from them is no axis
@@ -152,4 +151,3 @@ def test_rules_take_measures_of_which_the_table_of_runs_has_a_value():
     assert message(configured(ORDER | {"measure": "time-to-fit"})).startswith(
         "studies.one.answer.measure: 'time-to-fit'"
     )
-    assert [name for name in answers.NUMERIC if name in ("task", "size", "stream", "held_out")] == []
