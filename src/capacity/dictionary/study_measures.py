@@ -55,6 +55,11 @@ class Measure:
         return f"share of the {self.what}" if self.form == SHARE else self.what
 
     @property
+    def mean_words(self) -> str:
+        """What its mean over runs is, in a sentence: of an outcome the share of runs that have it."""
+        return f"share of {self.label}" if self.is_outcome else f"mean {self.words}"
+
+    @property
     def is_outcome(self) -> bool:
         """Whether each run has it or not."""
         return self.form == OUTCOME

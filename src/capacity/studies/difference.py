@@ -18,6 +18,7 @@ from capacity.studies.answer import (
     StudyTables,
     Table,
     Value,
+    capitalized,
     not_run,
     p_words,
     sentence_of,
@@ -111,12 +112,12 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
     used = [group for each in tested for group in each.groups]
     return Answer(
         together(outcomes),
-        f"Does {_subject(measure)} differ between {arms[0]} and {arms[1]}? " + sentence_of(parts),
+        f"Does the {measure.mean_words} differ between {arms[0]} and {arms[1]}? " + sentence_of(parts),
         rule,
         sentence_of(changes),
         sum(group.runs for group in used),
         sum(group.diverged for group in used),
-        (Table(f"{_subject(measure)[0].upper()}{_subject(measure)[1:]}", columns, tuple(rows)),),
+        (Table(capitalized(measure.mean_words), columns, tuple(rows)),),
         tuple(missing),
     )
 
@@ -196,11 +197,6 @@ def _decides(counts: tuple[int, ...], family: int) -> str:
 
 def _cells(group: Group | None) -> tuple[Value, ...]:
     return (0, None) if group is None or not group.values else (len(group.values), group.mean)
-
-
-def _subject(measure: Measure) -> str:
-    """Return what is compared, in words."""
-    return f"the share of runs with {measure.words}" if measure.is_outcome else f"the mean {measure.words}"
 
 
 def _rule(measure: Measure) -> str:

@@ -13,6 +13,9 @@ from capacity.experiment import axes
 from capacity.statistics.intervals import clopper_pearson
 from capacity.tables.measured import rows_with, values_of
 
+COUNTED = ("runs", "diverged", "with it", "share", "low", "high")
+"""Columns of a share of runs with its exact interval."""
+
 
 @dataclass(frozen=True, eq=False)
 class Group:
@@ -31,6 +34,11 @@ class Group:
     runs: int
     diverged: int
     parameters: float
+
+    @property
+    def counted(self) -> tuple[int, int, int, float, float, float]:
+        """The numbers of runs that have an outcome, under the columns :data:`COUNTED`."""
+        return (self.runs, self.diverged, self.count, self.count / self.runs, *clopper_pearson(self.count, self.runs))
 
     @property
     def label(self) -> str:
@@ -89,6 +97,17 @@ def grouped(runs: pd.DataFrame, by: Sequence[str], measure: Measure) -> list[Gro
         for key, rows in pieces
     ]
     return sorted(groups, key=lambda group: _order(group, by))
+
+
+def levels_by_place(
+    runs: pd.DataFrame, measure: Measure, along: str, by: Sequence[str]
+) -> list[tuple[dict[str, Any], list[Group]]]:
+    """Return the groups of each place, in ascending order of a numeric axis, without those that have no value."""
+    places: dict[tuple[Any, ...], list[Group]] = {}
+    for group in grouped(runs, [*by, along], measure):
+        if group.values:
+            places.setdefault(tuple(group.place[name] for name in by), []).append(group)
+    return [(dict(zip(by, key, strict=True)), levels) for key, levels in places.items()]
 
 
 def _order(group: Group, by: Sequence[str]) -> list[tuple[float, str]]:

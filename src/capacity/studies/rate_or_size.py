@@ -25,6 +25,7 @@ from capacity.studies.answer import (
     StudyTables,
     Table,
     Value,
+    capitalized,
     not_run,
     sentence_of,
 )
@@ -151,7 +152,7 @@ def _whole(outcomes: Mapping[str, str], primary: Sequence[str] | None) -> tuple[
     outcome = distinct[0] if len(distinct) == 1 else DIFFERS if distinct else CANNOT_BE_TOLD
     if len(outcomes) == 1:
         return outcome, ""
-    first = f"{outcome[0].upper()}{outcome[1:]}: "
+    first = f"{capitalized(outcome)}: "
     if primary is not None:
         return outcome, f"{first}the primary recipe is {' and '.join(primary)}. "
     return outcome, f"{first}{len(deciding)} of {len(outcomes)} recipes decide. "
@@ -240,7 +241,7 @@ def _words(large: Arm, arms: Sequence[Arm]) -> str:
     rates = sum(arm.recipe == large.recipe and arm.size == large.size for arm in arms)
     n = len(large.runs)
     return (
-        f"{large.size} at learning rate {large.rate:g}, chosen of {rates}, has all right in "
+        f"{large.size} at {axes.in_words('learning_rate', large.rate)}, chosen of {rates}, has all right in "
         f"{count_words(int(large.right.sum()), n)} and fits in {int(large.fits.sum())} of {n}"
     )
 
@@ -249,7 +250,8 @@ def _smaller_words(smaller: Sequence[Arm]) -> str:
     if not smaller:
         return ", with no smaller network of the recipe beside it"
     return ", beside " + ", ".join(
-        f"{arm.size} at {arm.rate:g} with {int(arm.right.sum())} of {len(arm.runs)}" for arm in smaller
+        f"{arm.size} at {axes.short('learning_rate', arm.rate)} with {int(arm.right.sum())} of {len(arm.runs)}"
+        for arm in smaller
     )
 
 

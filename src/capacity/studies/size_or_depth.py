@@ -12,11 +12,22 @@ from typing import Any
 import pandas as pd
 
 from capacity.dictionary.study_measures import MEASURES, Measure
+from capacity.experiment import axes
 from capacity.experiment.cell import parse_cell
 from capacity.statistics import comparisons, trends
 from capacity.statistics.comparisons import ALPHA, MARGIN
 from capacity.statistics.trends import TrendTest
-from capacity.studies.answer import CANNOT_BE_TOLD, Answer, Draws, StudyTables, Table, Value, not_run, p_words
+from capacity.studies.answer import (
+    CANNOT_BE_TOLD,
+    Answer,
+    Draws,
+    StudyTables,
+    Table,
+    Value,
+    capitalized,
+    not_run,
+    p_words,
+)
 from capacity.studies.groups import Group, grouped
 from capacity.studies.rates import CHOSEN_BY, at_chosen_rates
 from capacity.tables.measured import rows_with
@@ -67,7 +78,7 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
     ]
     return Answer(
         outcome,
-        f"Does the {_subject(measure)} go with depth or with width? {outcome[0].upper()}{outcome[1:]}: over "
+        f"Does the {measure.mean_words} go with depth or with width? {capitalized(outcome)}: over "
         f"{map_words}, {said}. {_pair_words(pairs, paired)}",
         RULE,
         f"Further runs or cells of the map, where they bring a p-value across {ALPHA:g}"
@@ -155,7 +166,7 @@ def _beside(runs: pd.DataFrame, chosen: pd.DataFrame, measure: Measure, draws: D
     fitted = chosen[chosen["fits_arithmetic"].fillna(False).astype(bool)]
     tested = [(other.words, chosen, other), (f"{measure.words}, of the runs that fit the seen", fitted, measure)]
     tested += [
-        (f"{measure.words}, learning rate {rate:g}", runs[runs["learning_rate"] == rate], measure)
+        (f"{measure.words}, {axes.in_words('learning_rate', rate)}", runs[runs["learning_rate"] == rate], measure)
         for rate in sorted(runs["learning_rate"].unique().tolist())
     ]
     for words, table, what in tested:
@@ -238,7 +249,3 @@ def _test_rows(
     runs = sum(cell.runs for pair in pairs for cell in pair)
     tested = (None, None) if paired is None else (paired.statistic, paired.p_value)
     return [*rows, (DEPTH, f"parameters ({len(pairs)} pairs)", runs, *tested, None)]
-
-
-def _subject(measure: Measure) -> str:
-    return f"share of runs with {measure.words}" if measure.is_outcome else measure.words

@@ -12,7 +12,6 @@ from capacity.dictionary.study_measures import MEASURES, Measure
 from capacity.experiment import axes
 from capacity.statistics import trends
 from capacity.statistics.comparisons import ALPHA
-from capacity.statistics.intervals import clopper_pearson
 from capacity.statistics.thresholds import Threshold, half_threshold
 from capacity.studies.answer import (
     NOT_RUN,
@@ -25,8 +24,7 @@ from capacity.studies.answer import (
     p_words,
     sentence_of,
 )
-from capacity.studies.groups import Group, label
-from capacity.studies.trend import levels_by_place
+from capacity.studies.groups import COUNTED, Group, label, levels_by_place
 
 NONE = "none"
 RULE = (
@@ -41,7 +39,7 @@ RULE = (
 def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> Answer:
     """Return the answer of the rule: of each group the value of the axis at which half of its runs have the measure."""
     measure, along, by = MEASURES[settings["measure"]], settings["along"], settings["by"]
-    places = levels_by_place(tables, measure, along, by)
+    places = levels_by_place(tables.runs, measure, along, by)
     usable = [[level for level in levels if level.place[along] > 0] for _, levels in places]
     missing = [
         f"{label(place) or 'the study'} with a second value of {axes.name(along)} above 0"
@@ -62,14 +60,11 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
         ends = (None, None, None) if fit is None else tuple(_value(end) for end in (fit.score, fit.low, fit.high))
         runs = sum(level.runs for level in levels)
         summary.append((*place.values(), runs, outcome, *ends, slope))
-        for level in levels:
-            low, high = clopper_pearson(level.count, level.runs)
-            counted = (level.runs, level.diverged, level.count, level.count / level.runs, low, high)
-            rows.append((*place.values(), level.place[along], *counted))
+        rows += [(*place.values(), level.place[along], *level.counted) for level in levels]
     names = tuple(axes.name(name) for name in by)
     used = [level for levels, fit in zip(usable, fits, strict=True) if fit is not None for level in levels]
     fitted = (*names, "runs", "outcome", f"{axes.name(along)} at one half", "low", "high", "p of the slope")
-    shares = (*names, axes.name(along), "runs", "diverged", "with it", "share", "low", "high")
+    shares = (*names, axes.name(along), *COUNTED)
     return Answer(
         outcomes[0] if len(outcomes) == 1 else "; ".join(dict.fromkeys(outcomes)),
         f"At which {axes.name(along)} do half of the runs have {measure.words}? " + sentence_of(parts),

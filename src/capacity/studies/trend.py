@@ -20,12 +20,13 @@ from capacity.studies.answer import (
     StudyTables,
     Table,
     Value,
+    capitalized,
     not_run,
     p_words,
     sentence_of,
     together,
 )
-from capacity.studies.groups import Group, grouped, label
+from capacity.studies.groups import Group, label, levels_by_place
 
 RISES, FALLS, NO = "rises", "falls", "no trend"
 
@@ -34,7 +35,7 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
     """Return the answer of the rule: of each group whether the measure rises, falls, or does neither."""
     measure, along, by = MEASURES[settings["measure"]], settings["along"], settings["by"]
     rule = _rule(measure, along)
-    places = levels_by_place(tables, measure, along, by)
+    places = levels_by_place(tables.runs, measure, along, by)
     missing = [
         f"{label(place) or 'the study'} with a second value of {axes.name(along)}" for place, _ in _short(places)
     ]
@@ -62,28 +63,16 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
     kind = "share" if measure.is_outcome else "mean"
     columns = (*(axes.name(name) for name in by), axes.name(along), "runs", "diverged", kind, "p, Holm", "trend")
     used = [level for number in tests for level in places[number][1]]
-    what = f"the share of runs with {measure.words}" if measure.is_outcome else f"the mean {measure.words}"
     return Answer(
         together(outcomes),
-        f"Does {what} rise or fall with {axes.name(along)}? " + sentence_of(parts),
+        f"Does the {measure.mean_words} rise or fall with {axes.name(along)}? " + sentence_of(parts),
         rule,
         f"Further runs or values of {axes.name(along)}, where they bring the p-value across {ALPHA:g}.",
         sum(level.runs for level in used),
         sum(level.diverged for level in used),
-        (Table(f"{what[0].upper()}{what[1:]} by {axes.name(along)}", columns, tuple(rows)),),
+        (Table(f"{capitalized(measure.mean_words)} by {axes.name(along)}", columns, tuple(rows)),),
         tuple(missing),
     )
-
-
-def levels_by_place(
-    tables: StudyTables, measure: Measure, along: str, by: Sequence[str]
-) -> list[tuple[dict[str, Any], list[Group]]]:
-    """Return the groups of each place, in ascending order of a numeric axis, without those that have no value."""
-    places: dict[tuple[Any, ...], list[Group]] = {}
-    for group in grouped(tables.runs, [*by, along], measure):
-        if group.values:
-            places.setdefault(tuple(group.place[name] for name in by), []).append(group)
-    return [(dict(zip(by, key, strict=True)), levels) for key, levels in places.items()]
 
 
 def scores(values: Sequence[float]) -> list[float]:
