@@ -51,6 +51,7 @@ RULES: Mapping[str, Rule] = {
     "difference": Rule(("between", "measure"), ("by",)),
     "trend": Rule(("along", "measure"), ("by",)),
     "threshold": Rule(("along", "measure"), ("by",), OUTCOMES),
+    "any-value": Rule(("along", "measure"), ("by",), OUTCOMES),
     "size-or-depth": Rule(optional=("measure",), measures=("held-out", "all-right"), measure="held-out"),
     "rate-or-size": Rule(("large",), ("primary",), tables=("dynamics", "history")),
 }
