@@ -7,7 +7,7 @@ from pathlib import Path
 
 from capacity.commands.arguments import add_figure_arguments
 from capacity.commands.drawing import make_figure
-from capacity.dictionary.figure_measures import FIGURE_MEASURES
+from capacity.dictionary.study_measures import MEASURES
 from capacity.errors import InputError
 from capacity.experiment.axes import LABELS
 from capacity.experiment.study_figures import KINDS, PAIRS, StudyFigure
@@ -16,7 +16,7 @@ from capacity.figures import measures
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
-    measure_names, axis_names = ", ".join(FIGURE_MEASURES), ", ".join(LABELS)
+    measure_names, axis_names = ", ".join(MEASURES), ", ".join(LABELS)
     parser.add_argument("--kind", required=True, choices=KINDS, help="how cells are shown")
     parser.add_argument("--measure", required=True, nargs="+", help=f"measures to show, of {measure_names}")
     parser.add_argument("--x", default="", help=f"axis across, of {axis_names}; {PAIRS} in a map; or a measure")
@@ -42,8 +42,8 @@ def run(arguments: argparse.Namespace) -> None:
         tuple(arguments.colour),
         tuple(arguments.facet),
     )
-    if unknown := [name for name in spec.measures if name not in FIGURE_MEASURES]:
-        raise InputError(f"--measure: {unknown[0]!r} is not one of {', '.join(FIGURE_MEASURES)}")
+    if unknown := [name for name in spec.measures if name not in MEASURES]:
+        raise InputError(f"--measure: {unknown[0]!r} is not one of {', '.join(MEASURES)}")
     paths = {name: getattr(arguments, name) for name in spec.tables}
     if missing := [name for name, of_kind in paths.items() if not of_kind]:
         raise InputError(f"--{missing[0]}: is missing; {', '.join(spec.measures)} is read from there")

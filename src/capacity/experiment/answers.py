@@ -1,4 +1,4 @@
-"""The answer of a study in the configuration: which rules there are, and the measures and axes that each may name.
+"""The answer of a study in the configuration: which rules there are, and what each may name.
 
 A rule turns the table of runs into an answer; :mod:`capacity.studies` computes it. Here is what can be checked before
 a job starts.
@@ -6,76 +6,21 @@ a job starts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from capacity.dictionary.study_measures import MEASURES
 from capacity.errors import ConfigurationError
+from capacity.experiment import axes
 from capacity.experiment.cell import PARSERS, Cell, normalise_pairs
-from capacity.experiment.checks import check_name
+from capacity.experiment.checks import check_measured, check_name
 from capacity.paper.protocol import Size
-from capacity.tasks.registry import TASKS
 
+OF_RUNS = tuple(name for name, measure in MEASURES.items() if measure.table == "runs")
+"""The measures of which every run has a value; a time is none where the run ends before the event."""
 
-@dataclass(frozen=True)
-class Measure:
-    """What a rule looks at in each run, at the final iterate.
-
-    Attributes:
-        column: of the table of runs.
-        words: for a yes-or-no measure what a run has, else what is averaged.
-        score: the score that a task needs for it; None if every task has it.
-        at_least, at_most: a run has the property if the value lies within these; both None for a number.
-        digits: decimals with which its mean is shown.
-        failure: what a diverged run counts as; None if it is left out.
-    """
-
-    column: str
-    words: str
-    score: str | None
-    at_least: float | None = None
-    at_most: float | None = None
-    digits: int = 3
-    failure: float | None = 0.0
-
-    @property
-    def is_yes_or_no(self) -> bool:
-        """Whether a run has the property or not; otherwise the measure is a number."""
-        return (self.at_least, self.at_most) != (None, None)
-
-    @property
-    def is_share(self) -> bool:
-        """Whether the measure lies between 0 and 1, where the margin of equivalence has a meaning."""
-        return self.is_yes_or_no or (self.score is not None and self.column != "order_bits")
-
-
-MEASURES: Mapping[str, Measure] = {
-    "all-right": Measure("generalizes", "all held-out expressions right", "held_out", at_least=1),
-    "none-right": Measure("final_held_out", "no held-out expression right", "held_out", at_most=0),
-    "fits": Measure("fits_arithmetic", "at least 99 % of the seen expressions right", "seen", at_least=1),
-    "all-facts": Measure(
-        "final_facts_paper_prompts", "all facts recalled with the paper's prompts", "facts_paper_prompts", at_least=1
-    ),
-    "held-out": Measure("final_held_out", "share of the held-out expressions right", "held_out"),
-    "seen": Measure("final_seen", "share of the seen expressions right", "seen"),
-    "facts": Measure(
-        "final_facts_paper_prompts", "share of the facts recalled with the paper's prompts", "facts_paper_prompts"
-    ),
-    "order-bits": Measure("order_bits", "bits known of the order of the lines", None, digits=1),
-    "loss": Measure("final_stream_loss", "loss in nats per character", None, failure=None),
-}
-"""Every measure by its name in the configuration."""
-
-YES_OR_NO = tuple(name for name, measure in MEASURES.items() if measure.is_yes_or_no)
-
-SHAPE_AXES = ("layers", "heads", "width", "mlp_factor")
-AXES = ("task", "size", *SHAPE_AXES, "parameters", *PARSERS)
-"""What runs can be told apart by: the axes of a grid, and the number of parameters."""
-
-NUMERIC = tuple(name for name in AXES if name not in ("task", "size", "held_out", "stream"))
-"""The axes whose values are numbers, along which a trend or a threshold may be looked for."""
-
-_DERIVED = ("final_learning_rate", "block", "warmup_iterations", "decay_iterations", "evaluation_interval")
+OUTCOMES = tuple(name for name, measure in MEASURES.items() if measure.is_outcome)
 
 
 @dataclass(frozen=True)
@@ -91,7 +36,7 @@ class Rule:
 
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
-    measures: tuple[str, ...] = tuple(MEASURES)
+    measures: tuple[str, ...] = OF_RUNS
     measure: str | None = None
     tables: tuple[str, ...] = ()
 
@@ -102,10 +47,11 @@ class Rule:
 
 
 RULES: Mapping[str, Rule] = {
-    "shares": Rule(("measure",), ("by",), YES_OR_NO),
+    "shares": Rule(("measure",), ("by",), OUTCOMES),
     "difference": Rule(("between", "measure"), ("by",)),
     "trend": Rule(("along", "measure"), ("by",)),
-    "threshold": Rule(("along", "measure"), ("by",), YES_OR_NO),
+    "threshold": Rule(("along", "measure"), ("by",), OUTCOMES),
+    "any-value": Rule(("along", "measure"), ("by",), OUTCOMES),
     "size-or-depth": Rule(optional=("measure",), measures=("held-out", "all-right"), measure="held-out"),
     "rate-or-size": Rule(("large",), ("primary",), tables=("dynamics", "history")),
 }
@@ -141,7 +87,7 @@ def check_answer(
         _check_measure(checked["measure"], rule, cells, f"{key}.measure")
     if "between" in answer:
         (axis, values) = next(iter(answer["between"].items()))
-        check_name(axis, [name for name in AXES if name != "parameters"], f"{key}.between")
+        check_name(axis, [name for name in axes.LABELS if name != "parameters"], f"{key}.between")
         present = {_value(cell, axis): None for cell in cells}
         arms = [_as_in_tables(axis, value, config) for value in values]
         for value, arm in zip(values, arms, strict=True):
@@ -150,7 +96,7 @@ def check_answer(
             raise ConfigurationError(f"{key}.between.{axis}: {values!r} are the same; give two values that differ")
         checked["between"] = {axis: arms}
     if "along" in answer:
-        check_name(answer["along"], NUMERIC, f"{key}.along")
+        check_name(answer["along"], axes.NUMERIC, f"{key}.along")
         _check_varies(answer["along"], cells, f"{key}.along")
     if "large" in answer:
         check_name(answer["large"], config["sizes"], f"{key}.large")
@@ -163,56 +109,18 @@ def check_answer(
         for axis in ("layers", "width"):
             _check_varies(axis, cells, f"{key}.rule")
     if "by" in rule.options:
-        apart = checked.get("along", next(iter(checked.get("between", {})), None))
-        named = answer.get("by", varying_axes(cells, apart))
+        apart = checked.get("along", next(iter(checked.get("between", {})), ""))
+        named = answer.get("by", axes.all_varying(cells, apart))
         checked["by"] = [named] if isinstance(named, str) else list(named)
         for axis in checked["by"]:
-            check_name(axis, [name for name in AXES if name != apart], f"{key}.by")
+            check_name(axis, [name for name in axes.LABELS if name != apart], f"{key}.by")
     return checked
 
 
-def varying_axes(cells: Iterable[Cell], apart: str | None = None) -> list[str]:
-    """Return the axes that tell cells apart, in the order of :data:`AXES`.
-
-    They are task and size if there are several, and every setting that has several values within a task and size; what
-    only follows from another setting is left out. Of a size the shape is given instead, as far as it varies, where
-    ``apart``, an axis that is left out of the answer, is a part of it.
-    """
-    every = list(cells)
-    axes = []
-    if len({cell.task for cell in every}) > 1:
-        axes.append("task")
-    sizes = {cell.size for cell in every}
-    if apart in (*SHAPE_AXES, "parameters"):
-        axes += [
-            axis for axis in SHAPE_AXES if len({getattr(size, axis) for size in sizes}) > 1 and apart != "parameters"
-        ]
-    elif len(sizes) > 1:
-        axes.append("size")
-    groups: dict[tuple[str, Size], list[Cell]] = {}
-    for cell in every:
-        groups.setdefault((cell.task, cell.size), []).append(cell)
-    for axis in PARSERS:
-        if any(_varies(axis, group) for group in groups.values()):
-            axes.append(axis)
-    return [axis for axis in axes if axis != apart]
-
-
-def _varies(axis: str, cells: Sequence[Cell]) -> bool:
-    """Tell whether an axis has several values among cells that differ in recipe alone, and not because it follows."""
-    if len({getattr(cell, axis) for cell in cells}) < 2:
-        return False
-    return axis not in _DERIVED or len({cell.departures().get(axis) for cell in cells}) > 1
-
-
 def _check_measure(name: str, rule: Rule, cells: Sequence[Cell], key: str) -> None:
-    """Raise ConfigurationError if a rule does not take a measure, or no task of the cells is asked for it."""
+    """Raise ConfigurationError if a rule does not take a measure, or no cell has it."""
     check_name(name, rule.measures, key)
-    score, tasks = MEASURES[name].score, sorted({cell.task for cell in cells})
-    if score is not None and not any(score in part.scores for task in tasks for part in TASKS[task].parts):
-        raise ConfigurationError(
-            f"{key}: {name!r} needs the score {score}, which is asked of none of {', '.join(tasks)}"
-        )
+    check_measured(name, rule.measures, cells, key)
 
 
 def _check_primary(
@@ -244,13 +152,7 @@ def _check_varies(axis: str, cells: Sequence[Cell], key: str) -> None:
 
 def _value(cell: Cell, axis: str) -> Any:
     """Return the value of an axis of a cell as tables have it."""
-    if axis == "size":
-        return cell.size.name
-    if axis in SHAPE_AXES:
-        return getattr(cell.size, axis)
-    if axis == "held_out":
-        return " ".join(f"{left}{right}" for left, right in cell.held_out)
-    return getattr(cell, axis)
+    return axes.in_tables(axis, axes.value(cell, axis))
 
 
 def _as_in_tables(axis: str, value: Any, config: Mapping[str, Any]) -> Any:
@@ -259,7 +161,7 @@ def _as_in_tables(axis: str, value: Any, config: Mapping[str, Any]) -> Any:
         if axis == "size":
             return Size(**config["sizes"][value]).name
         if axis == "held_out":
-            return " ".join(f"{left}{right}" for left, right in normalise_pairs(value))
+            return axes.in_tables(axis, normalise_pairs(value))
     except (KeyError, TypeError, ValueError):
         return repr(value)
     return value if isinstance(value, str | int | float) else repr(value)

@@ -41,7 +41,19 @@ LABELS: Mapping[str, str] = {
 """Every axis, with its label on a figure and over a column."""
 
 NAMED = ("task", "size", "held_out", "stream")
-"""The axes whose values are names; those of the others are numbers."""
+"""The axes whose values are names."""
+
+NUMERIC = tuple(axis for axis in LABELS if axis not in NAMED)
+"""The axes whose values are numbers."""
+
+FOLLOWERS: Mapping[str, tuple[str, ...]] = {
+    "learning_rate": ("final_learning_rate",),
+    "iterations": ("warmup_iterations", "decay_iterations", "evaluation_interval"),
+}
+"""The axes that change in proportion with another one, unless they are set."""
+
+DERIVED = (*(axis for of_axis in FOLLOWERS.values() for axis in of_axis), "block")
+"""The axes that follow from others, unless they are set."""
 
 DISTINGUISHING: tuple[str, ...] = (
     *("stream", "held_out", "facts", "corpus_seed", "learning_rate", "weight_decay", "dropout", "iterations", "batch"),
@@ -67,6 +79,13 @@ def value(cell: Cell, axis: str) -> Any:
     if axis in SHAPE:
         return getattr(cell.size, axis)
     return getattr(cell, axis)
+
+
+def in_tables(axis: str, setting: Any) -> Any:
+    """Return a value of a cell on an axis as tables have it: pairs of digits as text, such as ``57 34``."""
+    if axis == "held_out" and not isinstance(setting, str):
+        return " ".join(f"{left}{right}" for left, right in setting)
+    return setting
 
 
 def ordered(cells: Iterable[Cell], axis: str) -> list[Any]:
@@ -99,6 +118,33 @@ def varying(cells: Iterable[Cell], told: Sequence[str] = ()) -> list[str]:
             axes.append(axis)
             groups = finer
     return axes
+
+
+def all_varying(cells: Iterable[Cell], apart: str = "") -> list[str]:
+    """Return every axis that varies, also one that only changes together with another.
+
+    To compare cells along an axis, all else that varies has to be held fixed; :func:`varying` are too few for that. A
+    setting varies if it has several values within a task and size, and not because it follows from another.
+
+    Args:
+        cells: to look at.
+        apart: an axis to leave out, and with it the size or the shape where these decide it.
+    """
+    cells = list(cells)
+    of_shape = () if apart in ("size", "parameters") else _shape_axes(cells, (apart,))
+    axes = [axis for axis in ("task", *of_shape) if len({value(cell, axis) for cell in cells}) > 1]
+    same: dict[tuple[Any, ...], list[Cell]] = {}
+    for cell in cells:
+        same.setdefault((cell.task, cell.size), []).append(cell)
+    axes += [axis for axis in DISTINGUISHING if any(_varies(axis, group) for group in same.values())]
+    return [axis for axis in axes if axis != apart]
+
+
+def _varies(axis: str, cells: Sequence[Cell]) -> bool:
+    """Return whether an axis has several values among cells of one task and size, and not because it follows."""
+    if len({value(cell, axis) for cell in cells}) < 2:
+        return False
+    return axis not in DERIVED or len({cell.departures().get(axis) for cell in cells}) > 1
 
 
 def _key(cell: Cell, axes: Sequence[str]) -> tuple[Any, ...]:
@@ -147,12 +193,23 @@ def recipe(cell: Cell, without: Iterable[str] = ()) -> tuple[Any, ...]:
     return (cell.task if "task" not in without else "", *sorted((left | rates).items()))
 
 
+def name(axis: str) -> str:
+    """Return the label of an axis as it stands in a sentence, without its unit."""
+    return LABELS[axis].partition(" (")[0]
+
+
 @functools.cache
 def short(axis: str, setting: Any) -> str:
-    """Return a value as it stands under the label of its axis: ``0.001``, ``1,024``, ``(3, 4)``."""
+    """Return a value as it stands under the label of its axis: ``0.001``, ``1,024``, ``(3, 4)``.
+
+    The value is that of a cell or that of a table. Of many pairs it is the first and how many more, or the text of the
+    table.
+    """
     if axis == "held_out":
-        pairs = [f"({left}, {right})" for left, right in setting]
-        return ", ".join(pairs) if len(pairs) <= ALL_PAIRS else f"{pairs[0]} and {len(pairs) - 1} more"
+        pairs = [f"({left}, {right})" for left, right in in_tables(axis, setting).split()]
+        if len(pairs) <= ALL_PAIRS:
+            return ", ".join(pairs)
+        return setting if isinstance(setting, str) else f"{pairs[0]} and {len(pairs) - 1} more"
     if isinstance(setting, float):
         text = f"{setting:.6g}"
         return text.replace("e-0", "e-")
@@ -169,10 +226,12 @@ def in_words(axis: str, setting: Any, text: str = "") -> str:
         return text
     if axis in ("layers", "heads"):
         return f"{text} {axis if setting != 1 else axis.removesuffix('s')}"
-    words = {"held_out": f"held out {text}", "iterations": f"{text} updates", "facts": f"{text} facts"}
+    words = {"held_out": f"held out {text}", "iterations": f"{text} updates"}
+    if axis in ("facts", "parameters"):
+        return f"{text} {axis}"
     if axis in ("dropout", "weight_decay") and not setting:
-        return f"no {LABELS[axis]}"
-    return words.get(axis, f"{LABELS[axis].partition(' (')[0]} {text}")
+        return f"no {name(axis)}"
+    return words.get(axis, f"{name(axis)} {text}")
 
 
 def texts(cells: Iterable[Cell], axis: str) -> dict[Any, str]:
@@ -180,10 +239,7 @@ def texts(cells: Iterable[Cell], axis: str) -> dict[Any, str]:
     values = ordered(cells, axis)
     written = [short(axis, each) for each in values]
     if len(set(written)) < len(written):
-        in_full = (
-            " ".join(f"{left}{right}" for left, right in each) if axis == "held_out" else str(each) for each in values
-        )
-        written = list(in_full)
+        written = [str(in_tables(axis, each)) for each in values]
     return dict(zip(values, written, strict=True))
 
 

@@ -12,6 +12,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from capacity.dictionary.study_measures import MEASURES
 from capacity.errors import ConfigurationError
 from capacity.experiment.cell import Cell, Pairs
 from capacity.experiment.seeds import LONGEST_RUNS_NAME
@@ -141,6 +142,15 @@ def check_name(name: Any, names: Collection[str], key: str) -> None:
         raise ConfigurationError(
             f"{key}: {name!r} is not known; it must be one of {', '.join(names)}{suggestion(name, names)}"
         )
+
+
+def check_measured(name: str, names: Iterable[str], cells: Iterable[Cell], key: str) -> None:
+    """Raise ConfigurationError if no cell has a measure; the message says which of some measures they have."""
+    kinds = list(dict.fromkeys((cell.task, cell.stream) for cell in cells))
+    if not any(MEASURES[name].is_of(*kind) for kind in kinds):
+        have = ", ".join(other for other in names if any(MEASURES[other].is_of(*kind) for kind in kinds))
+        runs = " and ".join(f"{task} with stream {stream}" for task, stream in kinds)
+        raise ConfigurationError(f"{key}: {name!r} is nothing that runs of {runs} have; they have {have or 'none'}")
 
 
 def suggestion(name: Any, names: Iterable[str]) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from capacity.errors import ConfigurationError, InputError
-from capacity.experiment.answers import SHAPE_AXES, check_answer
+from capacity.experiment.answers import check_answer
+from capacity.experiment.axes import SHAPE
 from capacity.experiment.cell import Cell, make_cell, normalise_pairs
 from capacity.experiment.checks import check_cell, check_name, check_shape
 from capacity.experiment.seeds import MOST_SEEDS
@@ -195,12 +196,12 @@ def _study(name: str, settings: Mapping[str, Any], config: Config, budget: _Budg
 
 def _expand(grid: Mapping[str, Any], key: str, config: Config) -> Iterable[dict[str, Any]]:
     """Yield every combination of the values of a grid's axes, seeds left out."""
-    shape = [axis for axis in SHAPE_AXES if axis in grid]
+    shape = [axis for axis in SHAPE if axis in grid]
     if "size" in grid and shape:
-        raise ConfigurationError(f"{key}.{shape[0]}: give either size or {', '.join(SHAPE_AXES)}, not both")
-    if "size" not in grid and len(shape) < len(SHAPE_AXES):
-        missing = next(axis for axis in SHAPE_AXES if axis not in grid)
-        raise ConfigurationError(f"{key}.{missing}: is missing; give size, or all of {', '.join(SHAPE_AXES)}")
+        raise ConfigurationError(f"{key}.{shape[0]}: give either size or {', '.join(SHAPE)}, not both")
+    if "size" not in grid and len(shape) < len(SHAPE):
+        missing = next(axis for axis in SHAPE if axis not in grid)
+        raise ConfigurationError(f"{key}.{missing}: is missing; give size, or all of {', '.join(SHAPE)}")
     for number, task in enumerate(grid["task"]):
         check_name(task, TASKS, f"{key}.task[{number}]")
     for size in grid.get("size", ()):
@@ -211,7 +212,7 @@ def _expand(grid: Mapping[str, Any], key: str, config: Config) -> Iterable[dict[
 
 
 def _size(axes: Mapping[str, Any], config: Config) -> Size:
-    return Size(**config["sizes"][axes["size"]] if "size" in axes else {axis: axes[axis] for axis in SHAPE_AXES})
+    return Size(**config["sizes"][axes["size"]] if "size" in axes else {axis: axes[axis] for axis in SHAPE})
 
 
 def _resolve(
@@ -229,7 +230,7 @@ def _resolve(
 def _make(axes: dict[str, Any], key: str, config: Config, budget: _Budget) -> tuple[Cell, Sequence[int | str] | None]:
     """Return the cell of one combination of axes, and the seeds that the budget gives it."""
     task, size = axes["task"], _size(axes, config)
-    chosen = {axis: value for axis, value in axes.items() if axis not in ("task", "size", *SHAPE_AXES)}
+    chosen = {axis: value for axis, value in axes.items() if axis not in ("task", "size", *SHAPE)}
     check_shape(size, key)
     set_by_budget, seeds = budget.choices(task, size)
     merged = set_by_budget | chosen

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from capacity.dictionary.figure_measures import FIGURE_MEASURES, OUTCOME, TIME, FigureMeasure
+from capacity.dictionary.study_measures import MEASURES, OUTCOME, TIME, Measure
 from capacity.errors import ConfigurationError
 from capacity.experiment import axes
 from capacity.experiment.cell import Cell
-from capacity.experiment.checks import check_name, suggestion
+from capacity.experiment.checks import check_measured, check_name, suggestion
 from capacity.tasks.registry import TASKS
 
 MAP, LINES, DOTS, CURVES = "map", "lines", "dots", "curves"
@@ -36,7 +36,7 @@ class StudyFigure:
 
     Attributes:
         kind: one of :data:`KINDS`.
-        measures: names of :data:`capacity.dictionary.figure_measures.FIGURE_MEASURES`, each in a row of panels.
+        measures: names of :data:`capacity.dictionary.study_measures.MEASURES`, each in a row of panels.
         x, y: the axes across and down or up; empty for none. ``x`` may be a measure instead, which makes a scatter of
             runs, and :data:`PAIRS`.
         colour, facet: the axes that have a colour, or a panel, for each of their values together.
@@ -50,9 +50,9 @@ class StudyFigure:
     facet: tuple[str, ...] = ()
 
     @property
-    def x_measure(self) -> FigureMeasure | None:
+    def x_measure(self) -> Measure | None:
         """The measure across, of a scatter of runs; a name that an axis has too stands for the axis."""
-        return None if self.x in axes.LABELS else FIGURE_MEASURES.get(self.x)
+        return None if self.x in axes.LABELS else MEASURES.get(self.x)
 
     @property
     def every_measure(self) -> tuple[str, ...]:
@@ -76,13 +76,13 @@ class StudyFigure:
     @property
     def tables(self) -> tuple[str, ...]:
         """The tables that it is drawn from, as :data:`capacity.tables.table_bounds.OF_STUDIES` names them."""
-        read = {FIGURE_MEASURES[name].table for name in self.every_measure}
+        read = {MEASURES[name].table for name in self.every_measure}
         more = [name for name in ("history", "dynamics") if name in read or (name, self.kind) == ("history", CURVES)]
         return ("runs", "summary", *more)
 
     def shows(self, cell: Cell) -> bool:
         """Whether a cell has a measure of the figure, and that across if there is one."""
-        has = [FIGURE_MEASURES[name].is_of(cell.task, cell.stream) for name in self.measures]
+        has = [MEASURES[name].is_of(cell.task, cell.stream) for name in self.measures]
         return any(has) and (self.x_measure is None or self.x_measure.is_of(cell.task, cell.stream))
 
     def tasks(self, cells: Iterable[Cell]) -> list[str]:
@@ -143,7 +143,7 @@ def make_figure(entry: Mapping[str, Any], cells: Sequence[Cell], key: str, is_pa
     Raises ConfigurationError naming the key if it is unknown, does not fit the kind, or does not tell all cells apart.
     """
     check_name(entry["kind"], KINDS, f"{key}.kind")
-    for key_of_names, names in (("measure", FIGURE_MEASURES), ("colour", axes.LABELS), ("facet", axes.LABELS)):
+    for key_of_names, names in (("measure", MEASURES), ("colour", axes.LABELS), ("facet", axes.LABELS)):
         given = entry.get(key_of_names, ())
         for number, name in enumerate(_names(given)):
             check_name(name, names, f"{key}.{key_of_names}" + f"[{number}]" * (not isinstance(given, str)))
@@ -177,7 +177,7 @@ def _check_roles(figure: StudyFigure, key: str) -> None:
     if figure.kind == MAP:
         x_names.append(PAIRS)
     if figure.kind in (LINES, DOTS):
-        x_names += [name for name in FIGURE_MEASURES if name not in axes.LABELS]
+        x_names += [name for name in MEASURES if name not in axes.LABELS]
     for role, names in (("x", x_names), ("y", axes.LABELS)):
         if getattr(figure, role):
             check_name(getattr(figure, role), names, f"{key}.{role}")
@@ -205,17 +205,10 @@ def _check_roles(figure: StudyFigure, key: str) -> None:
 def _check_measures(figure: StudyFigure, cells: Sequence[Cell], key: str) -> None:
     """Raise ConfigurationError if no cell has a measure, or it has nothing to show in such a figure."""
     for name in figure.every_measure:
-        measure, role = FIGURE_MEASURES[name], "x" if name not in figure.measures else "measure"
-        if not any(measure.is_of(cell.task, cell.stream) for cell in cells):
-            have = [
-                other for other, each in FIGURE_MEASURES.items() if any(each.is_of(c.task, c.stream) for c in cells)
-            ]
-            tasks = " and ".join(dict.fromkeys(f"{cell.task} with stream {cell.stream}" for cell in cells))
-            raise ConfigurationError(
-                f"{key}.{role}: {name!r} is nothing that runs of {tasks} have; they have {', '.join(have)}"
-            )
+        measure, role = MEASURES[name], "x" if name not in figure.measures else "measure"
+        check_measured(name, MEASURES, cells, f"{key}.{role}")
         if figure.kind == CURVES and not measure.history:
-            have = [other for other, each in FIGURE_MEASURES.items() if each.history]
+            have = [other for other, each in MEASURES.items() if each.history]
             raise ConfigurationError(
                 f"{key}.{role}: {name!r} is not measured during training, so it has no curve; one of {', '.join(have)} "
                 f"has{suggestion(name, have)}"

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from capacity.dictionary.figure_measures import FIGURE_MEASURES, OUTCOME, SHARE, TIME
+from capacity.dictionary.study_measures import MEASURES, OUTCOME, SHARE, TIME
 from capacity.experiment import axes
 from capacity.experiment.study_figures import LINES
 from capacity.figures.panels import (
@@ -35,11 +35,6 @@ from capacity.tables import measured
 from capacity.tables.measured import Tables
 
 WIDEST = 0.07  # of the axis of a scatter, that runs with the same values take side by side
-FOLLOWERS = {
-    "learning_rate": ("final_learning_rate",),
-    "iterations": ("warmup_iterations", "decay_iterations", "evaluation_interval"),
-}
-"""Axes that may change with another one along a line."""
 
 
 def draw(view: View, tables: Tables) -> Figure:
@@ -88,7 +83,7 @@ def _draw_panel(view: View, panel: Panel, places: Places, tables: Tables) -> boo
 
 def _draw_runs(panel: Panel, runs: pd.DataFrame, spread: list[float], colour: str) -> None:
     """Draw a small mark for each run of a cell; a triangle for one that ended before its event."""
-    if FIGURE_MEASURES[panel.measure].form == OUTCOME:
+    if MEASURES[panel.measure].is_outcome:
         return  # the share and its interval say it all
     is_censored = runs["censored"].to_numpy()
     for flag, mark, face, size in ((False, "o", colour, 2.2), (True, "^", "white", 3.2)):
@@ -132,7 +127,7 @@ def _draw_mean(
 def _join(view: View, panel: Panel, level: Any, at: dict[str, float], cells: pd.DataFrame) -> None:
     """Join the means of cells that were trained by one recipe, but for the axis across."""
     axis = view.spec.x
-    without = (axis, *FOLLOWERS.get(axis, ()))
+    without = (axis, *axes.FOLLOWERS.get(axis, ()))
     recipes: dict[tuple[Any, ...], list[str]] = {}
     for name in at:
         recipes.setdefault(axes.recipe(view.cells[name], without), []).append(name)
@@ -143,7 +138,7 @@ def _join(view: View, panel: Panel, level: Any, at: dict[str, float], cells: pd.
 
 def _handles(view: View, censored: bool) -> list[Any]:
     """The entries of the key that say what marks are."""
-    forms = {FIGURE_MEASURES[name].form for name in view.spec.measures}
+    forms = {MEASURES[name].form for name in view.spec.measures}
     black: dict[str, Any] = {"color": "black", "linestyle": ""}
     handles = []
     if forms != {OUTCOME}:
@@ -168,7 +163,7 @@ def draw_scatter(view: View, tables: Tables) -> Figure:
     handles: list[Any] = colour_handles(view, linestyle="")
     bounds: list[Any] = []
     across = measured.run_values(view.spec.x, tables).set_index(["cell", "seed"])["value"]
-    x_measure = FIGURE_MEASURES[view.spec.x]
+    x_measure = MEASURES[view.spec.x]
     for panel in panels:
         up = measured.run_values(panel.measure, tables).set_index(["cell", "seed"])["value"]
         points = pd.concat({"x": across, "y": up}, axis=1, join="inner").reset_index().sort_values(["cell", "seed"])

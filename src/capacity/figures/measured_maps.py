@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
-from capacity.dictionary.figure_measures import FIGURE_MEASURES, OUTCOME, SHARE, TIME
+from capacity.dictionary.study_measures import MEASURES, TIME
 from capacity.experiment import axes
 from capacity.experiment.study_figures import PAIRS
 from capacity.figures.panels import Panel, key, make_panels, note
@@ -89,7 +89,7 @@ def _squares(view: View) -> tuple[Squares, list[str], list[str]]:
 
 def _scale(measure: str, runs: pd.DataFrame) -> Normalize:
     """Return the range of colours: from 0 to 1 for shares, and that of the runs for numbers."""
-    if FIGURE_MEASURES[measure].form in (SHARE, OUTCOME) or runs.empty:
+    if MEASURES[measure].has_share or runs.empty:
         return Normalize(0.0, 1.0)
     low, high = float(runs["value"].min()), float(runs["value"].max())
     return Normalize(low, high if high > low else low + 1.0)
@@ -154,10 +154,9 @@ def _draw_dots(
 
 def _written(measure: str, mean: float) -> str:
     """Return the mean of a cell in a few characters."""
-    form = FIGURE_MEASURES[measure].form
     if numpy.isnan(mean):
-        return "not\nreached" if form == TIME else "-"
-    if form in (SHARE, OUTCOME):
+        return "not\nreached" if MEASURES[measure].form == TIME else "-"
+    if MEASURES[measure].has_share:
         return f"{mean:.0%}"
     return thousands(mean).replace(" ", "") if mean >= 1000 else f"{mean:.3g}"
 
@@ -186,9 +185,8 @@ def _label(view: View, panel: Panel, across: Sequence[str], down: Sequence[str])
 def _colour_bar(figure: Figure, panels: Sequence[Panel], measure: str, scale: Normalize) -> None:
     mappable = ScalarMappable(scale, COLOURS)
     bar = figure.colorbar(mappable, ax=[panel.axis for panel in panels], shrink=0.85, aspect=22, pad=0.015)
-    form = FIGURE_MEASURES[measure].form
-    bar.set_label(FIGURE_MEASURES[measure].label)
-    if form in (SHARE, OUTCOME):
+    bar.set_label(MEASURES[measure].label)
+    if MEASURES[measure].has_share:
         bar.formatter = PercentFormatter(1.0)
         bar.update_ticks()
     bar.outline.set_visible(False)

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 
-from capacity.dictionary.figure_measures import FIGURE_MEASURES, NUMBER, OUTCOME, SHARE, TIME
+from capacity.dictionary.study_measures import MEASURES
 from capacity.experiment import axes
 from capacity.figures.style import FULL_WIDTH, GREY, KEY_LINE, legend
 from capacity.figures.view import Level, Places, View, caption
@@ -95,8 +95,8 @@ def _title(facet: Level, inches: float) -> str:
 
 def scale_values(axis: Axes, name: str) -> None:
     """Give the axis up the scale of a measure."""
-    measure = FIGURE_MEASURES[name]
-    if measure.form in (SHARE, OUTCOME):
+    measure = MEASURES[name]
+    if measure.has_share:
         axis.set_ylim(SHARE_LIMITS)
         axis.yaxis.set_major_formatter(PercentFormatter(1.0))
     else:
@@ -117,9 +117,7 @@ def plain(number: float, _: Any = None) -> str:
 def label_values(panel: Panel) -> None:
     """Write what the measure of a panel is, left of it."""
     if panel.is_left:
-        panel.axis.set_ylabel(
-            "\n".join(textwrap.wrap(FIGURE_MEASURES[panel.measure].label, 24, break_on_hyphens=False))
-        )
+        panel.axis.set_ylabel("\n".join(textwrap.wrap(MEASURES[panel.measure].label, 24, break_on_hyphens=False)))
 
 
 def place_axis(view: View, panel: Panel, places: Places) -> None:
@@ -156,7 +154,7 @@ def draw_levels(view: View, panel: Panel, places: Places | None) -> list[Line2D]
     """
     handles = []
     cells = view.of(panel.facet)
-    for (column, label), dashes in zip(FIGURE_MEASURES[panel.measure].levels, LEVEL_DASHES, strict=False):
+    for (column, label), dashes in zip(MEASURES[panel.measure].levels, LEVEL_DASHES, strict=False):
         bounds = view.summary.loc[cells, column].dropna()
         if bounds.empty:
             continue
@@ -237,7 +235,7 @@ def swarm(values: Sequence[float], span: float, width: float) -> list[float]:
 
 def span_of(view: View, measure: str, tables: Mapping[str, pd.DataFrame]) -> float:
     """Return the range of a measure over all runs; that of a share is 1."""
-    if FIGURE_MEASURES[measure].form not in (NUMBER, TIME):
+    if MEASURES[measure].has_share:
         return 1.0
     values = measured.run_values(measure, tables)["value"]
     return float(numpy.ptp(values)) if len(values) else 1.0

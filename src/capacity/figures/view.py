@@ -151,8 +151,7 @@ def _words(
 ) -> str:
     """Return values with their axes, and a dagger if none of their cells is the paper's, where others are."""
     words = ", ".join(
-        f"{texts[axis][value]} parameters" if axis == "parameters" else axes.in_words(axis, value, texts[axis][value])
-        for axis, value in zip(several, together, strict=True)
+        axes.in_words(axis, value, texts[axis][value]) for axis, value in zip(several, together, strict=True)
     )
     return words + "†" * (view.is_mixed and _departs(view, several, together))
 
@@ -232,5 +231,5 @@ def _departures(cells: Sequence[Cell]) -> str:
     for axis, usual_values in departing.items():
         (usual_value,) = usual_values if len(usual_values) == 1 else (None,)
         text = "" if usual_value is None else f" (the paper: {axes.short(axis, usual_value)})"
-        words.append(f"{axes.LABELS[axis].partition(' (')[0]}{text}")
+        words.append(f"{axes.name(axis)}{text}")
     return ", ".join(words)

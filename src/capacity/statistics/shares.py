@@ -8,6 +8,8 @@ from __future__ import annotations
 import itertools
 from enum import StrEnum
 
+from scipy import stats
+
 from capacity.statistics import intervals
 
 SELDOM = 0.1
@@ -17,6 +19,10 @@ HALF = 0.5
 
 MOSTLY = 0.9
 """A share of runs below this leaves more than exceptions."""
+
+
+MAJORITY_ALPHA = 0.025
+"""The level of a one-sided test that agrees with the exact 95 % interval, which leaves as much out above as below."""
 
 
 class Majority(StrEnum):
@@ -43,6 +49,15 @@ def majority(count: int, total: int) -> Majority:
     if low > HALF:
         return Majority.YES
     return Majority.NO if high < HALF else Majority.UNDECIDED
+
+
+def majority_p_value(count: int, total: int) -> float:
+    """Return the p-value of the exact one-sided test that at most half of all runs have a property.
+
+    It is below :data:`MAJORITY_ALPHA` if the exact 95 % interval lies above one half. Raises ValueError unless
+    0 <= count <= total and total > 0.
+    """
+    return float(stats.binomtest(count, total, HALF, alternative="greater").pvalue)
 
 
 def further_runs(count: int, total: int) -> int:

@@ -92,6 +92,11 @@ def sentence_of(parts: Sequence[tuple[str, str]]) -> str:
     return "; ".join(f"{label}: {words}" if label else words for label, words in parts) + "."
 
 
+def capitalized(words: str) -> str:
+    """Return words that begin a sentence: with a capital letter, the rest as it is."""
+    return words[:1].upper() + words[1:]
+
+
 def p_words(p_value: float, family: int = 1) -> str:
     """Return ``p = 0.012``, with the number of tests if it was corrected for several."""
     corrected = f" after Holm over {family}" if family > 1 else ""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from capacity.experiment.answers import MEASURES, Measure
+from capacity.dictionary.study_measures import MEASURES, Measure
+from capacity.experiment import axes
 from capacity.statistics import comparisons
 from capacity.statistics.comparisons import ALPHA, MARGIN
 from capacity.studies.answer import (
@@ -17,12 +18,13 @@ from capacity.studies.answer import (
     StudyTables,
     Table,
     Value,
+    capitalized,
     not_run,
     p_words,
     sentence_of,
     together,
 )
-from capacity.studies.groups import Group, axis_name, axis_words, grouped, label
+from capacity.studies.groups import Group, grouped, label
 
 MOST_FACTOR = 20
 """How many times as many runs are looked at to say how many would decide."""
@@ -56,7 +58,7 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
     """Return the answer of the rule: of each group whether the two values differ, are equivalent, or neither."""
     measure, by = MEASURES[settings["measure"]], settings["by"]
     ((axis, values),) = settings["between"].items()
-    arms = [axis_words(axis, value) for value in values]
+    arms = [axes.in_words(axis, value) for value in values]
     compared = _compare(tables, measure, by, axis, values)
     rule = _rule(measure)
     missing = [
@@ -103,19 +105,19 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
         parts.append((label(each.place), words))
         changes.append((label(each.place), _change(each, measure, outcome, len(tested))))
     columns = (
-        *(axis_name(name) for name in by),
-        *(f"{name}, {arm}" for arm in arms for name in ("runs", "mean" if not measure.is_yes_or_no else "share")),
+        *(axes.name(name) for name in by),
+        *(f"{name}, {arm}" for arm in arms for name in ("runs", "mean" if not measure.is_outcome else "share")),
         *("difference", "low", "high", "p", "p, Holm", "differ"),
     )
     used = [group for each in tested for group in each.groups]
     return Answer(
         together(outcomes),
-        f"Does {_subject(measure)} differ between {arms[0]} and {arms[1]}? " + sentence_of(parts),
+        f"Does the {measure.mean_words} differ between {arms[0]} and {arms[1]}? " + sentence_of(parts),
         rule,
         sentence_of(changes),
         sum(group.runs for group in used),
         sum(group.diverged for group in used),
-        (Table(f"{_subject(measure)[0].upper()}{_subject(measure)[1:]}", columns, tuple(rows)),),
+        (Table(capitalized(measure.mean_words), columns, tuple(rows)),),
         tuple(missing),
     )
 
@@ -144,14 +146,14 @@ def _compare(tables: StudyTables, measure: Measure, by: list[str], axis: str, va
 def _test(compared: Comparison, measure: Measure, draws: Draws) -> _Result:
     """Test one pair of groups, both of which were run."""
     first, second = compared.groups
-    if measure.is_yes_or_no:
+    if measure.is_outcome:
         counts = (first.count, first.runs, second.count, second.runs)
         tost = comparisons.tost_proportions(*counts)
         return _Result(tost.difference, tost.low, tost.high, comparisons.fisher(*counts), tost.equivalent)
     tested = comparisons.difference_of_means(first.values, second.values, draws.rng, draws.resamples)
     if tested is None:  # one run tells nothing of how runs differ
         return _Result(first.mean - second.mean, None, None, 1.0, equivalent=False)
-    equivalence = comparisons.tost_means(first.values, second.values) if measure.is_share else None
+    equivalence = comparisons.tost_means(first.values, second.values) if measure.has_share else None
     same = equivalence is not None and equivalence.equivalent
     return _Result(tested.difference, tested.low, tested.high, tested.p_value, same)
 
@@ -164,7 +166,7 @@ def _outcome(result: _Result, p_value: float) -> str:
 
 def _change(compared: Comparison, measure: Measure, outcome: str, family: int) -> str:
     """Say what would change the outcome of one pair."""
-    if not measure.is_yes_or_no:
+    if not measure.is_outcome:
         return "more runs" if outcome == CANNOT_BE_TOLD else "runs whose means move by more than the interval"
     first, second = compared.groups
     counts = (first.count, first.runs, second.count, second.runs)
@@ -197,20 +199,15 @@ def _cells(group: Group | None) -> tuple[Value, ...]:
     return (0, None) if group is None or not group.values else (len(group.values), group.mean)
 
 
-def _subject(measure: Measure) -> str:
-    """Return what is compared, in words."""
-    return f"the share of runs with {measure.words}" if measure.is_yes_or_no else f"the mean {measure.words}"
-
-
 def _rule(measure: Measure) -> str:
     equivalent = (
         f"no if the two are equivalent to within {MARGIN:g} (two one-sided tests at 5 %, TOST), "
-        if measure.is_share
+        if measure.has_share
         else ""
     )
-    interval = "its 90 % interval" if measure.is_yes_or_no else "its 95 % bootstrap interval"
+    interval = "its 90 % interval" if measure.is_outcome else "its 95 % bootstrap interval"
     return (
-        f"Yes if the two differ ({_TESTS[measure.is_yes_or_no]}, p below {ALPHA:g} after Holm over the groups that "
+        f"Yes if the two differ ({_TESTS[measure.is_outcome]}, p below {ALPHA:g} after Holm over the groups that "
         f"were compared), {equivalent}else it cannot be told. The difference is the first minus the second, with "
         f"{interval}."
     )

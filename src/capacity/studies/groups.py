@@ -8,17 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from capacity.experiment.answers import Measure
+from capacity.dictionary.study_measures import Measure
+from capacity.experiment import axes
 from capacity.statistics.intervals import clopper_pearson
+from capacity.tables.measured import rows_with, values_of
 
-WORDS = {
-    "held_out": "held out",
-    "mlp_factor": "MLP factor",
-    "corpus_seed": "order of the corpus",
-}
-"""Axes whose name in words is not their name with spaces."""
-BARE = ("task", "size")
-"""Axes whose values speak for themselves."""
+COUNTED = ("runs", "diverged", "with it", "share", "low", "high")
+"""Columns of a share of runs with its exact interval."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +23,7 @@ class Group:
 
     Attributes:
         place: the value of each axis.
-        values: the measure of each run that has one: 1 or 0 for a yes-or-no measure.
+        values: the measure of each run that has one: 1 or 0 for an outcome.
         runs: how many runs there are.
         diverged: how many of them diverged.
         parameters: of the networks, the mean over runs.
@@ -40,13 +36,18 @@ class Group:
     parameters: float
 
     @property
+    def counted(self) -> tuple[int, int, int, float, float, float]:
+        """The numbers of runs that have an outcome, under the columns :data:`COUNTED`."""
+        return (self.runs, self.diverged, self.count, self.count / self.runs, *clopper_pearson(self.count, self.runs))
+
+    @property
     def label(self) -> str:
         """The values of the axes in words."""
         return label(self.place)
 
     @property
     def count(self) -> int:
-        """How many runs have a yes-or-no measure."""
+        """How many runs have an outcome."""
         return int(sum(self.values))
 
     @property
@@ -56,7 +57,7 @@ class Group:
 
     def words(self, measure: Measure) -> str:
         """Say what the runs have: ``12 of 20 runs [0.361, 0.809]``, or ``mean 0.850 of 20 runs``."""
-        if measure.is_yes_or_no:
+        if measure.is_outcome:
             return count_words(self.count, self.runs)
         left = "" if len(self.values) == self.runs else f" ({self.runs - len(self.values)} without a value)"
         return f"mean {self.mean:.{measure.digits}f} of {len(self.values)} {'run' if self.runs == 1 else 'runs'}{left}"
@@ -68,42 +69,26 @@ def count_words(count: int, total: int) -> str:
     return f"{count} of {total} {'run' if total == 1 else 'runs'} [{low:.3f}, {high:.3f}]"
 
 
-def asked(runs: pd.DataFrame, measure: Measure) -> pd.DataFrame:
-    """Return the runs of the cells of which the measure is asked: at least one run of the cell has a value."""
-    if runs.empty:
-        return runs
-    has = runs.groupby("cell")[measure.column].transform(lambda values: values.notna().any()).astype(bool)
-    return runs[has]
-
-
 def measured(runs: pd.DataFrame, measure: Measure) -> pd.Series:
     """Return the measure of each run, NaN where it has none; a diverged run counts as ``measure.failure``."""
-    values = runs[measure.column].astype("float64")
-    if measure.is_yes_or_no:
-        holds = pd.Series(True, index=values.index)
-        if measure.at_least is not None:
-            holds &= values >= measure.at_least
-        if measure.at_most is not None:
-            holds &= values <= measure.at_most
-        values = holds.astype("float64")
     failure = float("nan") if measure.failure is None else measure.failure
-    return values.mask(runs["diverged"].astype(bool), failure)
+    return values_of(measure, runs).mask(runs["diverged"].astype(bool), failure)
 
 
-def grouped(runs: pd.DataFrame, axes: Sequence[str], measure: Measure) -> list[Group]:
-    """Return the groups of the runs that are asked for a measure, by the values of some axes, in order of size.
+def grouped(runs: pd.DataFrame, by: Sequence[str], measure: Measure) -> list[Group]:
+    """Return the groups of the runs that have a measure, by the values of some axes, in order of size.
 
     Without axes there is one group; without runs there is none. Values come in the order of the numbers of parameters
     for sizes, else in their own.
     """
-    table = asked(runs, measure)
+    table = rows_with(measure, runs)
     if table.empty:
         return []
     table = table.assign(measured=measured(table, measure))
-    pieces = [((), table)] if not axes else [(key, rows) for key, rows in table.groupby(list(axes), sort=True)]
+    pieces = [((), table)] if not by else [(key, rows) for key, rows in table.groupby(list(by), sort=True)]
     groups = [
         Group(
-            dict(zip(axes, (plain(each) for each in key), strict=True)),
+            dict(zip(by, (plain(each) for each in key), strict=True)),
             tuple(float(value) for value in rows["measured"].dropna()),
             len(rows),
             int(rows["diverged"].sum()),
@@ -111,12 +96,23 @@ def grouped(runs: pd.DataFrame, axes: Sequence[str], measure: Measure) -> list[G
         )
         for key, rows in pieces
     ]
-    return sorted(groups, key=lambda group: _order(group, axes))
+    return sorted(groups, key=lambda group: _order(group, by))
 
 
-def _order(group: Group, axes: Sequence[str]) -> list[tuple[float, str]]:
+def levels_by_place(
+    runs: pd.DataFrame, measure: Measure, along: str, by: Sequence[str]
+) -> list[tuple[dict[str, Any], list[Group]]]:
+    """Return the groups of each place, in ascending order of a numeric axis, without those that have no value."""
+    places: dict[tuple[Any, ...], list[Group]] = {}
+    for group in grouped(runs, [*by, along], measure):
+        if group.values:
+            places.setdefault(tuple(group.place[name] for name in by), []).append(group)
+    return [(dict(zip(by, key, strict=True)), levels) for key, levels in places.items()]
+
+
+def _order(group: Group, by: Sequence[str]) -> list[tuple[float, str]]:
     order: list[tuple[float, str]] = []
-    for axis in axes:
+    for axis in by:
         value = group.place[axis]
         if axis == "size":
             order.append((group.parameters, str(value)))
@@ -132,26 +128,4 @@ def plain(value: Any) -> Any:
 
 def label(place: Mapping[str, Any]) -> str:
     """Return the values of axes in words, such as ``n14, learning rate 0.01``."""
-    return ", ".join(axis_words(axis, value) for axis, value in place.items())
-
-
-def axis_name(axis: str) -> str:
-    """Return the name of an axis in words."""
-    return WORDS.get(axis, axis.replace("_", " "))
-
-
-def axis_words(axis: str, value: Any) -> str:
-    """Return a value of an axis in words: ``n14``, ``learning rate 0.01``, ``2,000 iterations``."""
-    if axis in BARE:
-        return str(value)
-    if axis in ("layers", "heads", "parameters", "iterations", "facts"):
-        name = axis_name(axis)
-        return f"{value:,} {name.removesuffix('s') if value == 1 else name}"
-    return f"{axis_name(axis)} {value_words(value)}"
-
-
-def value_words(value: Any) -> str:
-    """Return a value as text: numbers without needless digits."""
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return ", ".join(axes.in_words(axis, value) for axis, value in place.items())

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from capacity.experiment import axes
 from capacity.studies.answer import NOT_RUN, Answer, Table, Value
 from capacity.studies.answer_file import StudyAnswer
 from capacity.studies.cells_run import CellsRun
-from capacity.studies.groups import axis_name
 from capacity.tables import markdown
 
 NO_RULE = "No rule is configured for an answer."
@@ -97,11 +97,11 @@ def _options(settings: Mapping[str, Any]) -> str:
     for name, value in settings.items():
         if name == "between":
             ((axis, values),) = value.items()
-            words.append(f"between {axis_name(axis)} {values[0]} and {values[1]}")
+            words.append(f"between {axes.name(axis)} {axes.short(axis, values[0])} and {axes.short(axis, values[1])}")
         elif name == "by":
-            words.append(f"by {', '.join(map(axis_name, value))}" if value else "all runs together")
+            words.append(f"by {', '.join(map(axes.name, value))}" if value else "all runs together")
         elif name != "rule":
-            words.append(f"{name} {axis_name(value) if name == 'along' else value}")
+            words.append(f"{name} {axes.name(value) if name == 'along' else value}")
     return "".join(f", {markdown.text(each)}" for each in words)
 
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from capacity.experiment.answers import MEASURES
-from capacity.experiment.cell import parse_cell
+from capacity.dictionary.study_measures import MEASURES
+from capacity.experiment import axes
+from capacity.experiment.cell import Cell, parse_cell
 from capacity.statistics.intervals import clopper_pearson
 from capacity.statistics.shares import Majority, fewest_changes, further_runs, majority
 from capacity.studies.answer import (
@@ -24,11 +25,13 @@ from capacity.studies.answer import (
     StudyTables,
     Table,
     Value,
+    capitalized,
     not_run,
     sentence_of,
 )
-from capacity.studies.groups import asked, axis_words, count_words, label
+from capacity.studies.groups import count_words, label
 from capacity.studies.rates import CHOSEN_BY, chosen_rate
+from capacity.tables.measured import rows_with
 
 RATE, SIZE = "it is the learning rate", "it is the size"
 RULE = (
@@ -39,6 +42,9 @@ RULE = (
     "expressions right. Else it cannot be told. The primary recipe decides, if one is named; else recipes that decide "
     "have to agree."
 )
+
+OF_AN_ARM = ("size", *axes.SHAPE, "parameters", "learning_rate", *axes.FOLLOWERS["learning_rate"])
+"""The axes that tell the arms of a recipe apart."""
 
 _EXACT = ("low", "high")
 _ARMS = (
@@ -91,7 +97,7 @@ class Arm:
 def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> Answer:
     """Return the answer of the rule: the learning rate, the size, or that it cannot be told."""
     large = settings["large"]
-    runs = asked(tables.runs, MEASURES["all-right"])
+    runs = rows_with(MEASURES["all-right"], tables.runs)
     recipes = _recipes(runs)
     arms = [arm for recipe, rows in recipes.items() for arm in _arms(recipe, rows)]
     with_large = list(dict.fromkeys(arm.recipe for arm in arms if arm.size == large))
@@ -146,7 +152,7 @@ def _whole(outcomes: Mapping[str, str], primary: Sequence[str] | None) -> tuple[
     outcome = distinct[0] if len(distinct) == 1 else DIFFERS if distinct else CANNOT_BE_TOLD
     if len(outcomes) == 1:
         return outcome, ""
-    first = f"{outcome[0].upper()}{outcome[1:]}: "
+    first = f"{capitalized(outcome)}: "
     if primary is not None:
         return outcome, f"{first}the primary recipe is {' and '.join(primary)}. "
     return outcome, f"{first}{len(deciding)} of {len(outcomes)} recipes decide. "
@@ -183,31 +189,27 @@ def _change(large: str, chosen: Sequence[Arm]) -> str:
 
 def _recipes(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the runs of each recipe, which is all but size and learning rate, by what tells the recipes apart."""
-    settings = {}
-    for name in dict.fromkeys(runs["cell"]) if len(runs) else ():
-        cell = parse_cell(str(name))
-        left = ("size", "learning_rate", "final_learning_rate")
-        settings[name] = {axis: _plain(value) for axis, value in cell.settings().items() if axis not in left}
+    cells = {name: parse_cell(str(name)) for name in dict.fromkeys(runs["cell"])}
+    apart = [
+        axis
+        for axis in axes.LABELS
+        if axis not in OF_AN_ARM and len({axes.value(cell, axis) for cell in cells.values()}) > 1
+    ]
     # Schedules in proportion follow the iterations, so that these alone name a recipe.
-    follow = ("warmup_iterations", "decay_iterations", "evaluation_interval", "block")
-    every = list(settings.values())
-    apart = [axis for axis in (every[0] if every else ()) if len({str(one[axis]) for one in every}) > 1]
-    named = [axis for axis in apart if axis not in follow] or apart
+    named = [axis for axis in apart if axis not in axes.DERIVED] or apart
     labels: dict[str, list[str]] = {}
-    keys: dict[tuple[str, ...], str] = {}
-    for name, values in settings.items():
-        key = tuple(str(values[axis]) for axis in apart)
-        words = ", ".join(axis_words(axis, values[axis]) for axis in named)
+    keys: dict[tuple[Any, ...], str] = {}
+    for name, cell in cells.items():
+        key = tuple(axes.value(cell, axis) for axis in apart)
         if key not in keys:
-            keys[key] = (
-                words if words not in keys.values() else ", ".join(axis_words(axis, values[axis]) for axis in apart)
-            )
+            words = _recipe_words(cell, named)
+            keys[key] = words if words not in keys.values() else _recipe_words(cell, apart)
         labels.setdefault(keys[key], []).append(name)
     return {recipe: runs[runs["cell"].isin(names)] for recipe, names in labels.items()}
 
 
-def _plain(value: Any) -> Any:
-    return " ".join(f"{left}{right}" for left, right in value) if isinstance(value, list) else value
+def _recipe_words(cell: Cell, several: Sequence[str]) -> str:
+    return label({axis: axes.in_tables(axis, axes.value(cell, axis)) for axis in several})
 
 
 def _arms(recipe: str, runs: pd.DataFrame) -> list[Arm]:
@@ -239,7 +241,7 @@ def _words(large: Arm, arms: Sequence[Arm]) -> str:
     rates = sum(arm.recipe == large.recipe and arm.size == large.size for arm in arms)
     n = len(large.runs)
     return (
-        f"{large.size} at learning rate {large.rate:g}, chosen of {rates}, has all right in "
+        f"{large.size} at {axes.in_words('learning_rate', large.rate)}, chosen of {rates}, has all right in "
         f"{count_words(int(large.right.sum()), n)} and fits in {int(large.fits.sum())} of {n}"
     )
 
@@ -248,7 +250,8 @@ def _smaller_words(smaller: Sequence[Arm]) -> str:
     if not smaller:
         return ", with no smaller network of the recipe beside it"
     return ", beside " + ", ".join(
-        f"{arm.size} at {arm.rate:g} with {int(arm.right.sum())} of {len(arm.runs)}" for arm in smaller
+        f"{arm.size} at {axes.short('learning_rate', arm.rate)} with {int(arm.right.sum())} of {len(arm.runs)}"
+        for arm in smaller
     )
 
 

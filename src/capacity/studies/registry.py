@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from capacity.studies import difference, rate_or_size, shares, size_or_depth, threshold, trend
+from capacity.studies import any_value, difference, rate_or_size, shares, size_or_depth, threshold, trend
 from capacity.studies.answer import Answer, Draws, StudyTables
 
 Answering = Callable[[Mapping[str, Any], StudyTables, Draws], Answer]
@@ -15,6 +15,7 @@ RULES: Mapping[str, Answering] = {
     "difference": difference.answer,
     "trend": trend.answer,
     "threshold": threshold.answer,
+    "any-value": any_value.answer,
     "size-or-depth": size_or_depth.answer,
     "rate-or-size": rate_or_size.answer,
 }

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from capacity.experiment.answers import MEASURES
-from capacity.statistics.intervals import clopper_pearson
+from capacity.dictionary.study_measures import MEASURES
+from capacity.experiment import axes
 from capacity.statistics.shares import Majority, fewest_changes, further_runs, majority
 from capacity.studies.answer import Answer, Draws, StudyTables, Table, not_run, sentence_of, together
-from capacity.studies.groups import Group, axis_name, grouped
+from capacity.studies.groups import COUNTED, Group, grouped
 
 RULE = (
     "The exact 95 % interval (Clopper-Pearson) of the share of runs decides, the first that applies: it depends on the "
@@ -25,12 +25,8 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
     if not groups:
         return not_run(RULE, [f"no run is asked for: {measure.words}"])
     decided = [majority(group.count, group.runs) for group in groups]
-    rows = []
-    for group, outcome in zip(groups, decided, strict=True):
-        low, high = clopper_pearson(group.count, group.runs)
-        share = group.count / group.runs
-        rows.append((*group.place.values(), group.runs, group.diverged, group.count, share, low, high, str(outcome)))
-    columns = (*(axis_name(axis) for axis in by), "runs", "diverged", "with it", "share", "low", "high", "most runs")
+    rows = [(*group.place.values(), *group.counted, str(each)) for group, each in zip(groups, decided, strict=True)]
+    columns = (*(axes.name(axis) for axis in by), *COUNTED, "most runs")
     parts = [
         (group.label, f"{outcome}, {group.words(measure)}") for group, outcome in zip(groups, decided, strict=True)
     ]

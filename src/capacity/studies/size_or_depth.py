@@ -11,14 +11,26 @@ from typing import Any
 
 import pandas as pd
 
-from capacity.experiment.answers import MEASURES, Measure
+from capacity.dictionary.study_measures import MEASURES, Measure
+from capacity.experiment import axes
 from capacity.experiment.cell import parse_cell
 from capacity.statistics import comparisons, trends
 from capacity.statistics.comparisons import ALPHA, MARGIN
 from capacity.statistics.trends import TrendTest
-from capacity.studies.answer import CANNOT_BE_TOLD, Answer, Draws, StudyTables, Table, Value, not_run, p_words
-from capacity.studies.groups import Group, asked, grouped
+from capacity.studies.answer import (
+    CANNOT_BE_TOLD,
+    Answer,
+    Draws,
+    StudyTables,
+    Table,
+    Value,
+    capitalized,
+    not_run,
+    p_words,
+)
+from capacity.studies.groups import Group, grouped
 from capacity.studies.rates import CHOSEN_BY, at_chosen_rates
+from capacity.tables.measured import rows_with
 
 DEPTH, WIDTH, BOTH, NEITHER = "depth", "width", "both", "neither"
 RATIO = 1.5
@@ -41,7 +53,7 @@ RULE = (
 def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> Answer:
     """Return the answer of the rule: depth, width, both, neither, or that it cannot be told."""
     measure = MEASURES[settings["measure"]]
-    runs, others = _map(asked(tables.runs, measure))
+    runs, others = _map(rows_with(measure, tables.runs))
     depths, widths = (sorted(runs[axis].unique()) if len(runs) else [] for axis in FACTORS)
     if min(len(depths), len(widths)) < 2:
         return not_run(RULE, ["a map of two numbers of layers and two widths or more, with all else the same"])
@@ -66,7 +78,7 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
     ]
     return Answer(
         outcome,
-        f"Does the {_subject(measure)} go with depth or with width? {outcome[0].upper()}{outcome[1:]}: over "
+        f"Does the {measure.mean_words} go with depth or with width? {capitalized(outcome)}: over "
         f"{map_words}, {said}. {_pair_words(pairs, paired)}",
         RULE,
         f"Further runs or cells of the map, where they bring a p-value across {ALPHA:g}"
@@ -150,11 +162,11 @@ def _both_factors(cells: Sequence[Group], draws: Draws) -> dict[str, TrendTest |
 
 def _beside(runs: pd.DataFrame, chosen: pd.DataFrame, measure: Measure, draws: Draws) -> Iterator[tuple[Value, ...]]:
     """Yield the same tests of the other endpoint, of the runs that fit the seen alone, and at each learning rate."""
-    other = MEASURES["held-out"] if measure.is_yes_or_no else ALL_RIGHT
+    other = MEASURES["held-out"] if measure.is_outcome else ALL_RIGHT
     fitted = chosen[chosen["fits_arithmetic"].fillna(False).astype(bool)]
     tested = [(other.words, chosen, other), (f"{measure.words}, of the runs that fit the seen", fitted, measure)]
     tested += [
-        (f"{measure.words}, learning rate {rate:g}", runs[runs["learning_rate"] == rate], measure)
+        (f"{measure.words}, {axes.in_words('learning_rate', rate)}", runs[runs["learning_rate"] == rate], measure)
         for rate in sorted(runs["learning_rate"].unique().tolist())
     ]
     for words, table, what in tested:
@@ -237,7 +249,3 @@ def _test_rows(
     runs = sum(cell.runs for pair in pairs for cell in pair)
     tested = (None, None) if paired is None else (paired.statistic, paired.p_value)
     return [*rows, (DEPTH, f"parameters ({len(pairs)} pairs)", runs, *tested, None)]
-
-
-def _subject(measure: Measure) -> str:
-    return f"share of runs with {measure.words}" if measure.is_yes_or_no else measure.words

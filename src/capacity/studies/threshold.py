@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy
 
-from capacity.experiment.answers import MEASURES, Measure
+from capacity.dictionary.study_measures import MEASURES, Measure
+from capacity.experiment import axes
 from capacity.statistics import trends
 from capacity.statistics.comparisons import ALPHA
-from capacity.statistics.intervals import clopper_pearson
 from capacity.statistics.thresholds import Threshold, half_threshold
 from capacity.studies.answer import (
     NOT_RUN,
@@ -24,8 +24,7 @@ from capacity.studies.answer import (
     p_words,
     sentence_of,
 )
-from capacity.studies.groups import Group, axis_name, label, value_words
-from capacity.studies.trend import levels_by_place
+from capacity.studies.groups import COUNTED, Group, label, levels_by_place
 
 NONE = "none"
 RULE = (
@@ -40,10 +39,10 @@ RULE = (
 def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> Answer:
     """Return the answer of the rule: of each group the value of the axis at which half of its runs have the measure."""
     measure, along, by = MEASURES[settings["measure"]], settings["along"], settings["by"]
-    places = levels_by_place(tables, measure, along, by)
+    places = levels_by_place(tables.runs, measure, along, by)
     usable = [[level for level in levels if level.place[along] > 0] for _, levels in places]
     missing = [
-        f"{label(place) or 'the study'} with a second value of {axis_name(along)} above 0"
+        f"{label(place) or 'the study'} with a second value of {axes.name(along)} above 0"
         for (place, _), levels in zip(places, usable, strict=True)
         if len(levels) < 2
     ]
@@ -61,19 +60,16 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
         ends = (None, None, None) if fit is None else tuple(_value(end) for end in (fit.score, fit.low, fit.high))
         runs = sum(level.runs for level in levels)
         summary.append((*place.values(), runs, outcome, *ends, slope))
-        for level in levels:
-            low, high = clopper_pearson(level.count, level.runs)
-            counted = (level.runs, level.diverged, level.count, level.count / level.runs, low, high)
-            rows.append((*place.values(), level.place[along], *counted))
-    names = tuple(axis_name(name) for name in by)
+        rows += [(*place.values(), level.place[along], *level.counted) for level in levels]
+    names = tuple(axes.name(name) for name in by)
     used = [level for levels, fit in zip(usable, fits, strict=True) if fit is not None for level in levels]
-    fitted = (*names, "runs", "outcome", f"{axis_name(along)} at one half", "low", "high", "p of the slope")
-    shares = (*names, axis_name(along), "runs", "diverged", "with it", "share", "low", "high")
+    fitted = (*names, "runs", "outcome", f"{axes.name(along)} at one half", "low", "high", "p of the slope")
+    shares = (*names, axes.name(along), *COUNTED)
     return Answer(
         outcomes[0] if len(outcomes) == 1 else "; ".join(dict.fromkeys(outcomes)),
-        f"At which {axis_name(along)} do half of the runs have {measure.words}? " + sentence_of(parts),
+        f"At which {axes.name(along)} do half of the runs have {measure.words}? " + sentence_of(parts),
         RULE,
-        f"Further runs, and values of {axis_name(along)} between and beyond those that were run.",
+        f"Further runs, and values of {axes.name(along)} between and beyond those that were run.",
         sum(level.runs for level in used),
         sum(level.diverged for level in used),
         (
@@ -106,27 +102,32 @@ def _said(
     """Return the outcome of one place in a word or a number, and in words."""
     if fit is None or slope is None:
         return NOT_RUN, NOT_RUN
-    name, runs = axis_name(along), sum(level.runs for level in levels)
-    first, last = (value_words(levels[number].place[along]) for number in (0, -1))
+    name, runs = axes.name(along), sum(level.runs for level in levels)
+    first, last = (axes.short(along, levels[number].place[along]) for number in (0, -1))
     between = f"between {first} and {last} ({runs} runs)"
     counted = f"{sum(level.count for level in levels)} of {runs} runs have it"
     if fit.score is None:
         return NONE, f"none {between}: {counted} at every {name} alike"
     if slope >= ALPHA or fit.low is None or fit.high is None:
         return NONE, f"none {between}: the slope is not different from 0 ({p_words(slope)}), {counted}"
-    ends = f"95 % interval {_end(fit.low, first, last)} to {_end(fit.high, first, last)}"
+    ends = f"95 % interval {_end(fit.low, along, first, last)} to {_end(fit.high, along, first, last)}"
     if not math.isfinite(fit.score):
         side = "below" if (fit.score < 0) != fit.rises else "above"
         return NONE, f"none {between}: the share stays {side} one half ({ends}), {counted}"
-    value = value_words(float(f"{10**fit.score:.3g}"))
+    value = _rounded(fit.score, along)
     return value, f"{name} {value} ({ends}; {runs} runs), above which {'more' if fit.rises else 'fewer'} have it"
 
 
-def _end(score: float, first: str, last: str) -> str:
+def _end(score: float, along: str, first: str, last: str) -> str:
     """Return an end of an interval in words."""
     if not math.isfinite(score):
         return f"below {first}" if score < 0 else f"above {last}"
-    return value_words(float(f"{10**score:.3g}"))
+    return _rounded(score, along)
+
+
+def _rounded(score: float, along: str) -> str:
+    """Return the value of the axis at a score, to three digits."""
+    return axes.short(along, float(f"{10**score:.3g}"))
 
 
 def _value(score: float | None) -> Value:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy
 
-from capacity.experiment.answers import MEASURES, Measure
+from capacity.dictionary.study_measures import MEASURES, Measure
+from capacity.experiment import axes
 from capacity.statistics import comparisons, trends
 from capacity.statistics.comparisons import ALPHA, MARGIN
 from capacity.statistics.trends import TrendTest
@@ -19,12 +20,13 @@ from capacity.studies.answer import (
     StudyTables,
     Table,
     Value,
+    capitalized,
     not_run,
     p_words,
     sentence_of,
     together,
 )
-from capacity.studies.groups import Group, axis_name, axis_words, grouped, label
+from capacity.studies.groups import Group, label, levels_by_place
 
 RISES, FALLS, NO = "rises", "falls", "no trend"
 
@@ -33,9 +35,9 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
     """Return the answer of the rule: of each group whether the measure rises, falls, or does neither."""
     measure, along, by = MEASURES[settings["measure"]], settings["along"], settings["by"]
     rule = _rule(measure, along)
-    places = levels_by_place(tables, measure, along, by)
+    places = levels_by_place(tables.runs, measure, along, by)
     missing = [
-        f"{label(place) or 'the study'} with a second value of {axis_name(along)}" for place, _ in _short(places)
+        f"{label(place) or 'the study'} with a second value of {axes.name(along)}" for place, _ in _short(places)
     ]
     if all(len(levels) < 2 for _, levels in places):
         return not_run(rule, missing or [f"runs that are asked for {measure.words}"])
@@ -51,38 +53,26 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
             continue
         outcome = _outcome(tests[number], adjusted[number], levels, measure)
         outcomes.append(outcome)
-        values = ", ".join(f"{axis_words(along, level.place[along])} {level.words(measure)}" for level in levels)
+        values = ", ".join(f"{axes.in_words(along, level.place[along])} {level.words(measure)}" for level in levels)
         parts.append((label(place), f"{outcome} ({p_words(adjusted[number], len(tests))}): {values}"))
     for number, (place, levels) in enumerate(places):
         for level in levels:
             p_value = adjusted.get(number)
             mean = (*place.values(), level.place[along], len(level.values), level.diverged, level.mean)
             rows.append((*mean, p_value, outcomes[number]))
-    kind = "share" if measure.is_yes_or_no else "mean"
-    columns = (*(axis_name(name) for name in by), axis_name(along), "runs", "diverged", kind, "p, Holm", "trend")
+    kind = "share" if measure.is_outcome else "mean"
+    columns = (*(axes.name(name) for name in by), axes.name(along), "runs", "diverged", kind, "p, Holm", "trend")
     used = [level for number in tests for level in places[number][1]]
-    what = f"the share of runs with {measure.words}" if measure.is_yes_or_no else f"the mean {measure.words}"
     return Answer(
         together(outcomes),
-        f"Does {what} rise or fall with {axis_name(along)}? " + sentence_of(parts),
+        f"Does the {measure.mean_words} rise or fall with {axes.name(along)}? " + sentence_of(parts),
         rule,
-        f"Further runs or values of {axis_name(along)}, where they bring the p-value across {ALPHA:g}.",
+        f"Further runs or values of {axes.name(along)}, where they bring the p-value across {ALPHA:g}.",
         sum(level.runs for level in used),
         sum(level.diverged for level in used),
-        (Table(f"{what[0].upper()}{what[1:]} by {axis_name(along)}", columns, tuple(rows)),),
+        (Table(f"{capitalized(measure.mean_words)} by {axes.name(along)}", columns, tuple(rows)),),
         tuple(missing),
     )
-
-
-def levels_by_place(
-    tables: StudyTables, measure: Measure, along: str, by: Sequence[str]
-) -> list[tuple[dict[str, Any], list[Group]]]:
-    """Return the groups of each place, in ascending order of a numeric axis, without those that have no value."""
-    places: dict[tuple[Any, ...], list[Group]] = {}
-    for group in grouped(tables.runs, [*by, along], measure):
-        if group.values:
-            places.setdefault(tuple(group.place[name] for name in by), []).append(group)
-    return [(dict(zip(by, key, strict=True)), levels) for key, levels in places.items()]
 
 
 def scores(values: Sequence[float]) -> list[float]:
@@ -98,7 +88,7 @@ def _short(places: Sequence[tuple[dict[str, Any], list[Group]]]) -> list[tuple[d
 
 def _test(levels: Sequence[Group], measure: Measure, along: str, draws: Draws) -> TrendTest | None:
     """Test the trend over the levels of one place; None if there are fewer than two."""
-    if measure.is_yes_or_no:
+    if measure.is_outcome:
         counts, totals = [level.count for level in levels], [level.runs for level in levels]
         at = scores([float(level.place[along]) for level in levels])
         return trends.cochran_armitage(counts, totals, at, "two-sided", draws.rng, draws.permutations)
@@ -114,22 +104,22 @@ def _outcome(test: TrendTest, p_value: float, levels: Sequence[Group], measure: 
 
 def _equivalent(first: Group, last: Group, measure: Measure) -> bool:
     """Tell whether the lowest and the highest level are equal to within the margin."""
-    if measure.is_yes_or_no:
+    if measure.is_outcome:
         return comparisons.tost_proportions(first.count, first.runs, last.count, last.runs).equivalent
-    tost = comparisons.tost_means(first.values, last.values) if measure.is_share else None
+    tost = comparisons.tost_means(first.values, last.values) if measure.has_share else None
     return tost is not None and tost.equivalent
 
 
 def _rule(measure: Measure, along: str) -> str:
-    name = axis_name(along)
+    name = axes.name(along)
     test = (
         f"Cochran-Armitage on the logarithm of {name}"
-        if measure.is_yes_or_no
+        if measure.is_outcome
         else f"Jonckheere-Terpstra over the values of {name}"
     )
     equivalent = (
         f"there is none if the lowest and the highest {name} are equivalent to within {MARGIN:g} (TOST), "
-        if measure.is_share
+        if measure.has_share
         else ""
     )
     return (

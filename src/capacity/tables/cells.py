@@ -25,7 +25,7 @@ def cell_columns(cell: Cell) -> dict[str, Any]:
         "heads": size.heads,
         "width": size.width,
         "mlp_factor": size.mlp_factor,
-        "held_out": " ".join(f"{left}{right}" for left, right in cell.held_out),
+        "held_out": axes.in_tables("held_out", cell.held_out),
         **{name: value for name, value in cell.settings().items() if name not in ("task", "size", "held_out")},
     }
 

@@ -7,8 +7,8 @@ import copy
 import pytest
 
 from capacity.dictionary.studies import RUNS
-from capacity.experiment import answers
-from capacity.experiment.answers import MEASURES, RULES
+from capacity.dictionary.study_measures import MEASURES
+from capacity.experiment.answers import RULES
 from capacity.studies import registry
 from tests.support.configuration_slips import SMALL, message, study
 
@@ -52,7 +52,7 @@ def test_every_other_axis_that_varies_tells_groups_apart():
     trend = {"rule": "trend", "along": "width", "measure": "fits"}
     assert checked(trend, LADDER)["by"] == ["layers"]
     assert checked(trend | {"along": "parameters"}, LADDER)["by"] == []
-    assert checked({"rule": "shares", "measure": "fits"}, LADDER)["by"] == ["size"]
+    assert checked({"rule": "shares", "measure": "fits"}, LADDER)["by"] == ["layers", "width"]
     assert checked({"rule": "size-or-depth"}, LADDER) == {"rule": "size-or-depth", "measure": "held-out"}
     rates = LADDER | {"learning_rate": [0.01, 0.001], "iterations": [300, 600]}
     assert checked(trend, rates)["by"] == ["layers", "learning_rate", "iterations"]  # what follows from them is no axis
@@ -118,8 +118,12 @@ def test_what_cannot_be_is_refused_by_its_key(answer, said):
 
 def test_a_rule_that_its_grids_cannot_feed_is_refused():
     facts = {"task": ["facts"], "size": ["n14", "wide"]}
-    assert "'all-right' needs the score held_out, which is asked of none of facts" in message(
+    assert "'all-right' is nothing that runs of facts with stream fixed have; they have all-facts" in message(
         configured({"rule": "shares", "measure": "all-right"}, facts)
+    )
+    rows_of_lines = GRID | {"stream": ["aligned"]}
+    assert "'order-bits' is nothing that runs of arithmetic with stream aligned and facts with" in message(
+        configured({"rule": "difference", "between": {"size": ["n14", "wide"]}, "measure": "order-bits"}, rows_of_lines)
     )
     one_layer = LADDER | {"layers": [1]}
     assert "answer.rule: layers does not vary in the study's grids" in message(
@@ -139,6 +143,11 @@ def test_a_question_is_a_line_that_can_be_read(question):
     assert message(config).startswith("studies.one.question: ")
 
 
-def test_measures_are_columns_of_the_table_of_runs():
-    assert {measure.column for measure in MEASURES.values()} <= {column.name for column in RUNS}
-    assert [name for name in answers.NUMERIC if name in ("task", "size", "stream", "held_out")] == []
+def test_rules_take_measures_of_which_the_table_of_runs_has_a_value():
+    columns = {column.name for column in RUNS}
+    assert all(MEASURES[name].column in columns for rule in RULES.values() for name in rule.measures)
+    assert set(RULES["trend"].measures) == {name for name, measure in MEASURES.items() if measure.column in columns}
+    assert all(MEASURES[name].is_outcome for name in RULES["shares"].measures)
+    assert message(configured(ORDER | {"measure": "time-to-fit"})).startswith(
+        "studies.one.answer.measure: 'time-to-fit'"
+    )

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from capacity.experiment import axes
-from capacity.experiment.cell import Cell, make_cell
+from capacity.experiment.cell import _DERIVED_AXES, Cell, make_cell
 from capacity.paper.protocol import SIZES, Size
 
 SMALL = [SIZES[name] for name in ("n14", "n28", "n56")]
@@ -40,6 +40,36 @@ def test_as_few_axes_vary_as_tell_the_cells_apart(varied, told, expected):
     assert axes.varying(varied, told) == expected
     apart = {tuple(axes.value(cell, axis) for axis in (*told, *expected)) for cell in varied}
     assert len(apart) == len(varied)
+
+
+LADDER = [Size(layers, 1, width, 1) for layers in (1, 2) for width in (14, 28)]
+
+
+@pytest.mark.parametrize(
+    ("varied", "apart", "expected"),
+    [
+        (cells(), "", ["size"]),
+        (cells(), "size", []),
+        (cells(task=("arithmetic", "facts")), "parameters", ["task"]),
+        (cells(*LADDER), "", ["layers", "width"]),
+        (cells(*LADDER), "width", ["layers"]),
+        (cells(*LADDER), "parameters", []),
+        (cells(*SIZES.values(), learning_rate=(0.001, 0.01)), "stream", ["size", "learning_rate"]),
+        (cells(learning_rate=(0.001, 0.01), iterations=(300, 600)), "learning_rate", ["size", "iterations"]),
+        (cells(learning_rate=(0.01,), final_learning_rate=(0.001, 0.002)), "", ["size", "final_learning_rate"]),
+    ],
+)
+def test_all_that_varies_is_what_a_comparison_has_to_hold_fixed(varied, apart, expected):
+    assert axes.all_varying(varied, apart) == expected
+
+
+def test_what_changes_together_with_another_axis_varies_too():
+    """Otherwise a comparison of streams would be one of learning rates as well, and say nothing of it."""
+    n14 = SIZES["n14"]
+    both = [make_cell("arithmetic", n14), make_cell("arithmetic", n14, stream="reshuffled", learning_rate=0.001)]
+    assert axes.varying(both) == ["stream"]
+    assert axes.all_varying(both) == ["stream", "learning_rate"]
+    assert axes.all_varying(both, "stream") == ["learning_rate"]
 
 
 def test_what_all_cells_share_is_what_does_not_vary():
@@ -80,6 +110,9 @@ def test_values_are_ordered_as_tables_are():
         ("facts", 20, "20 facts"),
         ("corpus_seed", 1337, "seed of the order of lines 1337"),
         ("block", 9, "block 9"),
+        ("parameters", 5230, "5,230 parameters"),
+        ("held_out", "57", "held out (5, 7)"),
+        ("held_out", "01 23 45", "held out 01 23 45"),
     ],
 )
 def test_a_value_is_said_in_words(axis, value, words):
@@ -90,6 +123,8 @@ def test_every_axis_has_a_label_and_can_be_said():
     cell = make_cell("joint", SIZES["mlt"])
     settings = set(Cell.__dataclass_fields__) - {"size"}
     assert settings | {"size", "parameters", *axes.SHAPE} == set(axes.LABELS)
+    assert set(axes.NUMERIC) == set(axes.LABELS) - {"task", "size", "held_out", "stream"}
+    assert set(axes.DERIVED) == set(_DERIVED_AXES)
     for axis in axes.LABELS:
         if axis != "parameters":
             assert axes.in_words(axis, axes.value(cell, axis))

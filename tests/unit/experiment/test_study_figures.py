@@ -8,7 +8,7 @@ from argparse import ArgumentParser
 import pytest
 
 from capacity.commands import draw_measures
-from capacity.dictionary.figure_measures import FIGURE_MEASURES
+from capacity.dictionary.study_measures import MEASURES
 from capacity.errors import InputError
 from capacity.experiment.study_figures import StudyFigure
 from tests.support.configuration_slips import SMALL, changed, message, study
@@ -133,7 +133,7 @@ def test_axes_that_vary_become_colour_then_facet():
         "ours"
     ]
     assert (told.colour, told.facet) == (("size",), ("learning_rate",))
-    assert told.x_measure is FIGURE_MEASURES["held-out"]
+    assert told.x_measure is MEASURES["held-out"]
 
 
 def test_several_axes_may_have_one_place():

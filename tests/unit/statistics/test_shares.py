@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capacity.statistics.intervals import clopper_pearson
-from capacity.statistics.shares import Majority, fewest_changes, further_runs, majority
+from capacity.statistics.shares import (
+    MAJORITY_ALPHA,
+    Majority,
+    fewest_changes,
+    further_runs,
+    majority,
+    majority_p_value,
+)
 
 
 @pytest.mark.parametrize(
@@ -47,3 +54,14 @@ def test_further_runs_that_go_on_alike_decide():
     assert majority(round((2 + further_runs(1, 2)) / 2), 2 + further_runs(1, 2)) == Majority.DEPENDS
     with pytest.raises(ValueError):
         majority(3, 2)
+
+
+@given(st.integers(1, 60).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total))))
+def test_the_one_sided_test_agrees_with_the_interval(counted):
+    assert (majority_p_value(*counted) < MAJORITY_ALPHA) == (clopper_pearson(*counted).low > 0.5)
+
+
+def test_the_p_value_of_a_share_is_the_tail_of_fair_coins():
+    assert majority_p_value(10, 10) == pytest.approx(1 / 1024)
+    assert majority_p_value(9, 10) == pytest.approx(11 / 1024)
+    assert majority_p_value(0, 3) == 1

@@ -53,11 +53,11 @@ def test_recipes_are_told_apart_and_have_to_agree():
     long = [arm("mlt", 1e-3, 3, 1, iterations=10_000)]
     found = asked([*fixed, *new, *long])
     assert found.outcome == "differs"
-    assert "stream fixed, 2,000 iterations: it is the size" in found.sentence
-    assert "stream reshuffled, 2,000 iterations: it is the learning rate" in found.sentence
-    assert "stream fixed, 10,000 iterations: cannot be told" in found.sentence
+    assert "stream fixed, 2,000 updates: it is the size" in found.sentence
+    assert "stream reshuffled, 2,000 updates: it is the learning rate" in found.sentence
+    assert "stream fixed, 10,000 updates: cannot be told" in found.sentence
     assert "Differs: 2 of 3 recipes decide." in found.sentence
-    assert found.missing == ("a smaller size with the recipe of mlt (stream fixed, 10,000 iterations)",)
+    assert found.missing == ("a smaller size with the recipe of mlt (stream fixed, 10,000 updates)",)
     assert asked([*fixed, *long]).outcome == "it is the size"
 
 
@@ -69,8 +69,8 @@ def test_the_primary_recipe_decides_and_what_is_lost_with_more_updates_is_said()
     named = SETTINGS | {"primary": {"stream": "fixed", "iterations": 2000}}
     found = rate_or_size.answer(named, study, draws())
     assert found.outcome == "it is the learning rate"
-    assert "It is the learning rate: the primary recipe is stream fixed, 2,000 iterations. " in found.sentence
-    assert found.sentence.endswith(" Generalization is lost with more updates (stream fixed, 10,000 iterations).")
+    assert "It is the learning rate: the primary recipe is stream fixed, 2,000 updates. " in found.sentence
+    assert found.sentence.endswith(" Generalization is lost with more updates (stream fixed, 10,000 updates).")
     assert rate_or_size.answer(SETTINGS, study, draws()).outcome == "differs"
     absent = rate_or_size.answer(SETTINGS | {"primary": {"stream": "aligned"}}, study, draws())
     assert (absent.outcome, absent.missing) == ("not run", ("mlt with stream aligned",))

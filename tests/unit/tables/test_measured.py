@@ -53,6 +53,14 @@ def test_an_outcome_is_a_share_of_runs_with_its_exact_interval(tables):
     assert (row["value"], row["low"], row["high"]) == (1 / 8, *clopper_pearson(1, 8))
 
 
+def test_an_outcome_that_is_no_column_is_a_score_within_bounds_and_no_diverged_run_has_it(tables):
+    assert run_values("none-right", tables)["value"].tolist() == [float(seed % 5 == 0) for seed in SEEDS]
+    row = cell_values("none-right", tables).loc[CELL.name]
+    assert (row["value"], row["low"], row["high"]) == (2 / 8, *clopper_pearson(2, 8))
+    diverged = tables | {"runs": tables["runs"].assign(diverged=tables["runs"]["seed"] == 0)}
+    assert run_values("none-right", diverged)["value"].tolist() == [float(seed == 5) for seed in SEEDS]
+
+
 def test_a_time_that_was_not_reached_is_censored_at_the_end(tables):
     runs = run_values("time-to-fit", tables)
     quarter = CELL.iterations // 4
