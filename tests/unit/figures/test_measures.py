@@ -80,6 +80,10 @@ FIGURES = {
     "parameters": ("base", {"kind": "lines", "measure": "loss", "x": "parameters"}),
     "arms": ("other", {"kind": "dots", "measure": "held-out", "x": "size"}),
     "many arms": ("twelve", {"kind": "dots", "measure": "held-out", "x": "held_out"}),
+    "outcomes with long labels": (
+        "rates",
+        {"kind": "lines", "measure": ["none-right", "fits"], "x": "learning_rate", "colour": "size", "facet": "stream"},
+    ),
     "outcomes": ("rates", {"kind": "dots", "measure": "all-right", "x": "size", "facet": "learning_rate"}),
     "times": ("depth", {"kind": "dots", "measure": ["time-to-generalize", "margins"], "x": "width"}),
     "scatter": ("depth", {"kind": "dots", "measure": "order-bits", "x": "held-out"}),
@@ -217,10 +221,12 @@ def test_axes_that_are_not_mentioned_are_colour_and_facet(rates):
     assert key_of(figure)[:2] == ["stream fixed", "stream reshuffled†"]
 
 
-def test_an_outcome_is_a_share_of_runs_with_its_exact_interval(depth):
-    (axis,) = visible_axes(depth.draw(kind="dots", measure="all-right", x="width"))
+@pytest.mark.parametrize(("measure", "share"), [("all-right", 1.0), ("none-right", 0.0)])
+def test_an_outcome_is_a_share_of_runs_with_its_exact_interval(depth, measure, share):
+    (axis,) = visible_axes(depth.draw(kind="dots", measure=measure, x="width"))
     assert dots(axis) == []
-    runs = depth.tables["runs"].groupby("cell")["generalizes"].sum()
+    runs = depth.tables["runs"]
+    runs = runs["final_held_out"].eq(share).groupby(runs["cell"]).sum()
     assert sorted(bar[1:] for bar in bars(axis)) == [
         pytest.approx(each) for each in sorted(clopper_pearson(int(count), len(SEEDS)) for count in runs)
     ]
