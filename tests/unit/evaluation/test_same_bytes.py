@@ -48,7 +48,9 @@ def test_an_evaluation_has_the_same_bytes_as_on_the_machine_where_these_digests_
     found = evaluate_job(cell, lines, (0,), network, history_table(rows), (None,))
     training_rows = Stream(corpus.stream_lines(lines), vocabulary, stream, cell.block)
     assert digest(found) == evaluation
-    assert digest(Evaluator(lines, training_rows, cell).measure(network)) == measures
+    measured = Evaluator(lines, training_rows, cell).measure(network)
+    assert set("".join(measured.pop("questions_right"))) <= {"0", "1"}
+    assert digest(measured) == measures
 
 
 def test_an_evaluation_loads_neither_torch_nor_what_else_takes_long_to_load():

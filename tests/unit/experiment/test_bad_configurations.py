@@ -309,7 +309,7 @@ def test_letters_of_any_script_and_signs_are_free_in_a_title(title):
 
 
 TEXTS = {
-    "budget twice": ("budget: laptop", "budget: laptop\nbudget: paper", "line 8: the key 'budget' appears twice"),
+    "budget twice": ("budget: laptop", "budget: laptop\nbudget: paper", "line 9: the key 'budget' appears twice"),
     "study twice": ("  weight-decay:", "  base:", "the key 'base' appears twice"),
     "size twice": ("  n28: {", "  n14: {", "the key 'n14' appears twice"),
     "key twice in braces": ("layers: 1, heads: 1", "heads: 1, layers: 1, heads: 1", "the key 'heads' appears twice"),

@@ -81,6 +81,8 @@ def test_the_command_draws_the_tables_of_several_tasks_and_the_same_bytes_again(
     arguments = []
     for name in ("history", "runs", "summary"):
         frame = getattr(study, name)
+        if name == "history":  # pandas has no loss of a diverged run that Parquet would tell from a missing one
+            frame = frame.fillna({"stream_loss": numpy.inf})
         arguments.append(f"--{name}")
         for task in ("arithmetic", "joint"):
             arguments.append(tmp_path / f"{task}-{name}.parquet")

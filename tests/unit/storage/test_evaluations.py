@@ -124,6 +124,7 @@ def shortened(value):
     """Nested lists and mappings with one score of each mapping of scores and one run of the list."""
     if isinstance(value, dict):
         is_scores = len(value) > 1 and all(isinstance(each, dict) and "total" in each for each in value.values())
+        is_scores &= "beyond_digits" not in value  # the schema asks for both groups of operands
         return {key: shortened(each) for key, each in list(value.items())[: 1 if is_scores else None]}
     return [shortened(value[0])] if isinstance(value, list) else value
 
@@ -138,10 +139,12 @@ def places(value):
 
 def test_the_fast_validator_refuses_what_the_other_does(evaluated):
     """At every place of an evaluation one value after another is put, and what stands there is taken away."""
+    origin = evaluated["provenance"]
     whole = shortened(json.loads(json.dumps(evaluations.split(evaluated)[0] | {"provenance": {}})))
-    training = whole["provenance"]["training"]
-    whole["provenance"] = {name: {} for name in evaluated["provenance"]} | {"training": training}
+    training = shortened(json.loads(json.dumps(origin["training"])))
+    whole["provenance"] = {name: {} for name in origin} | {"training": training}
     slow = jsonschema.Draft202012Validator(evaluations.schema())
+    check(whole, "evaluation.json")
     verdicts = []
     for place, key in list(places(whole)):
         kept = copy.copy(place)
