@@ -104,7 +104,8 @@ def scale_values(axis: Axes, name: str) -> None:
         axis.yaxis.set_major_formatter(FuncFormatter(plain))
         if measure.has_zero:
             low, high = axis.get_ylim()
-            axis.set_ylim(min(low, -0.04 * high), max(high, 0.0))
+            # The panels of a measure share this axis: those that are drawn later still widen it.
+            axis.set_ylim(min(low, -0.04 * high), max(high, 0.0), auto=None)
     axis.grid(axis="y", color="0.9", linewidth=0.5)
     axis.set_axisbelow(True)
 

@@ -326,6 +326,18 @@ def test_bounds_are_drawn_where_a_measure_has_them(depth):
     assert "highest possible" in key_of(figure)
 
 
+@pytest.mark.parametrize("entry", [{"kind": "lines", "x": "width"}, {"kind": "dots", "x": "held-out"}])
+def test_no_run_is_cut_off_where_panels_differ_in_their_values(entry):
+    bits = {1: 40.0, 2: -900.0, 4: 1200.0}
+    cells = [make_cell("arithmetic", Size(layers, 1, width, 1)) for layers in bits for width in (14, 28)]
+    study = MeasuredStudy(cells, SEEDS, held_out=answers, order=lambda cell, seed: bits[cell.size.layers] + seed)
+    figure = study.draw(measure="order-bits", facet="layers", **entry)
+    for axis in visible_axes(figure):
+        low, high = axis.get_ylim()
+        assert low < min(bits.values())
+        assert high > max(bits.values())
+
+
 def test_a_scatter_has_a_mark_for_every_run_where_its_two_measures_are(depth):
     figure = depth.draw(kind="dots", measure="order-bits", x="held-out", colour="width")
     panels = visible_axes(figure)
