@@ -8,6 +8,7 @@ from pathlib import Path
 from capacity.commands.arguments import add_figure_arguments
 from capacity.commands.drawing import make_figure
 from capacity.figures import held_out_histories
+from capacity.tables.expression_histories import checked_histories
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,5 +27,7 @@ def run(arguments: argparse.Namespace) -> None:
         "draw-held-out-histories",
         arguments,
         paths,
-        lambda tables: held_out_histories.draw(tables["expression_histories"], tables["summary"], arguments.title),
+        lambda tables: held_out_histories.draw(
+            checked_histories(tables["expression_histories"]), tables["summary"], arguments.title
+        ),
     )

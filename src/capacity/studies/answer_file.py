@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,8 @@ def read_answer(path: Path, origin: Origin) -> StudyAnswer:
             )
             answer = Answer(**{**answer, "missing": tuple(answer["missing"])}, tables=tables)
         said = StudyAnswer(**{**content, "left_out": tuple(content["left_out"])}, answer=answer)
+        for part in (said, *((answer, *answer.tables) if answer else ())):
+            _check_kinds(part)
         plan, identity = made_of["plan"], made_of["identity"]
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is not the answer of a study ({error!r}); {files.REMEDY}") from error
@@ -70,3 +72,11 @@ def read_answer(path: Path, origin: Origin) -> StudyAnswer:
             f"in {origin.path}; put the right file there, or {files.REMEDY}"
         )
     return said
+
+
+def _check_kinds(part: StudyAnswer | Answer | Table) -> None:
+    """Raise TypeError naming a text or a number of an answer that is something else."""
+    for field in fields(part):
+        kind = {"str": str, "int": int}.get(str(field.type))
+        if kind and type(getattr(part, field.name)) is not kind:
+            raise TypeError(f"{field.name} is {getattr(part, field.name)!r}")

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from capacity.storage import evaluations, files, parquet
 from capacity.tables import runs
 from capacity.tables.cells import name_columns
 from capacity.tables.expressions import operands_of
+from capacity.tasks.registry import TASKS
 
 _TYPES = {
     columns_of.TEXT: pa.large_string(),
@@ -54,6 +56,24 @@ def questions_right(texts: Sequence[str], questions: int) -> NDArray[numpy.bool_
     digits = numpy.frombuffer("".join(texts).encode("ascii"), numpy.uint8)
     right: NDArray[numpy.bool_] = digits.reshape(len(texts), questions) == ord("1")
     return right
+
+
+def checked_histories(histories: pd.DataFrame) -> pd.DataFrame:
+    """Return the table as it is. Raises InputError naming the value that is no operation, or no digits of a run."""
+    operations = TASKS["arithmetic"].operations
+    for operation in histories["operation"].unique():
+        if operation not in operations:
+            raise InputError(
+                f"the tables of expression histories have the operation {operation!r}, which has to be one of "
+                f"{', '.join(operations)}; {files.REMEDY}"
+            )
+    for answered, evaluations_done in zip(histories["answered"], histories["evaluations"], strict=True):
+        if len(answered) != evaluations_done or answered.strip(DIGITS):
+            raise InputError(
+                f"the tables of expression histories say {answered[:40]!r} of {evaluations_done} evaluations, which "
+                f"has to be a 0 or a 1 for each; {files.REMEDY}"
+            )
+    return histories
 
 
 def changes_of(answered: NDArray[numpy.bool_], iterations: NDArray[numpy.int64]) -> dict[str, Any]:

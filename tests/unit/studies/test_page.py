@@ -132,3 +132,17 @@ def test_an_answer_of_other_runs_or_no_answer_is_refused_by_name(tmp_path):
     json_files.write_sealed_json(path, {"x": 1})
     with pytest.raises(InputError, match=r"answer.json is not the answer of a study"):
         read_answer(path, ORIGIN)
+
+
+@pytest.mark.parametrize("key", ["question", "run_count", "command"])
+def test_an_answer_whose_text_or_number_is_something_else_is_refused_by_name(tmp_path, key):
+    path = tmp_path / "answer.json"
+    write_answer(path, said(), ORIGIN)
+    content = json_files.read_sealed_json(path)
+    json_files.write_sealed_json(path, content | {key: None})
+    with pytest.raises(InputError, match=rf"answer.json is not the answer of a study.*{key} is None"):
+        read_answer(path, ORIGIN)
+    content["answer"]["sentence"] = 3
+    json_files.write_sealed_json(path, content)
+    with pytest.raises(InputError, match="sentence is 3"):
+        read_answer(path, ORIGIN)

@@ -3,9 +3,11 @@ from __future__ import annotations
 import math
 
 import numpy
+import pandas as pd
 import pyarrow as pa
 import pytest
 
+from capacity.errors import InputError
 from capacity.experiment.cell import make_cell
 from capacity.paper.protocol import SIZES
 from capacity.storage import evaluations, parquet
@@ -95,6 +97,18 @@ def test_the_summary_agrees_with_counting_one_evaluation_after_the_other():
 def test_digits_that_are_not_those_of_the_questions_are_refused(text):
     with pytest.raises(ValueError, match=r"evaluation 1 of the history says .* of 2 questions"):
         expression_histories.questions_right(["01", text], 2)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [("operation", "x", "operation 'x'"), ("answered", "01x", "'01x' of 3"), ("answered", "01", "'01' of 3")],
+)
+def test_a_table_whose_values_cannot_be_drawn_is_refused_by_what_is_wrong(column, value, said):
+    row = {"operation": "addition", "answered": "011", "evaluations": 3}
+    good = pd.DataFrame([row, row])
+    assert expression_histories.checked_histories(good) is good
+    with pytest.raises(InputError, match=said):
+        expression_histories.checked_histories(pd.DataFrame([row, row | {column: value}]))
 
 
 def test_the_command_writes_the_runs_of_the_study_and_where_they_come_from(tmp_path, monkeypatch):
