@@ -60,12 +60,12 @@ def questions_right(texts: Sequence[str], questions: int) -> NDArray[numpy.bool_
 
 def checked_histories(histories: pd.DataFrame) -> pd.DataFrame:
     """Return the table as it is. Raises InputError naming the value that is no operation, or no digits of a run."""
-    operations = TASKS["arithmetic"].operations
+    operations = [operation for task in TASKS.values() for part in task.parts for operation in part.operations]
     for operation in histories["operation"].unique():
         if operation not in operations:
             raise InputError(
                 f"the tables of expression histories have the operation {operation!r}, which has to be one of "
-                f"{', '.join(operations)}; {files.REMEDY}"
+                f"{', '.join(dict.fromkeys(operations))}; {files.REMEDY}"
             )
     for answered, evaluations_done in zip(histories["answered"], histories["evaluations"], strict=True):
         if len(answered) != evaluations_done or answered.strip(DIGITS):
