@@ -39,6 +39,9 @@ STYLE: dict[Any, Any] = {
 KEY_LINE = 0.165  # inches, of a line of a key
 TITLE_LETTERS = 22  # of the title of a panel, of which there are four side by side
 
+MOST_NOTE_LINES = 6
+"""Lines of the note under a figure. More would leave no room for its panels."""
+
 Cells = list["pd.Series[Any]"]
 """Some rows of a summary."""
 
@@ -118,7 +121,10 @@ def cell_title(cell: pd.Series, cells: Cells) -> str:
 
 
 def footnote(figure: Figure, cells: pd.DataFrame) -> None:
-    """Write under a figure how its cells depart from the paper's protocol."""
+    """Write under a figure how its cells depart from the paper's protocol.
+
+    Where that would take more than :data:`MOST_NOTE_LINES`, a page has it in a table, and the note names the page.
+    """
     departing = cells[~cells["published"]]
     if departing.empty:
         return
@@ -127,7 +133,11 @@ def footnote(figure: Figure, cells: pd.DataFrame) -> None:
         notes.setdefault(cell["departs"], []).append(f"{cell['task']} {cell['size']}")
     text = "† Not the paper's protocol. " + " ".join(f"{_names(names)}: {note}." for note, names in notes.items())
     width = int(figure.get_size_inches()[0] * 20)
-    figure.supxlabel("\n".join(textwrap.wrap(text, width)), x=0.01, ha="left", fontsize=6)
+    lines = textwrap.wrap(text, width)
+    if len(lines) > MOST_NOTE_LINES:
+        whole = f"all {len(cells)} cells" if len(departing) == len(cells) else f"{len(departing)} of {len(cells)} cells"
+        lines = textwrap.wrap(f"† Not the paper's protocol: {whole}. summary.md says how each departs.", width)
+    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=6)
 
 
 def _names(names: Sequence[str]) -> str:

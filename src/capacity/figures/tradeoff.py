@@ -30,6 +30,9 @@ PANELS = {
 }
 """The tasks of each panel by its title. The paper's share panels, as each has scores that the other has not."""
 
+CHARACTER = 0.023
+"""The share of the axis of a panel that a character of a label takes, with the space between labels."""
+
 
 def draw(runs: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
     """Draw the trade-off of a study, with a panel for tasks trained alone and one for tasks trained jointly.
@@ -126,7 +129,8 @@ def _parameter_axis(axis: Axes, cells: pd.DataFrame) -> None:
     axis.set_xscale("log")
     places = cells.groupby("size", sort=False)["parameters"].apply(lambda counts: numpy.exp(numpy.log(counts).mean()))
     marked = {str(size): "†" if (~group["published"]).any() else "" for size, group in cells.groupby("size")}
-    thinned = _thin_labels(places.sort_values())
+    named = max(len(f"{size}{mark}") for size, mark in marked.items())
+    thinned = _thin_labels(places.sort_values(), max(0.1, named * CHARACTER))
     axis.xaxis.set_major_locator(FixedLocator(list(thinned)))
     axis.xaxis.set_minor_locator(NullLocator())
     labels = [f"{size}{marked[str(size)]}\n{thousands(place)}" for size, place in thinned.items()]
@@ -137,11 +141,11 @@ def _parameter_axis(axis: Axes, cells: pd.DataFrame) -> None:
     axis.set_xlabel("parameters")
 
 
-def _thin_labels(places: pd.Series) -> pd.Series:
-    """Leave out labels closer to the one before than a tenth of the axis, which would overlap."""
+def _thin_labels(places: pd.Series, share: float) -> pd.Series:
+    """Leave out labels closer to the one before than a share of the axis, which would overlap."""
     span = numpy.log(places.max() / places.min()) if len(places) > 1 else 0.0
     kept: list[int] = []
     for number, place in enumerate(places):
-        if not kept or numpy.log(place / places.iloc[kept[-1]]) >= span / 10:
+        if not kept or numpy.log(place / places.iloc[kept[-1]]) >= span * share:
             kept.append(number)
     return places.iloc[kept]

@@ -11,12 +11,12 @@ from matplotlib.patches import Patch
 from matplotlib.text import Text
 
 from capacity.experiment.cell import make_cell
-from capacity.figures import quantities, style
-from capacity.paper.protocol import SIZES, TASKS
+from capacity.figures import quantities, style, tradeoff
+from capacity.paper.protocol import SIZES, TASKS, Size
 from capacity.tables.frames import write_frame
 from tests.support.commands import run_command
 from tests.support.drawn_pages import drawn_texts, outside, overlaps
-from tests.support.handmade_figures import SEEDS, TrainedStudy, note_of
+from tests.support.handmade_figures import SEEDS, MeasuredStudy, TrainedStudy, note_of
 from tests.support.handmade_results import evaluation, frames, run
 
 QUANTITIES = {quantity.mark: quantity for quantity in (quantities.HELD_OUT, quantities.FACTS, quantities.SEEN)}
@@ -219,3 +219,23 @@ def test_the_command_draws_from_tables_alone(four, tmp_path):
     expected = four.save("tradeoff", tmp_path / "expected")
     for kind in ("pdf", "png"):
         assert (tmp_path / f"drawn.{kind}").read_bytes() == (expected / f"figure.{kind}").read_bytes()
+
+
+def test_many_departing_cells_leave_room_for_the_panel_and_names_do_not_overlap():
+    """What would fill the page is in summary.md, which the note names."""
+    cells = [
+        make_cell("arithmetic", Size(layers, 1, width, 1), batch=64, iterations=2000, learning_rate=rate)
+        for layers in (1, 2, 3, 4, 6)
+        for width in (14, 28, 56)
+        for rate in (0.001, 0.003, 0.01)
+    ]
+    tables = MeasuredStudy(cells, (0, 1)).tables
+    with style.styled():
+        figure = tradeoff.draw(tables["runs"], tables["summary"], "A study")
+        figure.draw_without_rendering()
+        assert note_of(figure) == "† Not the paper's protocol: all 45 cells. summary.md says how each departs."
+        (axis,) = figure.axes
+        assert axis.get_position().height > 0.35
+        labels = [label.get_window_extent() for label in axis.get_xticklabels()]
+    assert len(labels) > 3
+    assert all(one.x1 < other.x0 for one, other in itertools.pairwise(labels))
