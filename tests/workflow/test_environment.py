@@ -292,6 +292,7 @@ def test_the_loader_of_yaml_makes_plain_values_alone():
 UNQUOTED = {
     "{threads}": "a whole number, by Snakemake",
     "{params.execution}": "options that configuration.execution_options chooses from two lists of words",
+    "{params.options}": "options and names of kinds, measures and axes, which the configuration is checked for",
     "{params.snapshots}": "options and numbers, which the schema holds to be numbers",
 }
 

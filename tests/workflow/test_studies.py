@@ -48,7 +48,7 @@ def test_the_page_answers_the_question_with_the_runs_that_there_are(made):
     assert "## Answer: cannot be told" in page
     assert "? cannot be told (0 of 6 runs \\[0.000, 0.459\\] with stream fixed, 0 of 6 runs" in page
     assert "2 cells and 12 runs." in page
-    assert "iterations 4 (paper: 30,000)" in page
+    assert "4 updates (paper: 30,000)" in page
     for link in re.findall(r"(?<!\\)\]\(([^)]+)\)", page):
         assert (made.folder / PAGE).parent.joinpath(link).resolve().is_file(), link
     answer = json.loads((made.folder / PAGE).with_name("answer.json").read_text(encoding="utf-8"))

@@ -32,7 +32,9 @@ for name, (cell, updates) in CELLS.items():
     digest = hashlib.sha256()
     for array, value in sorted(training.state().items()):
         digest.update(array.encode() + numpy.ascontiguousarray(value).tobytes())
-    digest.update(json.dumps(training.measure()).encode())
+    measured = training.measure()
+    measured.pop("questions_right")  # which follows from the answers that the scores count
+    digest.update(json.dumps(measured).encode())
     digests[name] = digest.hexdigest()[:16]
 print(json.dumps(digests))
 """
