@@ -23,13 +23,17 @@ from typing import Any
 
 import yaml
 
-from capacity.commands import train
+from capacity.commands import draw_measures, train
+from capacity.dictionary.study_measures import MEASURES
 from capacity.errors import LONGEST_MESSAGE, MOST_LINES, InputError
+from capacity.experiment.answers import RULES
+from capacity.experiment.axes import LABELS
 from capacity.experiment.cell import parse_cell
 from capacity.experiment.checks import BOUNDS, check_named_cell
 from capacity.experiment.configuration_files import read_configuration
-from capacity.experiment.plan import figure_paths
+from capacity.experiment.plan import figure_paths, own_figure_paths
 from capacity.experiment.seeds import format_seeds, parse_seeds
+from capacity.experiment.study_figures import KINDS, ROLES
 from capacity.experiment.workflow import Workflow
 from tests.support.commands import run_command
 
@@ -193,8 +197,25 @@ def _use(flow: Workflow, folder: Path, draw: random.Random) -> None:
         flow.departures(wildcards)
         words = [study, *flow.plan_sources(wildcards), "--digest", flow.plan_digest(wildcards)]
         run_command("plan", *words, "--output", folder / "plans" / f"{study}.json")
+        _use_pages(flow, study)
     lists = [*flow.runs(), *flow.tables("summary.parquet"), *flow.tables("dynamics.parquet")]
     assert sum(len(path) + 3 for path in lists) < 2**17  # which is as long as one word of a command may be
+
+
+def _use_pages(flow: Workflow, study: str) -> None:
+    """Ask for the figures of a study's own and its page what the rules ask, and give the options to the command."""
+    parser = ArgumentParser()
+    draw_measures.add_arguments(parser)
+    for path in own_figure_paths(flow.plan.studies[study]):
+        wildcards = SimpleNamespace(study=study, drawing=Path(path).stem)
+        words = [*shlex.split(flow.figure_options(wildcards)), "--title=x", "--pdf", "x.pdf", "--png", "x.png"]
+        for name in ("runs", "summary", "history", "dynamics"):
+            if paths := flow.tables_of_figure(name)(wildcards):
+                words += [f"--{name}", *paths]
+        parser.parse_args(words)
+    wildcards = SimpleNamespace(study=study)
+    asked = (flow.question, flow.answer, flow.left_out, flow.run_again, flow.run_complete, flow.page_figures)
+    assert all(each(wildcards) is not None for each in (*asked, flow.figure_links, flow.table_of_rule("dynamics")))
 
 
 @contextmanager
@@ -223,6 +244,7 @@ def _configuration(draw: random.Random) -> dict[str, Any]:
         draw.choice((f"study-{number}", f"s{number}", "base", "weight-decay")): {
             "title": draw.choice(("A title", 'It\'s <b>bold</b> & "quoted"; § 3', "x" * 120, "数", "a" * 119 + "é")),
             "grids": [_grid(draw, sizes) for _ in range(draw.choice((1, 1, 1, 2)))],
+            **_pages(draw, sizes),
         }
         for number in range(draw.choice((1, 1, 2, 3)))
     }
@@ -276,6 +298,46 @@ def _grid(draw: random.Random, sizes: dict[str, Any]) -> dict[str, Any]:
     if draw.random() < 0.02:
         grid["learning_rate"] = [0.01 * (number + 1) / 9999 for number in range(draw.choice((500, 5000, 9999, 20_000)))]
     return grid
+
+
+def _pages(draw: random.Random, sizes: dict[str, Any]) -> dict[str, Any]:
+    """Return what a study may say of its page: a question, figures and an answer, mostly none that cannot be."""
+    pages: dict[str, Any] = {}
+    if draw.random() < 0.3:
+        pages["question"] = draw.choice(("Is it size?", "数?", "x" * 200, "x" * 201, "<b>?</b>"))
+    if draw.random() < 0.15:
+        names = draw.sample(("map", "own", "by-rate", "index", "a1"), draw.choice((1, 1, 2)))
+        pages["figures"] = {name: _figure(draw) for name in names}
+    if draw.random() < 0.15:
+        rule = draw.choice(sorted(RULES))
+        named = (*RULES[rule].required, *draw.sample(("by", "measure"), draw.choice((0, 1, 2))))
+        options = {name: _option(draw, name, sizes) for name in named}
+        pages["answer"] = {"rule": rule, **{name: options[name] for name in options if name in RULES[rule].options}}
+    return pages
+
+
+def _figure(draw: random.Random) -> dict[str, Any]:
+    measures = draw.sample(sorted(MEASURES), draw.choice((1, 1, 1, 2)))
+    figure: dict[str, Any] = {"kind": draw.choice(KINDS), "measure": measures if len(measures) > 1 else measures[0]}
+    common = ("size", "task", "stream", "learning_rate", "parameters")
+    for role in draw.sample(ROLES, draw.choice((0, 1, 1, 2))):
+        axis = draw.choice(common if draw.random() < 0.8 else (*LABELS, *MEASURES))
+        figure[role] = [axis, draw.choice(common)] if role in ("colour", "facet") and draw.random() < 0.2 else axis
+    return figure
+
+
+def _option(draw: random.Random, name: str, sizes: dict[str, Any]) -> Any:
+    """Return a value of an option of a rule, which the study may have no runs for."""
+    axis = draw.choice(("size", "stream", "learning_rate", "task", "width"))
+    return {
+        "measure": draw.choice(sorted(MEASURES)),
+        "by": draw.choice((axis, [axis], ["size", "stream"])),
+        "along": draw.choice(("parameters", "learning_rate", "width", "stream")),
+        "between": {"stream": ["fixed", draw.choice(("reshuffled", "fixed", "aligned"))]},
+        "over": axis,
+        "large": draw.choice(sorted(sizes)),
+        "primary": {"stream": "fixed"},
+    }.get(name, axis)
 
 
 def _some(draw: random.Random, axes: tuple[str, ...]) -> list[str]:
