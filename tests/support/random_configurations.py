@@ -243,8 +243,8 @@ def _configuration(draw: random.Random) -> dict[str, Any]:
     studies = {
         draw.choice((f"study-{number}", f"s{number}", "base", "weight-decay")): {
             "title": draw.choice(("A title", 'It\'s <b>bold</b> & "quoted"; § 3', "x" * 120, "数", "a" * 119 + "é")),
-            "grids": [_grid(draw, sizes) for _ in range(draw.choice((1, 1, 1, 2)))],
-            **_pages(draw, sizes),
+            "grids": (grids := [_grid(draw, sizes) for _ in range(draw.choice((1, 1, 1, 2)))]),
+            **_pages(draw, grids, sizes),
         }
         for number in range(draw.choice((1, 1, 2, 3)))
     }
@@ -300,9 +300,22 @@ def _grid(draw: random.Random, sizes: dict[str, Any]) -> dict[str, Any]:
     return grid
 
 
-def _pages(draw: random.Random, sizes: dict[str, Any]) -> dict[str, Any]:
+def _pages(draw: random.Random, grids: list[dict[str, Any]], sizes: dict[str, Any]) -> dict[str, Any]:
     """Return what a study may say of its page: a question, figures and an answer, mostly none that cannot be."""
     pages: dict[str, Any] = {}
+    varying = [axis for axis in grids[0] if axis != "seeds" and len(grids[0][axis]) > 1]
+    if varying and draw.random() < 0.5:  # what most studies would have
+        axis = draw.choice(varying)
+        measure = draw.choice(("loss", "seen", "held-out", "all-right", "order-bits", "facts"))
+        pages["figures"] = {"own": {"kind": draw.choice(("lines", "dots")), "measure": measure, "x": axis}}
+        pages["answer"] = draw.choice(
+            (
+                {"rule": "shares", "measure": draw.choice(("all-right", "all-facts")), "by": axis},
+                {"rule": "difference", "between": {axis: grids[0][axis][:2]}, "measure": measure},
+                {"rule": "trend", "along": axis, "measure": measure},
+            )
+        )
+        return pages
     if draw.random() < 0.3:
         pages["question"] = draw.choice(("Is it size?", "数?", "x" * 200, "x" * 201, "<b>?</b>"))
     if draw.random() < 0.15:
