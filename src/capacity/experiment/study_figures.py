@@ -100,6 +100,10 @@ class StudyFigure:
         return shlex.join(words)
 
 
+class UnfitFigureError(ConfigurationError):
+    """The cells of a study do not have what a figure shows."""
+
+
 def study_figures(
     study: str, settings: Mapping[str, Any] | None, cells: Iterable[Cell], left_out: Iterable[Cell] = ()
 ) -> dict[str, StudyFigure]:
@@ -111,7 +115,7 @@ def study_figures(
         cells: that the budget trains.
         left_out: further cells of the study, which the budget leaves out.
 
-    Raises ConfigurationError naming the key of a figure that could not be drawn of all cells.
+    Raises ConfigurationError naming the key of a figure that could not be drawn of all cells, unless it is optional.
     """
     cells, left_out = list(cells), list(left_out)
     figures = {}
@@ -119,7 +123,12 @@ def study_figures(
         key = f"studies.{study}.figures.{name}"
         if name in RESERVED:
             raise ConfigurationError(f"{key}: every study has a figure or page of this name; choose another name")
-        every = make_figure(entry, [*cells, *left_out], key)
+        try:
+            every = make_figure(entry, [*cells, *left_out], key)
+        except UnfitFigureError:
+            if not entry.get("optional", False):
+                raise
+            continue
         if not left_out:
             figures[name] = every
             continue
@@ -140,7 +149,8 @@ def make_figure(entry: Mapping[str, Any], cells: Sequence[Cell], key: str, is_pa
         is_part: whether these are a part of the cells that the figure is for. A colour or facet that does not vary in
             this part is left out then.
 
-    Raises ConfigurationError naming the key if it is unknown, does not fit the kind, or does not tell all cells apart.
+    Raises ConfigurationError naming the key if it is unknown or does not fit the kind, and UnfitFigureError if the
+    cells do not have what it shows, or are not all told apart.
     """
     check_name(entry["kind"], KINDS, f"{key}.kind")
     for key_of_names, names in (("measure", MEASURES), ("colour", axes.LABELS), ("facet", axes.LABELS)):
@@ -156,6 +166,14 @@ def make_figure(entry: Mapping[str, Any], cells: Sequence[Cell], key: str, is_pa
         _names(entry.get("facet", ())),
     )
     _check_roles(figure, key)
+    try:
+        return _fitted(figure, cells, key, is_part)
+    except ConfigurationError as error:
+        raise UnfitFigureError(str(error)) from error
+
+
+def _fitted(figure: StudyFigure, cells: Sequence[Cell], key: str, is_part: bool) -> StudyFigure:
+    """Return a figure with what varies among the cells. Raises ConfigurationError if they do not have what it shows."""
     _check_measures(figure, cells, key)
     shown = [cell for cell in cells if figure.shows(cell)]
     if is_part:

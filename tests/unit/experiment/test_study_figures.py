@@ -9,8 +9,10 @@ import pytest
 
 from capacity.commands import draw_measures
 from capacity.dictionary.study_measures import MEASURES
-from capacity.errors import InputError
-from capacity.experiment.study_figures import StudyFigure
+from capacity.errors import ConfigurationError, InputError
+from capacity.experiment.cell import make_cell
+from capacity.experiment.study_figures import StudyFigure, study_figures
+from capacity.paper.protocol import SIZES
 from tests.support.configuration_slips import SMALL, changed, message, study
 
 GRID = {
@@ -213,3 +215,19 @@ def test_the_options_of_the_command_say_the_whole_figure(figure):
     read = parser.parse_args([*shlex.split(figure.options()), *more])
     again = StudyFigure(read.kind, tuple(read.measure), read.x, read.y, tuple(read.colour), tuple(read.facet))
     assert again == figure
+
+
+def test_an_optional_figure_is_left_out_where_its_cells_do_not_have_it_and_still_refused_by_an_unknown_name():
+    cells = [make_cell("facts", SIZES["n14"])]
+    for entry in (
+        {"kind": "dots", "measure": "held-out", "x": "size"},
+        {"kind": "lines", "measure": "order-bits", "x": "parameters"},
+    ):
+        with pytest.raises(ConfigurationError, match=r"studies\.own\.figures\.one"):
+            study_figures("own", {"one": entry}, cells)
+        assert study_figures("own", {"one": entry | {"optional": True}}, cells) == {}
+        with pytest.raises(ConfigurationError, match="'held-owt'"):
+            study_figures("own", {"one": entry | {"optional": True, "measure": "held-owt"}}, cells)
+    sizes = [make_cell("arithmetic", SIZES[name]) for name in ("n14", "n28")]
+    shown = {"one": {"kind": "dots", "measure": "held-out", "x": "size", "optional": True}}
+    assert list(study_figures("own", shown, sizes)) == ["one"]
