@@ -18,6 +18,8 @@ from capacity.storage import evaluations
 from capacity.tables.dynamics import run_times
 from capacity.tables.expression_histories import expression_histories_table
 from capacity.tables.expressions import expressions_table
+from capacity.tables.frames import write_frame
+from tests.support.commands import run_command
 from tests.support.handmade_results import evaluation, frames, history_frame, run
 
 SEEDS = (0, 1, 1337)
@@ -223,3 +225,19 @@ def visible_axes(figure):
 def note_of(figure):
     """The note under a figure, on one line."""
     return " ".join(figure.get_supxlabel().split())
+
+
+def drawn_of_two_tasks(command, tables, folder):
+    """Draw a figure by its command, with tables of arithmetic and of both tasks, and return its PDF and its PNG.
+
+    ``tables`` are frames by the option that takes them; each is written as a file for each task.
+    """
+    arguments = []
+    for option, frame in tables.items():
+        arguments.append(option)
+        for task in ("arithmetic", "joint"):
+            arguments.append(folder / f"{task}{option}.parquet")
+            write_frame(arguments[-1], frame[frame["task"] == task], {})
+    pdf, png = (folder / f"figure.{kind}" for kind in ("pdf", "png"))
+    run_command(command, *arguments, "--title", "A study", "--pdf", pdf, "--png", png)
+    return [pdf.read_bytes(), png.read_bytes()]

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from capacity.claims.arms import Arm
-from capacity.claims.outcomes import Outcome, decide, further_runs
+from capacity.claims.outcomes import Outcome, decide
 from capacity.claims.properties import Property
 from capacity.statistics import intervals
+from capacity.statistics.shares import further_runs
 
 
 class Kind(StrEnum):

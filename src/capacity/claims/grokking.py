@@ -11,9 +11,10 @@ from capacity.claims import published_cells
 from capacity.claims.arms import Arm
 from capacity.claims.conclusions import Conclusion, Part, conclude
 from capacity.claims.evidence import share_evidence
-from capacity.claims.outcomes import Outcome, fewest_runs
+from capacity.claims.outcomes import Outcome
 from capacity.claims.properties import Property
 from capacity.experiment.cell import parse_cell
+from capacity.statistics.shares import fewest_runs
 
 GROKKING_STUDY = "grokking"
 

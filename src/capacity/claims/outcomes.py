@@ -9,10 +9,8 @@ than half have it, and *inconclusive* if the runs are too few to tell.
 
 from __future__ import annotations
 
-import itertools
 from enum import StrEnum
 
-from capacity.statistics import shares
 from capacity.statistics.shares import HALF, MOSTLY, SELDOM, Majority, majority
 
 MOST_FURTHER_RUNS = 200
@@ -59,32 +57,6 @@ def decide(count: int, total: int) -> Outcome:
     Raises ValueError unless 0 <= count <= total.
     """
     return _OF_MAJORITY[majority(count, total)] if total else Outcome.NOT_RUN
-
-
-def further_runs(count: int, total: int) -> int:
-    """Return the fewest further runs after which :func:`decide` decides, if the share of runs stays as it is.
-
-    0 if it decides already. Raises ValueError unless 0 <= count <= total and total > 0.
-    """
-    return shares.further_runs(count, total)
-
-
-def is_decided(count: int, total: int) -> bool:
-    """Tell whether :func:`decide` decides from ``count`` of ``total`` runs, one way or another."""
-    return decide(count, total) not in (Outcome.INCONCLUSIVE, Outcome.NOT_RUN)
-
-
-def expected(count: int, total: int, more: int) -> int:
-    """Return how many of ``total + more`` runs have a property if the share of runs stays as it is.
-
-    The share is that of ``count`` of ``total`` runs.
-    """
-    return round(count / total * (total + more))
-
-
-def fewest_runs() -> int:
-    """Return the smallest number of runs that can decide anything, whatever they do."""
-    return next(total for total in itertools.count(1) if any(is_decided(count, total) for count in range(total + 1)))
 
 
 def worst(outcomes: set[Outcome]) -> Outcome:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from capacity.claims.arms import Arm, PublishedArms
 from capacity.claims.conclusions import Conclusion, Part, conclude
 from capacity.claims.evidence import Evidence, Kind, share_evidence
-from capacity.claims.outcomes import MOST_FURTHER_RUNS, Outcome, decide, expected
+from capacity.claims.outcomes import MOST_FURTHER_RUNS, Outcome, decide
 from capacity.claims.single_cells import EXPECTED, Expectation
 from capacity.paper import published
 from capacity.statistics import comparisons
 from capacity.statistics.comparisons import ALPHA
+from capacity.statistics.shares import expected
 
 RULE = (
     "Each size of C1 to C4 is decided for the base cell and for the wd cell, by the rule of those claims; *depends on "

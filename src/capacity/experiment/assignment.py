@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from capacity.errors import InputError
-from capacity.experiment.seeds import LONGEST_RUNS_NAME, parse_seeds
+from capacity.experiment.seeds import LONGEST_RUNS_NAME, seeds_of
 
 RECORD = "run.json"
 """The file that a training job writes last, so that a folder with it is complete."""
@@ -75,6 +75,6 @@ def trained_jobs(folder: Path) -> Iterator[tuple[int, ...]]:
     """
     for path in sorted(folder.glob(f"seeds=*/{RECORD}")):
         try:
-            yield parse_seeds(path.parent.name.removeprefix("seeds="))
+            yield seeds_of(path.parent)
         except InputError as error:
             raise InputError(f"{path.parent} is not the folder of a job; move it away ({error})") from error

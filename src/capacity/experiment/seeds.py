@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import PurePath
 
 from capacity.errors import InputError
 from capacity.experiment.cell import Cell
@@ -40,6 +41,11 @@ def runs_name(cell: Cell, seeds: Iterable[int]) -> str:
 def longest_seeds(cell: str) -> int:
     """Return how many characters the seeds of a job of a cell, given by its name, may have in its folder."""
     return LONGEST_RUNS_NAME - len(f"{cell}/seeds=")
+
+
+def seeds_of(folder: str | PurePath) -> tuple[int, ...]:
+    """Return the seeds of a job from the path of its folder. Raises InputError if its name is not that of a job."""
+    return parse_seeds(PurePath(folder).name.removeprefix("seeds="))
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -134,7 +134,7 @@ def study_figures(
             continue
         try:
             figures[name] = make_figure(entry, cells, key, is_part=True)
-        except ConfigurationError:
+        except UnfitFigureError:
             continue
     return figures
 

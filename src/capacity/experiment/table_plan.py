@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from capacity.errors import InputError
-from capacity.experiment.seeds import format_seeds, parse_seeds
+from capacity.experiment.seeds import format_seeds, parse_seeds, seeds_of
 from capacity.storage import files, json_files
 
 FOLDER = "results/cells"
@@ -44,7 +44,7 @@ class Job:
     @property
     def trained(self) -> tuple[int, ...]:
         """All seeds that the job has trained, as its folder names them."""
-        return parse_seeds(self.folder.rpartition("/seeds=")[2])
+        return seeds_of(self.folder)
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,11 @@ def draw(view: View, tables: Tables) -> Figure:
     handles: list[Any] = colour_handles(view, linestyle="-" if are_lines else "")
     censored = False
     bounds: list[Any] = []
+    values = {
+        name: (measured.run_values(name, tables), measured.cell_values(name, tables)) for name in view.spec.measures
+    }
     for panel in panels:
-        censored |= _draw_panel(view, panel, places, tables)
+        censored |= _draw_panel(view, panel, places, *values[panel.measure])
         bounds += draw_levels(view, panel, places)
         scale_values(panel.axis, panel.measure)
         label_values(panel)
@@ -57,10 +60,12 @@ def draw(view: View, tables: Tables) -> Figure:
     return figure
 
 
-def _draw_panel(view: View, panel: Panel, places: Places, tables: Tables) -> bool:
-    """Draw the cells of a panel, and say whether the time of any run is censored."""
-    runs, cells = measured.run_values(panel.measure, tables), measured.cell_values(panel.measure, tables)
-    span = span_of(view, panel.measure, tables)
+def _draw_panel(view: View, panel: Panel, places: Places, runs: pd.DataFrame, cells: pd.DataFrame) -> bool:
+    """Draw the cells of a panel, and say whether the time of any run is censored.
+
+    ``runs`` and ``cells`` are the values of its measure, of all panels.
+    """
+    span = span_of(panel.measure, runs["value"])
     are_lines, number = view.spec.kind == LINES, len(view.colours)
     share = 0.5 if are_lines else 0.84
     width = places.step * (share / number if number > 1 else 0.4) * 0.8
@@ -162,12 +167,13 @@ def draw_scatter(view: View, tables: Tables) -> Figure:
     figure, panels = make_panels(view, height=2.2)
     handles: list[Any] = colour_handles(view, linestyle="")
     bounds: list[Any] = []
-    across = measured.run_values(view.spec.x, tables).set_index(["cell", "seed"])["value"]
+    shown = {name: measured.run_values(name, tables) for name in (view.spec.x, *view.spec.measures)}
+    values = {name: runs.set_index(["cell", "seed"])["value"] for name, runs in shown.items()}
     x_measure = MEASURES[view.spec.x]
     for panel in panels:
-        up = measured.run_values(panel.measure, tables).set_index(["cell", "seed"])["value"]
-        points = pd.concat({"x": across, "y": up}, axis=1, join="inner").reset_index().sort_values(["cell", "seed"])
-        spans = [span_of(view, name, tables) for name in (view.spec.x, panel.measure)]
+        up_and_across = {"x": values[view.spec.x], "y": values[panel.measure]}
+        points = pd.concat(up_and_across, axis=1, join="inner").reset_index().sort_values(["cell", "seed"])
+        spans = [span_of(name, values[name]) for name in (view.spec.x, panel.measure)]
         for level in view.colours:
             of_level = points[points["cell"].isin(view.of(panel.facet, level))]
             aside = _overlapping(of_level, spans)

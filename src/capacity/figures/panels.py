@@ -18,7 +18,6 @@ from capacity.dictionary.study_measures import MEASURES
 from capacity.experiment import axes
 from capacity.figures.style import FULL_WIDTH, GREY, KEY_LINE, legend
 from capacity.figures.view import Level, Places, View, caption
-from capacity.tables import measured
 
 COLUMNS = 4
 COLUMN_WIDTH = FULL_WIDTH / 2
@@ -234,9 +233,8 @@ def swarm(values: Sequence[float], span: float, width: float) -> list[float]:
     return aside
 
 
-def span_of(view: View, measure: str, tables: Mapping[str, pd.DataFrame]) -> float:
-    """Return the range of a measure over all runs; that of a share is 1."""
+def span_of(measure: str, values: pd.Series) -> float:
+    """Return the range of a measure over all runs, of which these are the values; that of a share is 1."""
     if MEASURES[measure].has_share:
         return 1.0
-    values = measured.run_values(measure, tables)["value"]
     return float(numpy.ptp(values)) if len(values) else 1.0

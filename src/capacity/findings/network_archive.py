@@ -11,7 +11,7 @@ from pathlib import Path
 
 from capacity.errors import InputError
 from capacity.experiment.grid import Study
-from capacity.experiment.seeds import parse_seeds
+from capacity.experiment.seeds import seeds_of
 from capacity.experiment.table_plan import FOLDER
 from capacity.storage import files, json_files
 
@@ -62,7 +62,7 @@ def _finished_jobs(study: Study, root: Path) -> Iterator[tuple[str, Path]]:
     """Yield the cell and the folder of each job of small networks that trains a seed of the study and was evaluated."""
     for name in sorted(study.cells):
         for evaluation in sorted((root / FOLDER / name).glob("seeds=*/evaluation.json")):
-            trained = parse_seeds(evaluation.parent.name.removeprefix("seeds="))
+            trained = seeds_of(evaluation.parent)
             if not set(trained).intersection(study.seeds[name]):
                 continue
             if json_files.read_sealed_json(evaluation)["parameters"] <= MOST_PARAMETERS:

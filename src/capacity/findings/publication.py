@@ -10,7 +10,7 @@ from typing import Any
 from capacity.errors import InputError
 from capacity.experiment import plan
 from capacity.experiment.grid import Study
-from capacity.experiment.seeds import parse_seeds
+from capacity.experiment.seeds import seeds_of
 from capacity.findings import network_archive, reproduction
 from capacity.storage import files, json_files, parquet, records
 
@@ -35,7 +35,7 @@ def provenance(study: Study, root: Path) -> dict[str, Any]:
         path.parent.relative_to(root / "results/cells").as_posix(): json_files.read_json_of_either_kind(path)
         for name in sorted(study.cells)
         for path in sorted((root / "results/cells" / name).glob("seeds=*/timing.json"))
-        if set(parse_seeds(path.parent.name.removeprefix("seeds="))).intersection(study.seeds[name])
+        if set(seeds_of(path.parent)).intersection(study.seeds[name])
     }
     digests = {
         reproduction.run_name(run): digest

@@ -14,7 +14,7 @@ from typing import Any
 
 from capacity.errors import InputError
 from capacity.experiment.cell import parse_cell
-from capacity.experiment.seeds import parse_seeds
+from capacity.experiment.seeds import seeds_of
 from capacity.model import weights
 from capacity.storage import json_files
 from capacity.storage.files import REMEDY
@@ -133,7 +133,7 @@ def _trained(cells: Path, name: str, seeds: Sequence[int]) -> dict[Run, tuple[st
     """Return the digest of the weights and the record of each run of a cell that is trained, for some seeds."""
     found: dict[Run, tuple[str, dict[str, Any]]] = {}
     for path in sorted((cells / name).glob("seeds=*/weights.safetensors")):
-        trained = parse_seeds(path.parent.name.removeprefix("seeds="))
+        trained = seeds_of(path.parent)
         if not set(trained).intersection(seeds) or not (path.parent / "run.json").exists():
             continue
         parameters = weights.load(path, parse_cell(name), trained)

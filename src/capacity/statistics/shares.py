@@ -66,8 +66,25 @@ def further_runs(count: int, total: int) -> int:
     0 if it decides already. There always is such a number, because every share is decided by enough runs. Raises
     ValueError unless 0 <= count <= total and total > 0.
     """
-    shares = ((round(count / total * (total + more)), more) for more in itertools.count())
-    return next(more for expected, more in shares if majority(expected, total + more) != Majority.UNDECIDED)
+    return next(more for more in itertools.count() if is_decided(expected(count, total, more), total + more))
+
+
+def expected(count: int, total: int, more: int) -> int:
+    """Return how many of ``total + more`` runs have a property if the share of runs stays as it is.
+
+    The share is that of ``count`` of ``total`` runs.
+    """
+    return round(count / total * (total + more))
+
+
+def is_decided(count: int, total: int) -> bool:
+    """Tell whether :func:`majority` decides from ``count`` of ``total`` runs, one way or another."""
+    return majority(count, total) != Majority.UNDECIDED
+
+
+def fewest_runs() -> int:
+    """Return the smallest number of runs that can decide anything, whatever they do."""
+    return next(total for total in itertools.count(1) if any(is_decided(count, total) for count in range(total + 1)))
 
 
 def fewest_changes(count: int, total: int) -> int:

@@ -8,16 +8,16 @@ from typing import Any
 from capacity.dictionary.study_measures import MEASURES
 from capacity.experiment import axes
 from capacity.statistics import comparisons
-from capacity.statistics.shares import MAJORITY_ALPHA, Majority, majority, majority_p_value
+from capacity.statistics.shares import MAJORITY_ALPHA, MOSTLY, SELDOM, Majority, majority, majority_p_value
 from capacity.studies.answer import CANNOT_BE_TOLD, Answer, Draws, StudyTables, Table, not_run, sentence_of, together
 from capacity.studies.groups import COUNTED, Group, label, levels_by_place
 
 AT_SOME, AT_NONE = "at some", "at none"
 RULE = (
     "At each value the exact 95 % interval of the share of runs says yes if it lies above one half and no if it lies "
-    "below, unless it lies within 0.1 to 0.9. The answer is at some if one value says yes and the exact one-sided test "
-    f"that at most half of the runs have the property has p below {MAJORITY_ALPHA:g} there after Holm over the values. "
-    "It is at none if all values say no. Else it cannot be told."
+    f"below, unless it lies within {SELDOM:g} to {MOSTLY:g}. The answer is at some if one value says yes and the exact "
+    f"one-sided test that at most half of the runs have the property has p below {MAJORITY_ALPHA:g} there after Holm "
+    "over the values. It is at none if all values say no. Else it cannot be told."
 )
 
 

@@ -24,7 +24,7 @@ from capacity.studies.answer import (
     sentence_of,
     together,
 )
-from capacity.studies.groups import Group, grouped, label
+from capacity.studies.groups import Group, equivalent, grouped, label
 
 MOST_FACTOR = 20
 """How many times as many runs are looked at to say how many would decide."""
@@ -62,7 +62,7 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
     compared = _compare(tables, measure, by, axis, values)
     rule = _rule(measure)
     missing = [
-        f"{label({**each.place, axis: value})}"
+        label({**each.place, axis: value})
         for each in compared
         for value, group in zip(values, (each.first, each.second), strict=True)
         if group is None or not group.values
@@ -71,17 +71,16 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
         return not_run(rule, missing or [f"runs with {arm}" for arm in arms])
     tested = [each for each in compared if each.was_run]
     results = [_test(each, measure, draws) for each in tested]
-    adjusted = comparisons.holm([result.p_value for result in results])
+    tests = iter(zip(results, comparisons.holm([result.p_value for result in results]), strict=True))
     rows: list[tuple[Value, ...]] = []
     parts, changes, outcomes = [], [], []
-    results_by_place = dict(zip(map(id, tested), zip(results, adjusted, strict=True), strict=True))
     for each in compared:
         if not each.was_run:
             outcomes.append(NOT_RUN)
             rows.append((*each.place.values(), *_cells(each.first), *_cells(each.second), *[None] * 5, NOT_RUN))
             parts.append((label(each.place), NOT_RUN))
             continue
-        result, p_value = results_by_place[id(each)]
+        result, p_value = next(tests)
         first, second = each.groups
         outcome = _outcome(result, p_value)
         outcomes.append(outcome)
@@ -153,9 +152,7 @@ def _test(compared: Comparison, measure: Measure, draws: Draws) -> _Result:
     tested = comparisons.difference_of_means(first.values, second.values, draws.rng, draws.resamples)
     if tested is None:  # one run tells nothing of how runs differ
         return _Result(first.mean - second.mean, None, None, 1.0, equivalent=False)
-    equivalence = comparisons.tost_means(first.values, second.values) if measure.has_share else None
-    same = equivalence is not None and equivalence.equivalent
-    return _Result(tested.difference, tested.low, tested.high, tested.p_value, same)
+    return _Result(tested.difference, tested.low, tested.high, tested.p_value, equivalent(first, second, measure))
 
 
 def _outcome(result: _Result, p_value: float) -> str:
@@ -200,7 +197,7 @@ def _cells(group: Group | None) -> tuple[Value, ...]:
 
 
 def _rule(measure: Measure) -> str:
-    equivalent = (
+    same = (
         f"no if the two are equivalent to within {MARGIN:g} (two one-sided tests at 5 %, TOST), "
         if measure.has_share
         else ""
@@ -208,6 +205,6 @@ def _rule(measure: Measure) -> str:
     interval = "its 90 % interval" if measure.is_outcome else "its 95 % bootstrap interval"
     return (
         f"Yes if the two differ ({_TESTS[measure.is_outcome]}, p below {ALPHA:g} after Holm over the groups that "
-        f"were compared), {equivalent}else it cannot be told. The difference is the first minus the second, with "
+        f"were compared), {same}else it cannot be told. The difference is the first minus the second, with "
         f"{interval}."
     )

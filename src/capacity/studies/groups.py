@@ -10,6 +10,7 @@ import pandas as pd
 
 from capacity.dictionary.study_measures import Measure
 from capacity.experiment import axes
+from capacity.statistics import comparisons
 from capacity.statistics.intervals import clopper_pearson
 from capacity.tables.measured import rows_with, values_of
 
@@ -97,6 +98,14 @@ def grouped(runs: pd.DataFrame, by: Sequence[str], measure: Measure) -> list[Gro
         for key, rows in pieces
     ]
     return sorted(groups, key=lambda group: _order(group, by))
+
+
+def equivalent(first: Group, second: Group, measure: Measure) -> bool:
+    """Tell whether two groups are equal to within the margin (TOST), which only an outcome or a share can be."""
+    if measure.is_outcome:
+        return comparisons.tost_proportions(first.count, first.runs, second.count, second.runs).equivalent
+    tost = comparisons.tost_means(first.values, second.values) if measure.has_share else None
+    return tost is not None and tost.equivalent
 
 
 def levels_by_place(

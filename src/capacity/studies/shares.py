@@ -7,14 +7,14 @@ from typing import Any
 
 from capacity.dictionary.study_measures import MEASURES
 from capacity.experiment import axes
-from capacity.statistics.shares import Majority, fewest_changes, further_runs, majority
+from capacity.statistics.shares import MOSTLY, SELDOM, Majority, fewest_changes, further_runs, majority
 from capacity.studies.answer import Answer, Draws, StudyTables, Table, not_run, sentence_of, together
 from capacity.studies.groups import COUNTED, Group, grouped
 
 RULE = (
     "The exact 95 % interval (Clopper-Pearson) of the share of runs decides, the first that applies: it depends on the "
-    "seed if the interval lies within 0.1 to 0.9; yes if it lies above one half; no if it lies below; else it cannot "
-    "be told."
+    f"seed if the interval lies within {SELDOM:g} to {MOSTLY:g}; yes if it lies above one half; no if it lies below; "
+    "else it cannot be told."
 )
 
 

@@ -26,7 +26,7 @@ from capacity.studies.answer import (
     sentence_of,
     together,
 )
-from capacity.studies.groups import Group, label, levels_by_place
+from capacity.studies.groups import Group, equivalent, label, levels_by_place
 
 RISES, FALLS, NO = "rises", "falls", "no trend"
 
@@ -99,15 +99,7 @@ def _test(levels: Sequence[Group], measure: Measure, along: str, draws: Draws) -
 def _outcome(test: TrendTest, p_value: float, levels: Sequence[Group], measure: Measure) -> str:
     if p_value < ALPHA:
         return RISES if test.statistic > 0 else FALLS
-    return NO if _equivalent(levels[0], levels[-1], measure) else CANNOT_BE_TOLD
-
-
-def _equivalent(first: Group, last: Group, measure: Measure) -> bool:
-    """Tell whether the lowest and the highest level are equal to within the margin."""
-    if measure.is_outcome:
-        return comparisons.tost_proportions(first.count, first.runs, last.count, last.runs).equivalent
-    tost = comparisons.tost_means(first.values, last.values) if measure.has_share else None
-    return tost is not None and tost.equivalent
+    return NO if equivalent(levels[0], levels[-1], measure) else CANNOT_BE_TOLD
 
 
 def _rule(measure: Measure, along: str) -> str:
@@ -117,12 +109,12 @@ def _rule(measure: Measure, along: str) -> str:
         if measure.is_outcome
         else f"Jonckheere-Terpstra over the values of {name}"
     )
-    equivalent = (
+    same = (
         f"there is none if the lowest and the highest {name} are equivalent to within {MARGIN:g} (TOST), "
         if measure.has_share
         else ""
     )
     return (
         f"It rises or falls if the test ({test}, two-sided, by permutation) has p below {ALPHA:g} after Holm over the "
-        f"groups; {equivalent}else it cannot be told."
+        f"groups; {same}else it cannot be told."
     )

@@ -38,6 +38,11 @@ DIGITS = "01"
 ROWS_AT_ONCE = 20_000  # in one row group, of some hundred bytes each
 
 
+def has_digits(text: str, number: int) -> bool:
+    """Return whether a text is so many digits, each a 0 or a 1."""
+    return len(text) == number and not text.strip(DIGITS)
+
+
 def questions_right(texts: Sequence[str], questions: int) -> NDArray[numpy.bool_]:
     """Read the digits of the evaluations of a run.
 
@@ -48,7 +53,7 @@ def questions_right(texts: Sequence[str], questions: int) -> NDArray[numpy.bool_
     Returns (E, K). Raises ValueError if a text does not have a 0 or a 1 for each question.
     """
     for number, text in enumerate(texts):
-        if len(text) != questions or text.strip(DIGITS):
+        if not has_digits(text, questions):
             raise ValueError(
                 f"evaluation {number} of the history says {text[:40]!r} of {questions} questions; it has to have "
                 "a 0 or a 1 for each"
@@ -68,7 +73,7 @@ def checked_histories(histories: pd.DataFrame) -> pd.DataFrame:
                 f"{', '.join(dict.fromkeys(operations))}; {files.REMEDY}"
             )
     for answered, evaluations_done in zip(histories["answered"], histories["evaluations"], strict=True):
-        if len(answered) != evaluations_done or answered.strip(DIGITS):
+        if not has_digits(answered, evaluations_done):
             raise InputError(
                 f"the tables of expression histories say {answered[:40]!r} of {evaluations_done} evaluations, which "
                 f"has to be a 0 or a 1 for each; {files.REMEDY}"

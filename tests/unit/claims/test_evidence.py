@@ -5,9 +5,10 @@ import pytest
 
 from capacity.claims.arms import Arm
 from capacity.claims.evidence import share_evidence
-from capacity.claims.outcomes import Outcome, further_runs
+from capacity.claims.outcomes import Outcome
 from capacity.claims.properties import Property
 from capacity.statistics.intervals import clopper_pearson
+from capacity.statistics.shares import further_runs
 
 RIGHT = Property("right", "right", lambda runs: runs["right"])
 

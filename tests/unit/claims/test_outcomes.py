@@ -4,17 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capacity.claims.outcomes import (
-    WORST_FIRST,
-    Outcome,
-    decide,
-    expected,
-    fewest_runs,
-    further_runs,
-    is_decided,
-    worst,
-)
+from capacity.claims.outcomes import WORST_FIRST, Outcome, decide, worst
 from capacity.statistics.intervals import clopper_pearson
+from capacity.statistics.shares import expected, fewest_runs, further_runs, is_decided
 
 
 @st.composite

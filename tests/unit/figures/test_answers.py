@@ -4,9 +4,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
 from capacity.figures import style
-from capacity.tables.frames import write_frame
-from tests.support.commands import run_command
-from tests.support.handmade_figures import GeneralizingStudy, visible_axes
+from tests.support.handmade_figures import GeneralizingStudy, drawn_of_two_tasks, visible_axes
 
 
 def test_squares_show_the_share_of_seeds_right_and_outline_what_is_held_out(one):
@@ -34,18 +32,8 @@ def test_the_left_operand_runs_down_and_what_was_not_asked_is_crossed(one):
 
 def test_the_command_draws_the_tables_of_several_tasks_and_the_same_bytes_again(studies, tmp_path):
     study = studies["two"]
-    arguments = []
-    for name in ("expressions", "summary"):
-        frame = getattr(study, name)
-        arguments.append(f"--{name}")
-        for task in ("arithmetic", "joint"):
-            arguments.append(tmp_path / f"{task}-{name}.parquet")
-            write_frame(arguments[-1], frame[frame["task"] == task], {})
-    drawn = []
-    for folder in ("first", "second"):
-        pdf, png = (tmp_path / folder / f"figure.{kind}" for kind in ("pdf", "png"))
-        run_command("draw-answers", *arguments, "--title", "A study", "--pdf", pdf, "--png", png)
-        drawn.append([pdf.read_bytes(), png.read_bytes()])
+    tables = {"--expressions": study.expressions, "--summary": study.summary}
+    drawn = [drawn_of_two_tasks("draw-answers", tables, tmp_path / folder) for folder in ("first", "second")]
     assert drawn[0] == drawn[1]
     with style.styled():
         style.save(study.draw("answers"), tmp_path / "expected.pdf", tmp_path / "expected.png")

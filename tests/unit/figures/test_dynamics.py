@@ -7,9 +7,7 @@ from matplotlib.collections import QuadMesh
 
 from capacity.figures import dynamics, style
 from capacity.figures.dynamics import ALL, NOT_ALL
-from capacity.tables.frames import write_frame
-from tests.support.commands import run_command
-from tests.support.handmade_figures import RIGHT, GeneralizingStudy, visible_axes
+from tests.support.handmade_figures import RIGHT, GeneralizingStudy, drawn_of_two_tasks, visible_axes
 
 
 def test_every_evaluation_of_every_run_has_its_state(one):
@@ -78,20 +76,10 @@ def test_a_cell_without_a_history_has_empty_panels(studies):
 
 def test_the_command_draws_the_tables_of_several_tasks_and_the_same_bytes_again(studies, tmp_path):
     study = studies["two"]
-    arguments = []
-    for name in ("history", "runs", "summary"):
-        frame = getattr(study, name)
-        if name == "history":  # pandas has no loss of a diverged run that Parquet would tell from a missing one
-            frame = frame.fillna({"stream_loss": numpy.inf})
-        arguments.append(f"--{name}")
-        for task in ("arithmetic", "joint"):
-            arguments.append(tmp_path / f"{task}-{name}.parquet")
-            write_frame(arguments[-1], frame[frame["task"] == task], {})
-    drawn = []
-    for folder in ("first", "second"):
-        pdf, png = (tmp_path / folder / f"figure.{kind}" for kind in ("pdf", "png"))
-        run_command("draw-dynamics", *arguments, "--title", "A study", "--pdf", pdf, "--png", png)
-        drawn.append([pdf.read_bytes(), png.read_bytes()])
+    # pandas has no loss of a diverged run that Parquet would tell from a missing one
+    history = study.history.fillna({"stream_loss": numpy.inf})
+    tables = {"--history": history, "--runs": study.runs, "--summary": study.summary}
+    drawn = [drawn_of_two_tasks("draw-dynamics", tables, tmp_path / folder) for folder in ("first", "second")]
     assert drawn[0] == drawn[1]
     with style.styled():
         style.save(study.draw("dynamics"), tmp_path / "expected.pdf", tmp_path / "expected.png")

@@ -7,9 +7,7 @@ import pytest
 from capacity.experiment.cell import make_cell
 from capacity.figures import held_out_histories, style
 from capacity.paper.protocol import SIZES
-from capacity.tables.frames import write_frame
-from tests.support.commands import run_command
-from tests.support.handmade_figures import DIVERGED, RIGHT, GeneralizingStudy, visible_axes
+from tests.support.handmade_figures import DIVERGED, RIGHT, GeneralizingStudy, drawn_of_two_tasks, visible_axes
 
 NAMES = ["5+7", "7+5", "5-7", "7-5"]
 
@@ -74,18 +72,8 @@ def test_a_study_of_facts_has_no_such_figure(laptop):
 
 def test_the_command_draws_the_tables_of_several_tasks_and_the_same_bytes_again(studies, tmp_path):
     study = studies["two"]
-    arguments = []
-    for option, name in (("--histories", "expression_histories"), ("--summary", "summary")):
-        frame = getattr(study, name)
-        arguments.append(option)
-        for task in ("arithmetic", "joint"):
-            arguments.append(tmp_path / f"{task}-{name}.parquet")
-            write_frame(arguments[-1], frame[frame["task"] == task], {})
-    drawn = []
-    for folder in ("first", "second"):
-        pdf, png = (tmp_path / folder / f"figure.{kind}" for kind in ("pdf", "png"))
-        run_command("draw-held-out-histories", *arguments, "--title", "A study", "--pdf", pdf, "--png", png)
-        drawn.append([pdf.read_bytes(), png.read_bytes()])
+    tables = {"--histories": study.expression_histories, "--summary": study.summary}
+    drawn = [drawn_of_two_tasks("draw-held-out-histories", tables, tmp_path / folder) for folder in ("first", "second")]
     assert drawn[0] == drawn[1]
     with style.styled():
         style.save(study.draw("held_out_histories"), tmp_path / "expected.pdf", tmp_path / "expected.png")
