@@ -79,7 +79,9 @@ def _file_partings(folder: Path, digests: Mapping[str, str], study: Study) -> It
     expected |= set(publication.STUDY_PAGE) & set(digests)  # results that were published before studies had pages
     if study.name == plan.MAIN_STUDY:
         pages = {Path(page).name for page in publication.PAGES_ON_ALL_STUDIES}
-        expected |= pages - ({"methods.md"} - set(digests))  # results that were published before there was this text
+        expected |= pages - (
+            {"methods.md", "replication.png"} - set(digests)
+        )  # results that were published before there was this text
     there = {path.name for path in folder.iterdir() if path.is_file()} - NO_COPIES
     expected |= there & {publication.NETWORKS}
     yield from _set_partings("file", there, expected)

@@ -235,6 +235,7 @@ def _pages(plan: Any, budget: str) -> list[Stage]:
             f"{command}.json",
         ]
         found.append(Stage(command, words, tuple(reading.paths), tuple(f"results/tables/{each}" for each in made)))
+    found.append(_drawn_replication(plan, digests))
     reading = _Reading(list(plan.studies), digests)
     words = tuple(
         word for kind in ("runs", "summary", "dynamics") for word in reading.of(f"--{kind}", f"{kind}.parquet")
@@ -246,6 +247,14 @@ def _pages(plan: Any, budget: str) -> list[Stage]:
     made = ["results/findings.md", "results/findings.json"]
     found.append(Stage("findings", words, (*reading.paths, *paths.values()), tuple(made)))
     return [*found, _methods(plan, budget, digests)]
+
+
+def _drawn_replication(plan: Any, digests: Sequence[str]) -> Stage:
+    reading = _Reading(list(plan.studies), digests)
+    table = "results/tables/replication.parquet"
+    made = tuple(f"results/figures/replication.{kind}" for kind in ("pdf", "png", "json"))
+    words = ("--replication", table, *reading.origin(), "--pdf", made[0], "--png", made[1])
+    return Stage("draw-replication", words, (*reading.paths, table), made)
 
 
 @dataclass(frozen=True)
@@ -287,7 +296,7 @@ def _manifests(plan: Any) -> list[Any]:
             path,
         )
         found.append(Stage("manifest", words, tuple(made_of), (path,)))
-    names = ("tables/replication", "tables/claims", "findings", "laboratory", "methods")
+    names = ("tables/replication", "figures/replication", "tables/claims", "findings", "laboratory", "methods")
     pages = tuple(f"results/{name}.json" for name in names)
     words = ("--records", *pages, "--root", "results", "--output", "results/manifest.sha256")
     return [*found, Stage("manifest", words, pages, ("results/manifest.sha256",))]

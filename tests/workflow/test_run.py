@@ -39,7 +39,9 @@ NOTHING = Counter()
 DRAWN = Counter(
     draw_tradeoff=1, draw_curves=3, draw_dynamics=1, draw_answers=1, draw_held_out_histories=1, figure_of_base=7
 )
-AGAINST_THE_PAPER = Counter(replication=1, claims=1, findings=1, answer=1, laboratory=1, methods=1, manifest_of_pages=1)
+AGAINST_THE_PAPER = Counter(
+    replication=1, draw_replication=1, claims=1, findings=1, answer=1, laboratory=1, methods=1, manifest_of_pages=1
+)
 # Whatever reads an evaluation or a history, and what is drawn from that.
 TABULATED = (
     DRAWN + AGAINST_THE_PAPER + Counter(tabulate=4, dynamics=3, expressions=3, expression_histories=3, manifest=1)

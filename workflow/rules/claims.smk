@@ -111,3 +111,33 @@ rule findings:
         " --claims {input.claims:q} --evidence {input.evidence:q} --replication {input.replication:q}"
         " --record {input.record:q} --digest {params.plans:q} --budget {params.budget:q} --output {output.markdown:q}"
         " > {log:q} 2>&1"
+
+
+# The same as a figure.
+rule draw_replication:
+    input:
+        replication=rules.replication.output.table,
+        record=flow.tables("runs.json", "base", "weight-decay"),
+    output:
+        pdf=report(
+            "results/figures/replication.pdf",
+            category="Figures",
+            subcategory="against the paper",
+            labels={"figure": "the paper's numbers beside ours"},
+            caption="../report/replication_figure.rst",
+        ),
+        png="results/figures/replication.png",
+        record="results/figures/replication.json",
+    log:
+        "results/logs/figures/replication.log",
+    conda:
+        "../../envs/conda.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        plans=flow.plan_digests("base", "weight-decay"),
+        code=flow.digest("draw-replication"),
+    shell:
+        "python -m capacity draw-replication --replication {input.replication:q} --record {input.record:q}"
+        " --digest {params.plans:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"

@@ -26,6 +26,7 @@ rule manifest_of_pages:
     input:
         records=[
             rules.replication.output.record,
+            rules.draw_replication.output.record,
             rules.claims.output.record,
             rules.findings.output.record,
             rules.laboratory.output.record,

@@ -24,6 +24,7 @@ COMMANDS = {
     "answer": "write the page of a study: its question, what was run, and the answer",
     "laboratory": "write the page of all studies: question, answer and runs of each",
     "replication": "put the paper's numbers beside ours",
+    "draw-replication": "draw the paper's numbers beside ours",
     "claims": "judge the paper's claims",
     "findings": "write the page of findings",
     "methods": "write the text of methods, ready to paste into a paper",

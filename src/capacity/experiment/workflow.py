@@ -42,6 +42,7 @@ Wildcards = Any
 PAGES_OF_STUDY = ("summary.md", "dynamics.md", "expressions.parquet", "expression_histories.parquet")
 ON_ALL_STUDIES = ("results/laboratory.md", "results/methods.md")
 AGAINST_THE_PAPER = ("results/tables/replication.md", "results/tables/claims.md", "results/findings.md")
+FIGURE_AGAINST_THE_PAPER = "results/figures/replication.pdf"
 
 
 class Workflow:
@@ -130,11 +131,14 @@ class Workflow:
         return [path for name in PAGES_OF_STUDY for path in self.tables(name)] + list(AGAINST_THE_PAPER)
 
     def all_figures(self) -> list[str]:
-        """Return every figure of the studies that the budget runs, and the short names of those of the main study."""
+        """Return every figure of the studies that the budget runs, and that of the paper's numbers beside ours.
+
+        Those of the main study are there by their short names too.
+        """
         run = [self.plan.studies[study] for study in self.budget["run"]]
         paths = [path for study in run for path in figure_paths(study)]
         paths += [path.replace(f"/{MAIN_STUDY}/", "/") for path in paths if f"/{MAIN_STUDY}/" in path]
-        return paths + [path for study in run for path in own_figure_paths(study)]
+        return [*paths, *(path for study in run for path in own_figure_paths(study)), FIGURE_AGAINST_THE_PAPER]
 
     def all_pages(self) -> list[str]:
         """Return the pages of the studies that the budget runs, the page of the laboratory, and the text of methods."""

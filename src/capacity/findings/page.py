@@ -22,7 +22,7 @@ from capacity.findings.origins import training_origins
 from capacity.findings.prose import Values
 from capacity.findings.seed_spread import seed_spread
 from capacity.findings.sources import Sources
-from capacity.findings.trained_cells import what_was_run
+from capacity.findings.trained_cells import is_listed, what_was_run
 from capacity.findings.transient_generalization import transient_generalization
 from capacity.findings.two_prompts import two_prompts
 from capacity.paper import protocol
@@ -41,7 +41,11 @@ def values(sources: Sources, dates: Mapping[str, str]) -> Values:
         dates: the date of each commit that is known, such as ``2026-11-20``.
     """
     arms = tabulated_arms(sources.studies)
-    departures = [study.summary["departs"] for study in sources.studies.values()]
+    cells_of_arms = {arm.summary["cell"] for arm in arms}
+    departures = [
+        study.summary["departs"][study.summary["cell"].isin(cells_of_arms) | is_listed(study)]
+        for study in sources.studies.values()
+    ]
     notes = markdown.Notes(text for column in departures for text in column)
     return {
         "budget": sources.budget,

@@ -20,7 +20,13 @@ STUDY_PAGE = ("index.md", "answer.json")
 _RECORDS = {"summary": "runs", "answer": "index"}
 NETWORKS = "networks.zip"
 """The archive of the trained networks, where one is published."""
-PAGES_ON_ALL_STUDIES = ("tables/claims.md", "tables/replication.md", "findings.md", "methods.md")
+PAGES_ON_ALL_STUDIES = (
+    "tables/claims.md",
+    "tables/replication.md",
+    "figures/replication.png",
+    "findings.md",
+    "methods.md",
+)
 
 
 def provenance(study: Study, root: Path) -> dict[str, Any]:

@@ -26,6 +26,7 @@ TABLE_STAGES = {
 }
 PAGE_STAGES = {
     "tables/replication": "replication",
+    "figures/replication": "draw-replication",
     "tables/claims": "claims",
     "findings": "findings",
     "laboratory": "laboratory",
@@ -237,7 +238,8 @@ class Studies:
         study = PurePosixPath(path).parent.as_posix().partition("/")[2]
         if stage in (*TABLE_STAGES.values(), PAGE_OF_STUDY) and settings.get("table") != study:
             return f"it is of {settings.get('table')}, and not of {study}"
-        drawn = settings.get("tables", {}) if path.startswith(("figures/", f"{OWN_FIGURES}/")) else {}
+        is_figure_of_study = stage not in PAGE_STAGES.values() and path.startswith(("figures/", f"{OWN_FIGURES}/"))
+        drawn = settings.get("tables", {}) if is_figure_of_study else {}
         if other := [name for name in drawn if study not in (name, name.partition("/")[0])]:
             return f"it is of {other[0]}, and not of {study}"
         return None

@@ -61,6 +61,10 @@ COMMANDS = {
         [f"{TABLES}/history.parquet", f"{TABLES}/summary.parquet"],
     ),
     "replication": (["--runs", f"{TABLES}/runs.parquet", "--output", "out"], [f"{TABLES}/runs.parquet"]),
+    "draw-replication": (
+        ["--replication", f"{TABLES}/replication.parquet", "--record", f"{TABLES}/runs.json", *DRAWN],
+        [f"{TABLES}/replication.parquet", f"{TABLES}/runs.json"],
+    ),
     "claims": (
         ["--runs", f"{TABLES}/runs.parquet", "--budget", "laptop", "--output", "out"],
         [f"{TABLES}/runs.parquet"],
@@ -130,7 +134,7 @@ DAMAGES = ("empty", "cut", "text", "other", "folder", "without checksum", "pipe"
 NO_FILES = ("folder", "pipe", "device")
 SECONDS = 60
 """After which a command that reads a pipe counts as one that hangs."""
-SCHEMA_COLUMNS = ("seed", "parameters", "left", "text", "claim")
+SCHEMA_COLUMNS = ("seed", "parameters", "left", "text", "claim", "paper_addition")
 """Of which each table has one; the first that it has is damaged."""
 COLUMN_DAMAGES = ("column missing", "column of another type")
 
@@ -144,7 +148,16 @@ def results(tmp_path_factory):
     write_plan(folder / "plan.json", TablePlan("base", "By hand", (), (Job(SUM.name, SEEDS, FOLDER),)))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for command in ("tabulate", "histories", "expressions", "expression-histories", "dynamics", "answer", "claims"):
+        for command in (
+            "tabulate",
+            "histories",
+            "expressions",
+            "expression-histories",
+            "dynamics",
+            "answer",
+            "claims",
+            "replication",
+        ):
             arguments, _ = COMMANDS[command]
             run_command(command, *arguments[:-1], arguments[-1].replace("out", TABLES))
     return folder

@@ -48,6 +48,7 @@ def test_everything_is_every_page_table_and_figure_of_the_studies_that_run(confi
         *(f"results/figures/{name}.pdf" for name in names),
         *(f"results/studies/base/{name}.pdf" for name in ("order-bits", "held-out", "order-or-rule")),
         *(f"results/studies/reshuffled/{name}.pdf" for name in ("held-out", "order-bits")),
+        "results/figures/replication.pdf",
     ]
 
 

@@ -24,7 +24,14 @@ def root(tmp_path):
     names = [f"figures/{folder}{figure}.png" for folder in ("base/", "own/") for figure in ("tradeoff", "facts")]
     names += [f"tables/{study}/{name}" for study in ("base", "own") for name in publication.TABLES]
     names += [f"studies/{study}/{name}" for study in ("base", "own") for name in publication.STUDY_PAGE]
-    for name in [*names, "tables/claims.md", "tables/replication.md", "findings.md", "methods.md"]:
+    for name in [
+        *names,
+        "tables/claims.md",
+        "tables/replication.md",
+        "figures/replication.png",
+        "findings.md",
+        "methods.md",
+    ]:
         (results / name).parent.mkdir(parents=True, exist_ok=True)
         (results / name).write_text(name)
     for study in ("base", "own"):

@@ -44,9 +44,22 @@ def test_a_run_of_two_studies_is_counted_once(base):
     assert sections(page_of(again))[RUN].strip().startswith("17 runs in all")
 
 
+def test_a_study_of_many_cells_has_one_row_with_the_axes_that_vary_and_no_notes_of_its_own(base):
+    rates = [round(0.001 * number, 3) for number in range(1, 14)]
+    many = study_of([arithmetic("n28", [0, 2], learning_rate=rate, batch=16) for rate in rates])
+    text = sections(page_of(replace(base, studies=base.studies | {"many": many})))[RUN]
+    row = row_of(text, "many", "arithmetic", "13 cells by learning rate†")
+    assert row[3:] == ["26", "0, 1337", "30,000", "13 of 13"]
+    assert "batch 16" not in text
+    few = study_of([arithmetic("n28", [0, 2], learning_rate=rate, batch=16) for rate in rates[:12]])
+    text = sections(page_of(replace(base, studies=base.studies | {"few": few})))[RUN]
+    assert sum("| few |" in line for line in text.splitlines()) == 12
+    assert "batch 16" in text
+
+
 def test_a_study_of_other_cells_is_named_and_kept_out_of_the_prose(base):
     own = study_of([arithmetic("n14", [0, 0, 0, 0], batch=16)])
     page = page_of(replace(base, studies=base.studies | {"own": own}))
-    assert "Of own this page has the next table and the verdicts only." in sections(page)[RUN]
+    assert "Of own this page has the next table and the verdicts only: " in sections(page)[RUN]
     assert sections(page)[SPREAD] == sections(page_of(base))[SPREAD]
     assert "this page has the next table" not in page_of(base)

@@ -163,7 +163,7 @@ def test_the_stages_of_the_table_are_those_that_read_tables():
         *("train", "evaluate", "tabulate", "histories", "expressions", "expression-histories"),
         *("dynamics", "draw-tradeoff", "draw-curves", "draw-dynamics", "draw-answers", "draw-held-out-histories"),
         "draw-measures",
-        *("replication", "claims", "findings"),
+        *("replication", "draw-replication", "claims", "findings"),
         *("answer", "laboratory", "methods"),
     }
     assert whole_results.STUDIES.keys() == {"base", "weight-decay"}

@@ -1,0 +1,35 @@
+"""Draw the paper's numbers beside ours, from the table of them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from capacity.commands.arguments import add_origin_arguments
+from capacity.dictionary.verdicts import REPLICATION
+from capacity.figures import replication, style
+from capacity.findings.verdict_tables import check_made_of, read_verdicts
+from capacity.storage import provenance, records
+from capacity.tables.origins import identities, read_origin
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
+    parser.add_argument("--replication", required=True, type=Path, help="table of the paper's numbers beside ours")
+    add_origin_arguments(parser)
+    parser.add_argument("--pdf", required=True, type=Path, help="PDF file to write")
+    parser.add_argument("--png", required=True, type=Path, help="PNG file to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command."""
+    table, made_of = read_verdicts(arguments.replication, REPLICATION)
+    digests = arguments.digest or [None] * len(arguments.record)
+    origins = [read_origin(path, digest) for path, digest in zip(arguments.record, digests, strict=True)]
+    if origins:
+        check_made_of(arguments.replication, made_of["settings"], identities(origins), None)
+    with style.styled():
+        style.save(replication.draw(table), arguments.pdf, arguments.png)
+    record = provenance.record("draw-replication", {"tables": made_of["settings"].get("tables", {})})
+    made = [arguments.pdf, arguments.png]
+    records.write_record(arguments.pdf.with_suffix(".json"), record, made, [arguments.replication, *arguments.record])
