@@ -29,6 +29,7 @@ COMMANDS = {
     "methods": "write the text of methods, ready to paste into a paper",
     "manifest": "write the checksums of the tables, figures and pages of a study",
     "data-dictionary": "write the page that names every column of every table",
+    "ask": "ask a trained network",
     "status": "show what is running, done and waiting",
     "verify": "look for damaged, foreign, stale and missing files in results",
     "compare": "compare two folders of results",
