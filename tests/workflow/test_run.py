@@ -39,7 +39,8 @@ NOTHING = Counter()
 DRAWN = Counter(
     draw_tradeoff=1, draw_curves=3, draw_dynamics=1, draw_answers=1, draw_held_out_histories=1, figure_of_base=7
 )
-AGAINST_THE_PAPER = Counter(replication=1, claims=1, findings=1, answer=1, laboratory=1, methods=1, manifest_of_pages=1)
+AGAINST_THE_PAPER = Counter(replication=1, claims=1, findings=1, answer=1, laboratory=1, methods=1, explorer=1)
+AGAINST_THE_PAPER += Counter(manifest_of_pages=1)
 # Whatever reads an evaluation or a history, and what is drawn from that.
 TABULATED = (
     DRAWN + AGAINST_THE_PAPER + Counter(tabulate=4, dynamics=3, expressions=3, expression_histories=3, manifest=1)
@@ -147,6 +148,7 @@ def test_every_promised_file_is_there(trained):
     wanted += ["results/findings.md", "results/configuration.json", "results/manifest.sha256"]
     wanted += [f"results/studies/base/{name}" for name in ("index.md", "answer.json", "index.json")]
     wanted += [f"results/{name}.{kind}" for name in ("laboratory", "methods") for kind in ("md", "json")]
+    wanted += ["results/explorer.html", "results/explorer.json"]
     wanted += ["results/manifests/base.sha256", *(f"results/figures/base/{figure}.json" for figure in FIGURES)]
     figures = [f"{folder}{figure}" for folder in ("base/", "") for figure in FIGURES]
     wanted += [f"results/figures/{figure}.{kind}" for figure in figures for kind in ("pdf", "png")]
@@ -258,7 +260,7 @@ def test_an_edit_to_the_tables_trains_and_evaluates_nothing(trained, counted_aga
 
 def test_an_edit_to_the_verdicts_judges_again_and_nothing_else(trained, counted_again):
     with edited(trained.folder / "src/capacity/claims/conditions.py"):
-        assert counted_again() == Counter(claims=1, findings=1, methods=1, manifest_of_pages=1)
+        assert counted_again() == Counter(claims=1, findings=1, methods=1, explorer=1, manifest_of_pages=1)
 
 
 def test_an_edit_to_the_prose_of_the_findings_writes_them_again_and_nothing_else(trained, counted_again):
@@ -268,7 +270,7 @@ def test_an_edit_to_the_prose_of_the_findings_writes_them_again_and_nothing_else
 
 def test_an_edit_to_the_prose_of_the_methods_writes_them_again_and_nothing_else(trained, counted_again):
     with edited(trained.folder / "src/capacity/findings/methods.md.j2"):
-        assert counted_again() == Counter(methods=1, manifest_of_pages=1)
+        assert counted_again() == Counter(methods=1, explorer=1, manifest_of_pages=1)
 
 
 def test_an_edit_to_the_model_trains_everything_again(trained, counted_again):

@@ -27,6 +27,7 @@ COMMANDS = {
     "claims": "judge the paper's claims",
     "findings": "write the page of findings",
     "methods": "write the text of methods, ready to paste into a paper",
+    "explorer": "write the page with all runs and networks, which opens without a network",
     "manifest": "write the checksums of the tables, figures and pages of a study",
     "data-dictionary": "write the page that names every column of every table",
     "ask": "ask a trained network",
