@@ -23,6 +23,10 @@ SECONDS = 120
 KEYS = {"Enter": (13, "\r"), "Tab": (9, ""), "ArrowRight": (39, ""), "ArrowLeft": (37, ""), "Home": (36, "")}
 
 
+class NavigatedError(Exception):
+    """The page that was asked has been left for another one."""
+
+
 class Page:
     """A page that is open.
 
@@ -56,9 +60,15 @@ class Page:
     def wait(self, condition: str) -> None:
         """Wait until a JavaScript expression is true."""
         end = time.monotonic() + SECONDS
-        while not self.value(condition):
+        while not self._holds(condition):
             assert time.monotonic() < end, f"this did not come true: {condition}"
             time.sleep(0.05)
+
+    def _holds(self, condition: str) -> bool:
+        try:
+            return bool(self.value(condition))
+        except NavigatedError:
+            return False
 
     def text(self, selector: str) -> str:
         """Return the text of the first element of a selector."""
@@ -132,6 +142,8 @@ class Page:
         while True:
             told = self._receive()
             if told.get("id") == self._number:
+                if "navigated" in told.get("error", {}).get("message", ""):
+                    raise NavigatedError(method)
                 assert "error" not in told, f"{method}: {told['error']}"
                 answer: dict[str, Any] = told["result"]
                 return answer

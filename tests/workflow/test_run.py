@@ -24,7 +24,7 @@ from safetensors import safe_open
 
 from capacity.dictionary.queries import QUERIES
 from capacity.storage import evaluations
-from tests.support import browser
+from tests.support import browser, chromium
 from tests.support.clones import TITLE
 from tests.support.commands import run_command
 from tests.support.described_tables import described_paths
@@ -427,6 +427,19 @@ def test_a_title_is_text_in_a_browser(report, tmp_path):
     assert [link for caption in told["captions"] for link in caption["links"]] == []
     assert [params for params in told["params"] if "owned" in params] != []
     assert [params for params in told["params"] if "<" in params] == []
+
+
+def test_the_report_leads_to_the_explorer_beside_it(report, trained, tmp_path):
+    (tmp_path / "report.html").write_text(report, encoding="utf-8")
+    shutil.copy(trained.folder / "results/explorer.html", tmp_path)
+    with chromium.open_page(tmp_path / "profile") as page:
+        page.open(tmp_path / "report.html")
+        page.wait("document.querySelector('a[href=\"explorer.html\"]') !== null")
+        page.click('a[href="explorer.html"]')
+        page.wait("Boolean(window.explorer)")
+        assert page.value("explorer.data.runs.length") == len(CELLS) * 2
+        assert page.value("String(window.owned)") == "undefined"
+        assert TITLE in page.text("#studies")
 
 
 CAPTION_ELEMENTS = {"p", "ul", "li", "em", "strong", "div", "tt", "span"}

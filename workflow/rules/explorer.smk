@@ -1,5 +1,5 @@
-# One page with every run and the small networks themselves. It reads the weights of networks that are trained already, and
-# weights that are only newer change nothing in it.
+# One page with every run and the small networks themselves. The report links to it and does not hold it: it would be
+# an address of some megabytes there, and browsers open none of more than two. Weights that are only newer change nothing.
 rule explorer:
     input:
         runs=flow.runs(),
@@ -13,12 +13,7 @@ rule explorer:
         evidence=rules.claims.output.evidence,
         methods=rules.methods.output.text,
     output:
-        page=report(
-            "results/explorer.html",
-            category="Explorer",
-            labels={"page": "ask the networks yourself"},
-            caption="../report/explorer.rst",
-        ),
+        page="results/explorer.html",
         record="results/explorer.json",
     log:
         "results/logs/explorer.log",
