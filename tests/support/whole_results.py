@@ -223,6 +223,25 @@ def _methods(plan: Any, budget: str, digests: Sequence[str]) -> Stage:
     return Stage("methods", words, (*reading.paths, *answers, evidence), made)
 
 
+def _explorer(plan: Any, budget: str, digests: Sequence[str]) -> Stage:
+    reading = _Reading(list(plan.studies), digests)
+    options = {"--runs": "runs", "--history": "history", "--expression-histories": "expression_histories"}
+    tables = itertools.chain.from_iterable(reading.of(option, f"{kind}.parquet") for option, kind in options.items())
+    beside = {
+        "--plans": [f"results/plans/{study}.json" for study in plan.studies],
+        "--answers": [f"results/studies/{study}/answer.json" for study in plan.studies],
+        "--claims": ["results/tables/claims.parquet"],
+        "--evidence": ["results/tables/claims_evidence.parquet"],
+        "--methods": ["results/methods.md"],
+    }
+    words = (*tables, *reading.origin(), *(word for option, paths in beside.items() for word in (option, *paths)))
+    read = [*reading.paths, *itertools.chain.from_iterable(beside.values())]
+    jobs = [job for study in plan.studies for job in plan.table(study).jobs]
+    read += dict.fromkeys(f"{job.folder}/weights.safetensors" for job in jobs)
+    made = ("results/explorer.html", "results/explorer.json")
+    return Stage("explorer", (*words, "--budget", budget, "--output", made[0]), tuple(read), made)
+
+
 def _pages(plan: Any, budget: str) -> list[Stage]:
     digests = [plan.table(study).digest for study in plan.studies]
     found = [_laboratory(plan, budget, digests)]
@@ -246,7 +265,7 @@ def _pages(plan: Any, budget: str) -> list[Stage]:
     words += (*reading.origin(), "--budget", budget, "--output", "results/findings.md")
     made = ["results/findings.md", "results/findings.json"]
     found.append(Stage("findings", words, (*reading.paths, *paths.values()), tuple(made)))
-    return [*found, _methods(plan, budget, digests)]
+    return [*found, _methods(plan, budget, digests), _explorer(plan, budget, digests)]
 
 
 def _drawn_replication(plan: Any, digests: Sequence[str]) -> Stage:
@@ -297,6 +316,7 @@ def _manifests(plan: Any) -> list[Any]:
         )
         found.append(Stage("manifest", words, tuple(made_of), (path,)))
     names = ("tables/replication", "figures/replication", "tables/claims", "findings", "laboratory", "methods")
+    names += ("explorer",)
     pages = tuple(f"results/{name}.json" for name in names)
     words = ("--records", *pages, "--root", "results", "--output", "results/manifest.sha256")
     return [*found, Stage("manifest", words, pages, ("results/manifest.sha256",))]

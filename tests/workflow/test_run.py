@@ -24,7 +24,7 @@ from safetensors import safe_open
 
 from capacity.dictionary.queries import QUERIES
 from capacity.storage import evaluations
-from tests.support import browser
+from tests.support import browser, chromium
 from tests.support.clones import TITLE
 from tests.support.commands import run_command
 from tests.support.described_tables import described_paths
@@ -39,9 +39,8 @@ NOTHING = Counter()
 DRAWN = Counter(
     draw_tradeoff=1, draw_curves=3, draw_dynamics=1, draw_answers=1, draw_held_out_histories=1, figure_of_base=7
 )
-AGAINST_THE_PAPER = Counter(
-    replication=1, draw_replication=1, claims=1, findings=1, answer=1, laboratory=1, methods=1, manifest_of_pages=1
-)
+AGAINST_THE_PAPER = Counter(replication=1, draw_replication=1, claims=1, findings=1, answer=1, laboratory=1, methods=1)
+AGAINST_THE_PAPER += Counter(explorer=1, manifest_of_pages=1)
 # Whatever reads an evaluation or a history, and what is drawn from that.
 TABULATED = (
     DRAWN + AGAINST_THE_PAPER + Counter(tabulate=4, dynamics=3, expressions=3, expression_histories=3, manifest=1)
@@ -149,6 +148,7 @@ def test_every_promised_file_is_there(trained):
     wanted += ["results/findings.md", "results/configuration.json", "results/manifest.sha256"]
     wanted += [f"results/studies/base/{name}" for name in ("index.md", "answer.json", "index.json")]
     wanted += [f"results/{name}.{kind}" for name in ("laboratory", "methods") for kind in ("md", "json")]
+    wanted += ["results/explorer.html", "results/explorer.json"]
     wanted += ["results/manifests/base.sha256", *(f"results/figures/base/{figure}.json" for figure in FIGURES)]
     figures = [f"{folder}{figure}" for folder in ("base/", "") for figure in FIGURES]
     wanted += [f"results/figures/{figure}.{kind}" for figure in figures for kind in ("pdf", "png")]
@@ -260,7 +260,7 @@ def test_an_edit_to_the_tables_trains_and_evaluates_nothing(trained, counted_aga
 
 def test_an_edit_to_the_verdicts_judges_again_and_nothing_else(trained, counted_again):
     with edited(trained.folder / "src/capacity/claims/conditions.py"):
-        assert counted_again() == Counter(claims=1, findings=1, methods=1, manifest_of_pages=1)
+        assert counted_again() == Counter(claims=1, findings=1, methods=1, explorer=1, manifest_of_pages=1)
 
 
 def test_an_edit_to_the_prose_of_the_findings_writes_them_again_and_nothing_else(trained, counted_again):
@@ -270,7 +270,7 @@ def test_an_edit_to_the_prose_of_the_findings_writes_them_again_and_nothing_else
 
 def test_an_edit_to_the_prose_of_the_methods_writes_them_again_and_nothing_else(trained, counted_again):
     with edited(trained.folder / "src/capacity/findings/methods.md.j2"):
-        assert counted_again() == Counter(methods=1, manifest_of_pages=1)
+        assert counted_again() == Counter(methods=1, explorer=1, manifest_of_pages=1)
 
 
 def test_an_edit_to_the_model_trains_everything_again(trained, counted_again):
@@ -427,6 +427,19 @@ def test_a_title_is_text_in_a_browser(report, tmp_path):
     assert [link for caption in told["captions"] for link in caption["links"]] == []
     assert [params for params in told["params"] if "owned" in params] != []
     assert [params for params in told["params"] if "<" in params] == []
+
+
+def test_the_report_leads_to_the_explorer_beside_it(report, trained, tmp_path):
+    (tmp_path / "report.html").write_text(report, encoding="utf-8")
+    shutil.copy(trained.folder / "results/explorer.html", tmp_path)
+    with chromium.open_page(tmp_path / "profile") as page:
+        page.open(tmp_path / "report.html")
+        page.wait("document.querySelector('a[href=\"explorer.html\"]') !== null")
+        page.click('a[href="explorer.html"]')
+        page.wait("Boolean(window.explorer)")
+        assert page.value("explorer.data.runs.length") == len(CELLS) * 2
+        assert page.value("String(window.owned)") == "undefined"
+        assert TITLE in page.text("#studies")
 
 
 CAPTION_ELEMENTS = {"p", "ul", "li", "em", "strong", "div", "tt", "span"}

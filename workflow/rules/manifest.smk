@@ -31,6 +31,7 @@ rule manifest_of_pages:
             rules.findings.output.record,
             rules.laboratory.output.record,
             rules.methods.output.record,
+            rules.explorer.output.record,
         ],
     output:
         "results/manifest.sha256",

@@ -41,6 +41,8 @@ Wildcards = Any
 
 PAGES_OF_STUDY = ("summary.md", "dynamics.md", "expressions.parquet", "expression_histories.parquet")
 ON_ALL_STUDIES = ("results/laboratory.md", "results/methods.md")
+LARGEST_EXPLORED = 100_000
+"""Weights in the matrices of a network that the explorer may hold; it leaves out those with more parameters."""
 AGAINST_THE_PAPER = ("results/tables/replication.md", "results/tables/claims.md", "results/findings.md")
 FIGURE_AGAINST_THE_PAPER = "results/figures/replication.pdf"
 
@@ -143,6 +145,16 @@ class Workflow:
     def all_pages(self) -> list[str]:
         """Return the pages of the studies that the budget runs, the page of the laboratory, and the text of methods."""
         return [*(page_path(self.plan.studies[study]) for study in self.budget["run"]), *ON_ALL_STUDIES]
+
+    def plans(self) -> list[str]:
+        """Return the plans of the tables of the studies that the budget runs."""
+        return [f"results/plans/{study}.json" for study in self.budget["run"]]
+
+    def small_networks(self, wildcards: Wildcards) -> list[str]:
+        """Return the weights of all jobs of the studies that the budget runs, apart from those of large networks."""
+        jobs = [job for study in self.budget["run"] for job in self.plan.table(study).jobs]
+        small = (job for job in jobs if self.plan.cells[job.cell].size.matrix_weights <= LARGEST_EXPLORED)
+        return list(dict.fromkeys(f"{job.folder}/weights.safetensors" for job in small))
 
     def answers(self) -> list[str]:
         """Return the answers of the studies that the budget runs."""

@@ -68,6 +68,23 @@ def load(path: str | Path, cell: Cell, seeds: Sequence[int]) -> Parameters:
     return parameters
 
 
+def read_runs(path: str | Path) -> str:
+    """Return the name of the runs whose parameters a file holds, such as ``task=.../size=.../variant=.../seeds=0-4``.
+
+    The name of a cell says its shape, heads, block and lines, and so its vocabulary. Raises InputError naming the file
+    if it is damaged or does not say which runs it holds.
+    """
+    files.check_file(path)
+    try:
+        with safe_open(path, framework="numpy") as stored:
+            runs = _about(path, stored.metadata() or {}).get("runs")
+    except SafetensorError as error:
+        raise InputError(f"{path} is not a whole safetensors file ({error}); {files.REMEDY}") from error
+    if not isinstance(runs, str):
+        raise InputError(f"{path} does not say which runs it holds; {files.REMEDY}")
+    return runs
+
+
 def checksum(parameters: Parameters) -> str:
     """Return the SHA-256, in hexadecimal, of names, types, shapes and values, in the order of the names."""
     digest = hashlib.sha256()

@@ -36,6 +36,19 @@ TASK_STAGES = ("corpus", "train")
 
 DATA_FILES = {
     "evaluate": ("storage/evaluation.schema.yaml",),
+    "explorer": tuple(
+        f"explorer/{name}"
+        for name in (
+            "page.html.j2",
+            "style.css",
+            "transformer.js",
+            "asking.js",
+            "charts.js",
+            "tradeoff.js",
+            "run_panel.js",
+            "explorer.js",
+        )
+    ),
     "findings": ("findings/findings.md.j2",),
     "methods": ("findings/methods.md.j2",),
 }

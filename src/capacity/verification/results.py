@@ -22,6 +22,8 @@ from capacity.verification.studies import MANIFEST, MANIFESTS, Studies, record_o
 CONFIGURATION = NEWEST.name
 PASSED_OVER = ("logs", "benchmarks", "report.html")
 """What is in the folder and no result of a stage: logs, measurements, and the report that ``make`` writes last."""
+PAGES = ("findings.md", "laboratory.md", "methods.md", "explorer.html")
+"""The pages about all studies."""
 SNAPSHOTS = "snapshots"
 """Folders in those of jobs: snapshots have checksums of their own, and are read with them."""
 WHILE_RUNNING = ("progress.json", "training.lock", ".gitkeep")
@@ -144,7 +146,7 @@ def _group(path: str) -> str:
         return "records"
     if path == MANIFEST or (top == MANIFESTS and path.endswith(".sha256")):
         return "manifests"
-    if top in ("tables", "figures", "studies") or path in ("findings.md", "laboratory.md", "methods.md"):
+    if top in ("tables", "figures", "studies") or path in PAGES:
         return "of studies"
     return "configuration" if path == CONFIGURATION else "other"
 

@@ -31,6 +31,7 @@ PAGE_STAGES = {
     "findings": "findings",
     "laboratory": "laboratory",
     "methods": "methods",
+    "explorer": "explorer",
 }
 PAGE_OF_STUDY = "answer"
 """The stage that writes the page of a study, whose record is ``studies/{study}/index.json``."""
@@ -46,7 +47,7 @@ OWN_FIGURES = "studies"
 
 RECORD_OF = {"summary": "runs", "claims_evidence": "claims", "answer": "index"}
 """Files that are named in the record of another name."""
-SUFFIXES = (".parquet", ".csv", ".md", ".pdf", ".png")
+SUFFIXES = (".parquet", ".csv", ".md", ".pdf", ".png", ".html")
 MANIFEST_LINE = re.compile(r"[0-9a-f]{64}  [^\n]+\n")
 MANIFEST, MANIFESTS = "manifest.sha256", "manifests"
 PAGE_RECORDS = [f"{name}.json" for name in PAGE_STAGES]
