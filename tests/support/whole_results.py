@@ -315,8 +315,8 @@ def _manifests(plan: Any) -> list[Any]:
             path,
         )
         found.append(Stage("manifest", words, tuple(made_of), (path,)))
-    names = ("tables/replication", "figures/replication", "tables/claims", "findings", "laboratory", "methods")
-    names += ("explorer",)
+    against_the_paper = ("tables/replication", "figures/replication", "tables/claims", "findings")
+    names = (*against_the_paper, "laboratory", "methods", "explorer")
     pages = tuple(f"results/{name}.json" for name in names)
     words = ("--records", *pages, "--root", "results", "--output", "results/manifest.sha256")
     return [*found, Stage("manifest", words, pages, ("results/manifest.sha256",))]
