@@ -79,6 +79,7 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, places: list[float], name: str) 
     axis.grid(axis="y", color="0.9", linewidth=0.5)
     axis.set_axisbelow(True)
     axis.tick_params(axis="y", length=0)
+    axis.spines["right"].set_visible(False)
     if name != "loss":
         values = rows[[paper, *(f"{ours}_{part}" for part in ("mean", "low", "seed_1337"))]].to_numpy(dtype=float)
         least = numpy.nanmin(values)
