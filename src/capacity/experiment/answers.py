@@ -54,6 +54,7 @@ RULES: Mapping[str, Rule] = {
     "any-value": Rule(("along", "measure"), ("by",), OUTCOMES),
     "size-or-depth": Rule(optional=("measure",), measures=("held-out", "all-right"), measure="held-out"),
     "rate-or-size": Rule(("large",), ("primary",), tables=("dynamics", "history")),
+    "rule-or-table": Rule(optional=("by",)),
 }
 """Every rule by its name; :data:`capacity.studies.registry.RULES` has the functions."""
 
