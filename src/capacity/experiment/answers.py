@@ -23,6 +23,13 @@ OF_RUNS = tuple(name for name, measure in MEASURES.items() if measure.table == "
 OUTCOMES = tuple(name for name, measure in MEASURES.items() if measure.is_outcome)
 
 
+OF_SIZE = ("parameters", *axes.SHAPE)
+"""The axes that say how large a network is."""
+
+BITS = tuple(name for name in OF_RUNS if name.endswith("bits"))
+"""The measures that are bits of a run."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """What a rule takes in the configuration.
@@ -55,6 +62,8 @@ RULES: Mapping[str, Rule] = {
     "size-or-depth": Rule(optional=("measure",), measures=("held-out", "all-right"), measure="held-out"),
     "rate-or-size": Rule(("large",), ("primary",), tables=("dynamics", "history")),
     "rule-or-table": Rule(optional=("by",)),
+    "two-speeds": Rule(("between", "along"), ("by",), tables=("dynamics",)),
+    "capacity": Rule(("over",), ("measure", "by"), BITS, "bits"),
 }
 """Every rule by its name; :data:`capacity.studies.registry.RULES` has the functions."""
 
@@ -99,6 +108,10 @@ def check_answer(
     if "along" in answer:
         check_name(answer["along"], axes.NUMERIC, f"{key}.along")
         _check_varies(answer["along"], cells, f"{key}.along")
+    if "over" in answer:
+        check_name(answer["over"], [axis for axis in axes.NUMERIC if axis not in OF_SIZE], f"{key}.over")
+        _check_varies(answer["over"], cells, f"{key}.over")
+        _check_varies("size", cells, f"{key}.rule")
     if "large" in answer:
         check_name(answer["large"], config["sizes"], f"{key}.large")
         checked["large"] = Size(**config["sizes"][answer["large"]]).name
@@ -110,11 +123,14 @@ def check_answer(
         for axis in ("layers", "width"):
             _check_varies(axis, cells, f"{key}.rule")
     if "by" in rule.options:
-        apart = checked.get("along", next(iter(checked.get("between", {})), ""))
-        named = answer.get("by", axes.all_varying(cells, apart))
+        apart = [*([checked["along"]] if "along" in checked else []), *checked.get("between", {})]
+        if "over" in answer:
+            apart = ["parameters", answer["over"]]
+        others = axes.all_varying(cells, apart[0] if apart else "")
+        named = answer.get("by", [axis for axis in others if axis not in apart])
         checked["by"] = [named] if isinstance(named, str) else list(named)
         for axis in checked["by"]:
-            check_name(axis, [name for name in axes.LABELS if name != apart], f"{key}.by")
+            check_name(axis, [name for name in axes.LABELS if name not in apart], f"{key}.by")
     return checked
 
 
