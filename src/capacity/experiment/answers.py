@@ -64,6 +64,7 @@ RULES: Mapping[str, Rule] = {
     "rule-or-table": Rule(optional=("by",)),
     "two-speeds": Rule(("between", "along"), ("by",), tables=("dynamics",)),
     "capacity": Rule(("over",), ("measure", "by"), BITS, "bits"),
+    "variance-components": Rule(("factors", "measure"), ("by",)),
 }
 """Every rule by its name; :data:`capacity.studies.registry.RULES` has the functions."""
 
@@ -112,6 +113,8 @@ def check_answer(
         check_name(answer["over"], [axis for axis in axes.NUMERIC if axis not in OF_SIZE], f"{key}.over")
         _check_varies(answer["over"], cells, f"{key}.over")
         _check_varies("size", cells, f"{key}.rule")
+    for factor in answer.get("factors", ()):
+        check_name(factor, [*axes.LABELS, "seed"], f"{key}.factors")
     if "large" in answer:
         check_name(answer["large"], config["sizes"], f"{key}.large")
         checked["large"] = Size(**config["sizes"][answer["large"]]).name
@@ -124,6 +127,7 @@ def check_answer(
             _check_varies(axis, cells, f"{key}.rule")
     if "by" in rule.options:
         apart = [*([checked["along"]] if "along" in checked else []), *checked.get("between", {})]
+        apart += answer.get("factors", ())
         if "over" in answer:
             apart = ["parameters", answer["over"]]
         others = axes.all_varying(cells, apart[0] if apart else "")

@@ -16,6 +16,7 @@ from capacity.studies import (
     threshold,
     trend,
     two_speeds,
+    variance_components,
 )
 from capacity.studies.answer import Answer, Draws, StudyTables
 
@@ -32,5 +33,6 @@ RULES: Mapping[str, Answering] = {
     "rule-or-table": rule_or_table.answer,
     "two-speeds": two_speeds.answer,
     "capacity": capacity.answer,
+    "variance-components": variance_components.answer,
 }
 """The function of each of :data:`capacity.experiment.answers.RULES`."""
