@@ -64,6 +64,7 @@ RULES: Mapping[str, Rule] = {
     "rule-or-table": Rule(optional=("by",)),
     "two-speeds": Rule(("between", "along"), ("by",), tables=("dynamics",)),
     "capacity": Rule(("over",), ("measure", "by"), BITS, "bits"),
+    "arms": Rule(("reference", "measure"), ("arms", "by")),
     "variance-components": Rule(("factors", "measure"), ("by",)),
 }
 """Every rule by its name; :data:`capacity.studies.registry.RULES` has the functions."""
@@ -122,10 +123,12 @@ def check_answer(
         _check_varies("size", cells, f"{key}.large")
     if "primary" in answer:
         checked["primary"] = _check_primary(answer["primary"], cells, config, f"{key}.primary")
+    if "reference" in answer:
+        checked |= _check_reference(answer, cells, config, key)
     if answer["rule"] == "size-or-depth":
         for axis in ("layers", "width"):
             _check_varies(axis, cells, f"{key}.rule")
-    if "by" in rule.options:
+    if "by" in rule.options and "reference" not in answer:
         apart = [*([checked["along"]] if "along" in checked else []), *checked.get("between", {})]
         apart += answer.get("factors", ())
         if "over" in answer:
@@ -154,6 +157,34 @@ def _check_primary(
         checked[axis] = _as_in_tables(axis, value, config)
         _check_arm(checked[axis], value, {_value(cell, axis): None for cell in cells}, f"{key}.{axis}")
     return checked
+
+
+def _check_reference(
+    answer: Mapping[str, Any], cells: Sequence[Cell], config: Mapping[str, Any], key: str
+) -> dict[str, Any]:
+    """Return the reference, the axes that tell arms apart, and those of groups: of the size, unless they are named.
+
+    Raises ConfigurationError by the key that is wrong, also where the reference is more than one arm.
+    """
+    varying = axes.all_varying(cells)
+    named = answer.get("by", [axis for axis in varying if axis in ("size", *axes.SHAPE)])
+    by = [named] if isinstance(named, str) else list(named)
+    arms = list(answer.get("arms", [axis for axis in varying if axis not in by]))
+    for option, listed in (("by", by), ("arms", arms), ("reference", list(answer["reference"]))):
+        for axis in listed:
+            check_name(axis, [name for name in axes.LABELS if option == "by" or name not in by], f"{key}.{option}")
+    reference = {axis: _as_in_tables(axis, value, config) for axis, value in answer["reference"].items()}
+    for axis, value in answer["reference"].items():
+        _check_arm(reference[axis], value, {_value(cell, axis): None for cell in cells}, f"{key}.reference.{axis}")
+    alike = [cell for cell in cells if all(_value(cell, axis) == value for axis, value in reference.items())]
+    several = [axis for axis in arms if len({_value(cell, axis) for cell in alike}) > 1]
+    if several:
+        raise ConfigurationError(
+            f"{key}.reference: it is several arms, which differ in {several[0]}; name its value too"
+        )
+    if not alike:
+        raise ConfigurationError(f"{key}.reference: no cell of the study's grids has all of these values")
+    return {"reference": reference, "arms": list(dict.fromkeys([*arms, *reference])), "by": by}
 
 
 def _check_arm(arm: Any, value: Any, present: Mapping[Any, Any], key: str) -> None:

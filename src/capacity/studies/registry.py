@@ -7,6 +7,7 @@ from typing import Any
 
 from capacity.studies import (
     any_value,
+    arms,
     capacity,
     difference,
     rate_or_size,
@@ -33,6 +34,7 @@ RULES: Mapping[str, Answering] = {
     "rule-or-table": rule_or_table.answer,
     "two-speeds": two_speeds.answer,
     "capacity": capacity.answer,
+    "arms": arms.answer,
     "variance-components": variance_components.answer,
 }
 """The function of each of :data:`capacity.experiment.answers.RULES`."""
