@@ -27,10 +27,10 @@ from capacity.studies.groups import Group, grouped, label
 
 RULE = (
     "Every other combination of the axes that tell arms apart is an arm, and is compared with the reference: yes if "
-    "the two differ (Fisher's exact test for an outcome, else a permutation test of the difference of means, two-sided, "
-    f"p below {ALPHA:g} after Holm over all arms and groups), no if they are equivalent to within {MARGIN:g} (two "
-    "one-sided tests at 5 %, for an outcome or a share), else it cannot be told. The difference is the arm minus the "
-    "reference."
+    "the two differ (Fisher's exact test for an outcome, else a permutation test of the difference of means, both "
+    f"two-sided, p below {ALPHA:g} after Holm over all arms and groups), no if they are equivalent to within "
+    f"{MARGIN:g} (two one-sided tests at 5 %, for an outcome or a share), else it cannot be told. The difference is "
+    "the arm minus the reference."
 )
 
 
