@@ -19,6 +19,7 @@ import pyarrow as pa
 from benchmarks.scale import SEEDS, STUDY, TASKS
 from capacity.corpora import corpus
 from capacity.evaluation.job import evaluate_job
+from capacity.evaluation.mechanism import mechanism
 from capacity.evaluation.questions import QuestionSet
 from capacity.experiment.assignment import RECORD
 from capacity.experiment.cell import Cell
@@ -60,6 +61,9 @@ class Template:
         networks = networks_of(stack, cell.size, "torch", "cpu", 1)
         found = evaluate_job(cell, lines, SEEDS, networks, history, [None] * len(SEEDS))
         whole, self._answers, _ = evaluations.split(found)
+        self._mechanism = evaluations.mechanism_table(
+            SEEDS, mechanism(stack, cell.size.heads, lines, vocabulary, cell.block)
+        )
         self._head = json.dumps(
             {name: value for name, value in whole.items() if name not in ("cell", "runs")}, indent=1
         )
@@ -76,7 +80,8 @@ class Template:
         record = self._record | {"cell": cell.name, "seeds": list(SEEDS), "settings": settings}
         evaluation = self._evaluation | {"seeds": list(SEEDS), "settings": settings, "training": record}
         parquet.write_parquet(folder / "history.parquet", self._histories[number % VARIANTS], record)
-        parquet.write_parquet(folder / "answers.parquet", self._answers, evaluation | {"cell": cell.name})
+        for name, table in (("answers.parquet", self._answers), ("mechanism.parquet", self._mechanism)):
+            parquet.write_parquet(folder / name, table, evaluation | {"cell": cell.name})
         chosen = numpy.random.default_rng(number).integers(0, VARIANTS, len(SEEDS))
         runs = ",\n".join(f'{{"seed": {seed},{self._runs[each]}' for seed, each in zip(SEEDS, chosen, strict=True))
         head = self._head.removesuffix("\n}")

@@ -15,7 +15,7 @@ from capacity.experiment.table_plan import FOLDER, write_plan
 from capacity.paper.protocol import SIZES
 from capacity.storage import evaluations, json_files, parquet
 from tests.support.commands import run_command
-from tests.support.handmade_results import evaluation, history_rows, run
+from tests.support.handmade_results import evaluation, history_rows, mechanisms, run
 
 PAPER = make_cell("arithmetic", SIZES["n14"])
 RECALL = make_cell("facts", SIZES["n14"])
@@ -42,7 +42,7 @@ def write_job(root: Path, evaluated: Mapping[str, Any]) -> Path:
     """Write the evaluation and the record of a job below a folder, and return the folder of the job."""
     seeds = format_seeds([one["seed"] for one in evaluated["runs"]])
     folder = root / f"results/cells/{evaluated['cell']}/seeds={seeds}"
-    evaluations.write(folder, evaluated)
+    evaluations.write(folder, evaluated, list(mechanisms(evaluated).values()))
     json_files.write_json(folder / "run.json", evaluated["provenance"]["training"])
     return folder
 

@@ -10,6 +10,8 @@ import pandas as pd
 import pyarrow as pa
 
 from capacity.corpora import corpus
+from capacity.dictionary import mechanism
+from capacity.dictionary.column import names
 from capacity.experiment.cell import Cell, make_cell
 from capacity.model import initialization
 from capacity.paper.protocol import SIZES
@@ -129,9 +131,21 @@ def evaluation(cell: Cell, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+MECHANISM = dict.fromkeys(names(mechanism.MECHANISM), 0.5)
+"""What the weights of a run say, unless its key ``mechanism`` says otherwise."""
+
+
+def mechanisms(evaluation: Mapping[str, Any]) -> dict[int, dict[str, float | None]]:
+    """What the weights of the runs of an evaluation say, by seed: nothing of facts alone."""
+    none = dict.fromkeys(MECHANISM) if evaluation["cell"].startswith("task=facts/") else {}
+    return {one["seed"]: MECHANISM | none | one.get("mechanism", {}) for one in evaluation["runs"]}
+
+
 def frames(evaluations: Iterable[Mapping[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The runs and the summary of some evaluations, every seed wanted."""
-    rows = [row for each in evaluations for row in run_rows(each, [one["seed"] for one in each["runs"]])]
+    rows = [
+        row for each in evaluations for row in run_rows(each, [one["seed"] for one in each["runs"]], mechanisms(each))
+    ]
     runs = sorted_runs(runs_frame(rows))
     return runs, summary_frame(runs)
 

@@ -350,6 +350,8 @@ def _option(draw: random.Random, name: str, sizes: dict[str, Any]) -> Any:
         "over": axis,
         "large": draw.choice(sorted(sizes)),
         "primary": {"stream": "fixed"},
+        "reference": {"stream": "fixed"},
+        "factors": ["corpus_seed", "seed"],
     }.get(name, axis)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from capacity.corpora import corpus
 from capacity.evaluation.job import evaluate_job
+from capacity.evaluation.mechanism import mechanism
 from capacity.evaluation.questions import QuestionSet
 from capacity.experiment.cell import Cell, make_cell
 from capacity.model.initialization import initialise
@@ -58,6 +59,12 @@ def evaluation_record(cell: Cell, seeds: Sequence[int]) -> dict[str, Any]:
     how = Execution().record("cpu") | {"device": "cpu", "diverged_at": [None] * len(seeds)}
     training = provenance.record("train", cell.settings(), cell=cell.name, seeds=list(seeds), **how)
     return dict(provenance.record("evaluate", cell.settings(), seeds=list(seeds), training=training))
+
+
+@functools.cache
+def random_mechanism() -> list[dict[str, float | None]]:
+    """What the weights of :func:`random_networks` say; not to be changed."""
+    return mechanism(random_networks(), CELL.size.heads, LINES, corpus.vocabulary(LINES), CELL.block)
 
 
 @functools.cache

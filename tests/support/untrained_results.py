@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from capacity.corpora import corpus
 from capacity.evaluation.job import evaluate_job
+from capacity.evaluation.mechanism import mechanism
 from capacity.evaluation.questions import QuestionSet
 from capacity.experiment.cell import Cell, make_cell
 from capacity.model import weights
@@ -76,7 +77,8 @@ def write_job(folder: Path, corpus_file: Path, cell: Cell, lines: Sequence[Line]
     json_files.write_json(folder / "run.json", record)
     evaluation = evaluate_job(cell, lines, SEEDS, networks_of(parameters, cell.size), history, (None, 400))
     origin = provenance.record("evaluate", cell.settings(), seeds=list(SEEDS), training=record)
-    evaluations.write(folder, evaluation | {"provenance": origin})
+    of_weights = mechanism(parameters, cell.size.heads, lines, corpus.vocabulary(lines), cell.block)
+    evaluations.write(folder, evaluation | {"provenance": origin}, of_weights)
 
 
 def parameters_as_bytes(parameters: Parameters) -> dict[str, tuple[tuple[int, ...], bytes]]:

@@ -17,7 +17,7 @@ from capacity.experiment.answers import RULES
 from capacity.experiment.cell import parse_cell
 from capacity.experiment.plan import EXPRESSION_TASKS, MAIN_STUDY, figure_paths, make_plan, record_paths
 from capacity.experiment.seeds import format_seeds
-from capacity.storage import files, json_files
+from capacity.storage import evaluations, files, json_files
 from tests.support.commands import run_command
 from tests.support.repository import REPOSITORY
 
@@ -89,7 +89,7 @@ def stages(config: Mapping[str, Any]) -> list[Stage]:
         made = tuple(f"{folder}/{each}" for each in ("weights.safetensors", "history.parquet"))
         record = (f"{folder}/run.json", f"{folder}/timing.json")
         found.append(Stage("train", (*job, "--kernel", config["kernel"]), (corpus,), made + record))
-        answers = tuple(f"{folder}/{each}" for each in ("evaluation.json", "answers.parquet", "operands.parquet"))
+        answers = tuple(f"{folder}/{each}" for each in ("evaluation.json", *evaluations.BESIDE))
         found.append(Stage("evaluate", job, (corpus, *made), answers))
     for study in plan.studies.values():
         for table in (study.name, *(f"{study.name}/{task}" for task in study.tasks)):
@@ -117,7 +117,7 @@ def _tables(files_of: Any, table: str, title: str, digest: str) -> list[Stage]:
     for command, kinds, output, written in (
         (
             "tabulate",
-            ("evaluation",),
+            ("evaluation", "mechanism"),
             folder,
             ("runs.json", "runs.parquet", "summary.parquet", "summary.csv", "summary.md"),
         ),

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from capacity.storage import evaluations
+
 VARIANT = "batch-8_evaluation_interval-2000_iterations-10000"
 JOB = f"results/cells/task=arithmetic/size=n14/variant={VARIANT}/seeds=0_1337"
-SAME = ("weights.safetensors", "history.parquet", "run.json", "evaluation.json", "answers.parquet", "operands.parquet")
+SAME = ("weights.safetensors", "history.parquet", "run.json", "evaluation.json", *evaluations.BESIDE)
 TARGET = f"{JOB}/evaluation.json"
 OPTIONS = ("--cores", "1", "--configfile", "long.yaml")
 

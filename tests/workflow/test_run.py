@@ -133,7 +133,7 @@ def test_networks_of_an_archive_are_not_trained_again(trained, make_clone, tiny,
 
 def test_every_promised_file_is_there(trained):
     stages: tuple[str, ...] = ("weights.safetensors", "history.parquet", "run.json", "timing.json", "evaluation.json")
-    stages += ("answers.parquet", "operands.parquet")
+    stages += ("answers.parquet", "operands.parquet", "mechanism.parquet")
     tables: tuple[str, ...] = ("runs.parquet", "history.parquet", "summary.parquet", "summary.csv", "summary.md")
     tables += ("dynamics.parquet", "dynamics.csv", "dynamics.md", "expressions.parquet")
     tables += ("expression_histories.parquet", "expression_histories.json")
@@ -505,7 +505,7 @@ def test_parquet_files_say_where_they_come_from(trained):
     paths = [*trained.folder.glob("results/**/*.parquet")]
     against_the_paper = ("replication", "claims", "claims_evidence")
     dynamics = 3 * 3  # dynamics, expressions and their histories: a study and two tasks
-    of_jobs = 3 * len(FOLDERS)  # history, answers and operands
+    of_jobs = 4 * len(FOLDERS)  # history, answers, operands and mechanism
     assert len(paths) == 3 + of_jobs + 3 * (1 + len(TASKS)) + len(against_the_paper) + dynamics
     for path in paths:
         provenance = json.loads(pq.read_metadata(path).metadata[b"provenance"])

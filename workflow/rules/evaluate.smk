@@ -7,6 +7,7 @@ rule evaluate:
         evaluation="results/cells/{cell}/seeds={seeds}/evaluation.json",
         answers="results/cells/{cell}/seeds={seeds}/answers.parquet",
         operands="results/cells/{cell}/seeds={seeds}/operands.parquet",
+        mechanism="results/cells/{cell}/seeds={seeds}/mechanism.parquet",
     log:
         "results/logs/evaluate/{cell}/seeds={seeds}.log",
     priority: flow.work

@@ -3,6 +3,7 @@ rule tabulate:
     input:
         plan=rules.plan.output,
         evaluations=flow.files("evaluation"),
+        mechanisms=flow.files("mechanism"),
     output:
         runs="results/tables/{table}/runs.parquet",
         summary="results/tables/{table}/summary.parquet",

@@ -8,6 +8,7 @@ import pandas as pd
 
 from capacity.experiment.cell import Cell, parse_cell
 from capacity.paper import protocol
+from capacity.tables.fitting import seen_fit
 
 Trained = list[tuple[Cell, pd.DataFrame]]
 """Cells with their runs."""
@@ -63,13 +64,6 @@ def departures_but(*axes: str) -> Callable[[Cell], object]:
 def fitting_best(cells: Trained) -> tuple[Cell, pd.DataFrame]:
     """Return the cell whose runs have the highest mean accuracy on what they see, and of equals the lowest mean loss.
 
-    It is how a learning rate is chosen: held-out items have no part in it. A diverged run has fitted nothing.
+    It is how a learning rate is chosen: held-out items have no part in it.
     """
-    return max(cells, key=_fit)
-
-
-def _fit(trained: tuple[Cell, pd.DataFrame]) -> tuple[float, float]:
-    cell, runs = trained
-    seen = runs[list(SEEN[cell.task])].mean(axis=1).where(~runs["diverged"].astype(bool)).fillna(0.0)
-    loss = runs["final_stream_loss"].mean()
-    return float(seen.mean()), -float(loss) if pd.notna(loss) else float("-inf")
+    return max(cells, key=lambda trained: seen_fit(trained[1], SEEN[trained[0].task]))

@@ -1,4 +1,7 @@
-"""Evaluate the trained networks of one job: scores as JSON checked against a schema, single answers as Parquet."""
+"""Evaluate the trained networks of one job.
+
+Scores are written as JSON that is checked against a schema, and single answers and what the weights say as Parquet.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from capacity.commands.arguments import add_job_arguments, named_cell
 from capacity.corpora import corpus
 from capacity.errors import InputError
 from capacity.evaluation.job import check_finite, evaluate_job
+from capacity.evaluation.mechanism import mechanism
 from capacity.experiment import file_bounds
 from capacity.experiment.seeds import format_seeds, parse_seeds
 from capacity.model import devices, weights
@@ -58,5 +62,6 @@ def run(arguments: argparse.Namespace) -> None:
             kernel=kernel,
             training=training,
         )
-    evaluations.write(arguments.output, evaluation)
+    of_weights = mechanism(parameters, cell.size.heads, lines, corpus.vocabulary(lines), cell.block)
+    evaluations.write(arguments.output, evaluation, of_weights)
     print(f"evaluated {len(seeds)} seeds of {cell.name}")

@@ -36,5 +36,5 @@ def run(arguments: argparse.Namespace) -> None:
     write_table(arguments.output, "summary", summary, record, SUMMARY)
     files.write_text(arguments.output / "summary.md", on_page(to_markdown(plan.title, summary), origins))
     made = [arguments.output / name for name in MADE]
-    read = [arguments.plan, *plan.files("evaluation")]
+    read = [arguments.plan, *plan.files("evaluation"), *plan.files("mechanism")]
     records.write_record(arguments.output / "runs.json", record, made, read, jobs=content(plan))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from capacity.dictionary import mechanism
 from capacity.dictionary.column import FLAG, INTEGER, NUMBER, TEXT, Column, Columns
 
 SEED = Column("seed", INTEGER, "Seed of the run.")
@@ -61,3 +62,5 @@ OPERANDS: Columns = (
     Column("prompt", TEXT, "Expression that the network was given, with operands from 0 to 19."),
     Column("answer", TEXT, "Answer of the network, decoded greedily, up to and with its first newline."),
 )
+
+MECHANISM: Columns = (SEED, *mechanism.MECHANISM)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from capacity.dictionary.column import FLAG, INTEGER, NUMBER, Column, Columns
+from capacity.dictionary.mechanism import MECHANISM
 from capacity.tasks import registry
 
 SHARE, BITS_UNIT, LOSS_UNIT = "share from 0 to 1", "bits", "nats per character"
@@ -159,5 +160,5 @@ OPERAND_BASELINES: Columns = tuple(
     for rule, answer in _RULES.items()
 )
 
-MEASURES: Columns = (*ENDPOINT_MEASURES, *BITS, *OPERAND_MEASURES)
+MEASURES: Columns = (*ENDPOINT_MEASURES, *BITS, *OPERAND_MEASURES, *MECHANISM)
 """The measures of a run that a summary averages."""

@@ -47,6 +47,12 @@ TABLES = (
         "One row per run and expression with operands from 0 to 19; no rows for a task without arithmetic.",
         jobs.OPERANDS,
     ),
+    Table(
+        "mechanism",
+        f"{_JOB}/mechanism.parquet",
+        "One row per run: what its weights say of how it comes to its answers.",
+        jobs.MECHANISM,
+    ),
     Table("runs", "results/tables/{study}/runs.parquet", "One row per run: a cell and a seed.", studies.RUNS),
     Table("summary", "results/tables/{study}/summary.parquet", "One row per cell; also as CSV.", studies.SUMMARY),
     Table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from capacity.dictionary import cells, measures
+from capacity.dictionary import cells, measures, mechanism
 from capacity.dictionary.column import FLAG, INTEGER, NUMBER, TEXT, Column, Columns
 from capacity.dictionary.jobs import DIVERGED, OPERATION, SEED, SPLIT
 
@@ -28,6 +28,7 @@ RUNS: Columns = (
     *measures.OPERAND_BASELINES,
     *measures.OUTCOMES,
     *measures.BITS,
+    *mechanism.MECHANISM,
 )
 """One row per run: a cell and a seed."""
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from capacity.tasks.registry import TASKS
 
 FORMS = SHARE, OUTCOME, NUMBER, TIME = "share", "outcome", "number", "time"
-"""The forms of measures: a share of questions, a yes or no of a run, a number, and the updates until an event, which
-may not have come when the run ends."""
+"""The forms of measures: a share, mostly of questions, a yes or no of a run, a number, and the updates until an event,
+which may not have come when the run ends."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Measure:
     """A measure of runs.
 
     Attributes:
-        what: is measured, with its unit; of an outcome what a run has, of a share the questions that count.
+        what: is measured, with its unit; of an outcome what a run has, of a share what counts, such as questions.
         form: one of :data:`SHARE`, :data:`OUTCOME`, :data:`NUMBER` and :data:`TIME`.
         column: of the table of runs; of the dynamics for a time, and of the history for what only that has.
         history: the column of the history that has it at each evaluation; empty where none has.
@@ -165,6 +165,41 @@ MEASURES: Mapping[str, Measure] = {
     "beyond-digits": Measure(
         "expressions beyond digits right", SHARE, "final_operands_0_19_beyond_digits", score="held_out"
     ),
+    "first-component": Measure(
+        "variance of digit embeddings on their first component",
+        SHARE,
+        "digit_component_share",
+        score="seen",
+        failure=None,
+    ),
+    "digit-order": Measure(
+        "rank correlation of digits with their first component",
+        NUMBER,
+        "digit_component_order",
+        score="seen",
+        failure=None,
+        has_zero=True,
+    ),
+    "parallelograms": Measure(
+        "parallelograms of digit embeddings that close", SHARE, "digit_parallelograms", score="seen", failure=None
+    ),
+    "sum-explained": Measure(
+        "variance of addition logits that the sum explains",
+        SHARE,
+        "logits_explained_addition",
+        score="seen",
+        failure=None,
+    ),
+    "difference-explained": Measure(
+        "variance of subtraction logits that the difference explains",
+        SHARE,
+        "logits_explained_subtraction",
+        score="seen",
+        failure=None,
+    ),
+    "operand-attention": Measure(
+        "attention from = to the operands in one head", SHARE, "attention_to_operands", score="seen", failure=None
+    ),
     "time-to-fit": Measure("updates until 99 % of seen right", TIME, "t_fit", score="seen", has_zero=True),
     "time-to-fit-facts": Measure(
         "updates until all facts right", TIME, "t_fit_facts", score="facts_matched_prompts", has_zero=True
@@ -172,3 +207,13 @@ MEASURES: Mapping[str, Measure] = {
     "time-to-generalize": Measure("updates until all held-out right", TIME, "t_gen", score="held_out", has_zero=True),
 }
 """The measures by name. They are those of the final iterate unless they say otherwise."""
+
+MECHANISM = (
+    "first-component",
+    "digit-order",
+    "parallelograms",
+    "sum-explained",
+    "difference-explained",
+    "operand-attention",
+)
+"""The measures that are read from the weights, each larger the more a network looks as if it adds."""

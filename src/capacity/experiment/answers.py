@@ -23,6 +23,13 @@ OF_RUNS = tuple(name for name, measure in MEASURES.items() if measure.table == "
 OUTCOMES = tuple(name for name, measure in MEASURES.items() if measure.is_outcome)
 
 
+OF_SIZE = ("parameters", *axes.SHAPE)
+"""The axes that say how large a network is."""
+
+BITS = tuple(name for name in OF_RUNS if name.endswith("bits"))
+"""The measures that are bits of a run."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """What a rule takes in the configuration.
@@ -54,6 +61,11 @@ RULES: Mapping[str, Rule] = {
     "any-value": Rule(("along", "measure"), ("by",), OUTCOMES),
     "size-or-depth": Rule(optional=("measure",), measures=("held-out", "all-right"), measure="held-out"),
     "rate-or-size": Rule(("large",), ("primary",), tables=("dynamics", "history")),
+    "rule-or-table": Rule(optional=("by",)),
+    "two-speeds": Rule(("between", "along"), ("by",), tables=("dynamics",)),
+    "capacity": Rule(("over",), ("measure", "by"), BITS, "bits"),
+    "arms": Rule(("reference", "measure"), ("arms", "by")),
+    "variance-components": Rule(("factors", "measure"), ("by",)),
 }
 """Every rule by its name; :data:`capacity.studies.registry.RULES` has the functions."""
 
@@ -98,6 +110,12 @@ def check_answer(
     if "along" in answer:
         check_name(answer["along"], axes.NUMERIC, f"{key}.along")
         _check_varies(answer["along"], cells, f"{key}.along")
+    if "over" in answer:
+        check_name(answer["over"], [axis for axis in axes.NUMERIC if axis not in OF_SIZE], f"{key}.over")
+        _check_varies(answer["over"], cells, f"{key}.over")
+        _check_varies("size", cells, f"{key}.rule")
+    for factor in answer.get("factors", ()):
+        check_name(factor, [*axes.LABELS, "seed"], f"{key}.factors")
     if "large" in answer:
         check_name(answer["large"], config["sizes"], f"{key}.large")
         checked["large"] = Size(**config["sizes"][answer["large"]]).name
@@ -105,15 +123,21 @@ def check_answer(
         _check_varies("size", cells, f"{key}.large")
     if "primary" in answer:
         checked["primary"] = _check_primary(answer["primary"], cells, config, f"{key}.primary")
+    if "reference" in answer:
+        checked |= _check_reference(answer, cells, config, key)
     if answer["rule"] == "size-or-depth":
         for axis in ("layers", "width"):
             _check_varies(axis, cells, f"{key}.rule")
-    if "by" in rule.options:
-        apart = checked.get("along", next(iter(checked.get("between", {})), ""))
-        named = answer.get("by", axes.all_varying(cells, apart))
+    if "by" in rule.options and "reference" not in answer:
+        apart = [*([checked["along"]] if "along" in checked else []), *checked.get("between", {})]
+        apart += answer.get("factors", ())
+        if "over" in answer:
+            apart = ["parameters", answer["over"]]
+        others = axes.all_varying(cells, apart[0] if apart else "")
+        named = answer.get("by", [axis for axis in others if axis not in apart])
         checked["by"] = [named] if isinstance(named, str) else list(named)
         for axis in checked["by"]:
-            check_name(axis, [name for name in axes.LABELS if name != apart], f"{key}.by")
+            check_name(axis, [name for name in axes.LABELS if name not in apart], f"{key}.by")
     return checked
 
 
@@ -133,6 +157,34 @@ def _check_primary(
         checked[axis] = _as_in_tables(axis, value, config)
         _check_arm(checked[axis], value, {_value(cell, axis): None for cell in cells}, f"{key}.{axis}")
     return checked
+
+
+def _check_reference(
+    answer: Mapping[str, Any], cells: Sequence[Cell], config: Mapping[str, Any], key: str
+) -> dict[str, Any]:
+    """Return the reference, the axes that tell arms apart, and those of groups: of the size, unless they are named.
+
+    Raises ConfigurationError by the key that is wrong, also where the reference is more than one arm.
+    """
+    varying = axes.all_varying(cells)
+    named = answer.get("by", [axis for axis in varying if axis in ("size", *axes.SHAPE)])
+    by = [named] if isinstance(named, str) else list(named)
+    arms = list(answer.get("arms", [axis for axis in varying if axis not in by]))
+    for option, listed in (("by", by), ("arms", arms), ("reference", list(answer["reference"]))):
+        for axis in listed:
+            check_name(axis, [name for name in axes.LABELS if option == "by" or name not in by], f"{key}.{option}")
+    reference = {axis: _as_in_tables(axis, value, config) for axis, value in answer["reference"].items()}
+    for axis, value in answer["reference"].items():
+        _check_arm(reference[axis], value, {_value(cell, axis): None for cell in cells}, f"{key}.reference.{axis}")
+    alike = [cell for cell in cells if all(_value(cell, axis) == value for axis, value in reference.items())]
+    several = [axis for axis in arms if len({_value(cell, axis) for cell in alike}) > 1]
+    if several:
+        raise ConfigurationError(
+            f"{key}.reference: it is several arms, which differ in {several[0]}; name its value too"
+        )
+    if not alike:
+        raise ConfigurationError(f"{key}.reference: no cell of the study's grids has all of these values")
+    return {"reference": reference, "arms": list(dict.fromkeys([*arms, *reference])), "by": by}
 
 
 def _check_arm(arm: Any, value: Any, present: Mapping[Any, Any], key: str) -> None:

@@ -43,3 +43,8 @@ def answers(cell: Cell, seeds: int) -> Bounds:
 def operands(seeds: int) -> Bounds:
     """Return the bounds of the answers of a job beyond the digits, to two kinds of prompts for each expression."""
     return expected(seeds * PROMPTS * 2 * OPERANDS**2, len(jobs.OPERANDS), text_per_row=TEXT_PER_ANSWER)
+
+
+def mechanism(seeds: int) -> Bounds:
+    """Return the bounds of what the weights of a job of some seeds say."""
+    return expected(seeds, len(jobs.MECHANISM))

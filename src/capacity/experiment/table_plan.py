@@ -19,7 +19,12 @@ from capacity.storage import files, json_files
 FOLDER = "results/cells"
 """The folder of all cells, as the rules of the workflow name it."""
 DIGEST_LENGTH = 16
-FILES = {"evaluation": "evaluation.json", "answers": "answers.parquet", "history": "history.parquet"}
+FILES = {
+    "evaluation": "evaluation.json",
+    "mechanism": "mechanism.parquet",
+    "answers": "answers.parquet",
+    "history": "history.parquet",
+}
 """The files of a job that tables are made from, by what they hold."""
 
 

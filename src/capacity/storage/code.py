@@ -25,7 +25,12 @@ FSTRING_START, FSTRING_END = (getattr(kinds, name, None) for name in ("FSTRING_S
 ROOTS = {
     "corpus": ("capacity.corpora.corpus",),
     "train": ("capacity.training.loop", "capacity.training.history", "capacity.model.devices"),
-    "evaluate": ("capacity.evaluation.job", "capacity.storage.evaluations", "capacity.model.devices"),
+    "evaluate": (
+        "capacity.evaluation.job",
+        "capacity.evaluation.mechanism",
+        "capacity.storage.evaluations",
+        "capacity.model.devices",
+    ),
 }
 """The modules at which the code of a stage begins: its arithmetic, the layout of its files, and the settings of torch
 that decide how it rounds. Any other stage begins at its command."""

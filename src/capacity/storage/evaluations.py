@@ -1,8 +1,8 @@
 """The files of the evaluation of a job: what :mod:`capacity.evaluation.job` finds and later stages read.
 
 ``evaluation.json`` holds the scores of every seed of a job and fits :func:`schema`; ``answers.parquet`` and
-``operands.parquet`` hold the single answers. Nothing here needs torch, so no later stage has to import it, which would
-take longer than to make a table of a small study.
+``operands.parquet`` hold the single answers, and ``mechanism.parquet`` what the weights say. Nothing here needs torch,
+so no later stage has to import it, which would take longer than to make a table of a small study.
 """
 
 from __future__ import annotations
@@ -33,6 +33,12 @@ are not finite."""
 
 OPERANDS = arrow_schema(jobs.OPERANDS, _TYPES, nullable=())
 """Columns of ``operands.parquet``, one row per run and prompt of :mod:`capacity.evaluation.operands`."""
+
+MECHANISM = arrow_schema(jobs.MECHANISM, _TYPES, nullable=(NUMBER,))
+"""Columns of ``mechanism.parquet``, one row per run, of :mod:`capacity.evaluation.mechanism`."""
+
+BESIDE = ("answers.parquet", "operands.parquet", "mechanism.parquet")
+"""The files whose checksums are in ``evaluation.json``."""
 
 CHOICES = {
     "question_task": tuple(PARTS),
@@ -126,11 +132,16 @@ def split(evaluation: Mapping[str, Any]) -> tuple[dict[str, Any], pa.Table, pa.T
     return {**evaluation, "runs": runs}, *tables
 
 
-def write(folder: str | Path, evaluation: Mapping[str, Any]) -> None:
-    """Write ``answers.parquet``, ``operands.parquet`` and then ``evaluation.json`` of a job.
+def write(folder: str | Path, evaluation: Mapping[str, Any], mechanism: Sequence[Mapping[str, float | None]]) -> None:
+    """Write the files :data:`BESIDE` and then ``evaluation.json`` of a job.
 
-    The provenance in ``evaluation.json`` has the checksums of the other two. Raises InputError naming the file and the
+    The provenance in ``evaluation.json`` has the checksums of the others. Raises InputError naming the file and the
     key if the evaluation is not what its readers expect, and then writes nothing.
+
+    Args:
+        folder: of the job.
+        evaluation: of its runs, by :func:`capacity.evaluation.job.evaluate_job`, with its provenance.
+        mechanism: of each of its runs, by :func:`capacity.evaluation.mechanism.mechanism`.
     """
     folder = Path(folder)
     kept, answers, operands = split(evaluation)
@@ -142,12 +153,19 @@ def write(folder: str | Path, evaluation: Mapping[str, Any]) -> None:
     strange = operands.filter(pc.invert(pc.match_substring_regex(operands["prompt"], OPERAND_PROMPT)))
     if len(strange):
         raise InputError(f"{folder / 'operands.parquet'}: {strange['prompt'][0]} is not a prompt such as <12+5=")
+    tables = (answers, operands, mechanism_table([run["seed"] for run in kept["runs"]], mechanism))
     record = {"cell": evaluation["cell"], **evaluation["provenance"]}
-    parquet.write_parquet(folder / "answers.parquet", answers, record)
-    parquet.write_parquet(folder / "operands.parquet", operands, record)
-    checksums = {name: files.sha256(folder / name) for name in ("answers.parquet", "operands.parquet")}
+    for name, table in zip(BESIDE, tables, strict=True):
+        parquet.write_parquet(folder / name, table, record)
+    checksums = {name: files.sha256(folder / name) for name in BESIDE}
     origin = {**evaluation["provenance"], records.FILES: checksums}
     json_files.write_sealed_json(folder / "evaluation.json", {**kept, "provenance": origin})
+
+
+def mechanism_table(seeds: Iterable[int], mechanism: Iterable[Mapping[str, float | None]]) -> pa.Table:
+    """What the weights of each of some runs say, as a table of :data:`MECHANISM`."""
+    rows = [{"seed": seed} | dict(measured) for seed, measured in zip(seeds, mechanism, strict=True)]
+    return pa.Table.from_pylist(rows, schema=MECHANISM)
 
 
 def check_answers(answers: pa.Table, source: str | Path) -> None:
@@ -174,6 +192,18 @@ def read_answers(path: str | Path, cell: str, seeds: Iterable[int], bounds: Boun
     check_training(parquet.provenance_of(answers).get("training"), path)
     _check_runs(path, answers, cell, seeds)
     return answers
+
+
+def read_mechanism(path: str | Path, cell: str, seeds: Iterable[int], bounds: Bounds = UNKNOWN) -> pa.Table:
+    """What the weights of a job of the cell named say of each of its runs.
+
+    Raises InputError naming the file if it is damaged, out of bounds, of another job, or lacks a seed.
+    """
+    mechanism = parquet.read_parquet(path, bounds)
+    parquet.check_columns(path, mechanism, jobs.MECHANISM)
+    check_training(parquet.provenance_of(mechanism).get("training"), path)
+    _check_runs(path, mechanism, cell, seeds)
+    return mechanism
 
 
 def _check_runs(path: str | Path, table: pa.Table, cell: str, seeds: Iterable[int]) -> None:

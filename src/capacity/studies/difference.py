@@ -70,25 +70,25 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
     if not any(each.was_run for each in compared):
         return not_run(rule, missing or [f"runs with {arm}" for arm in arms])
     tested = [each for each in compared if each.was_run]
-    results = [_test(each, measure, draws) for each in tested]
+    results = [compare_groups(each, measure, draws) for each in tested]
     tests = iter(zip(results, comparisons.holm([result.p_value for result in results]), strict=True))
     rows: list[tuple[Value, ...]] = []
     parts, changes, outcomes = [], [], []
     for each in compared:
         if not each.was_run:
             outcomes.append(NOT_RUN)
-            rows.append((*each.place.values(), *_cells(each.first), *_cells(each.second), *[None] * 5, NOT_RUN))
+            rows.append((*each.place.values(), *side(each.first), *side(each.second), *[None] * 5, NOT_RUN))
             parts.append((label(each.place), NOT_RUN))
             continue
         result, p_value = next(tests)
         first, second = each.groups
-        outcome = _outcome(result, p_value)
+        outcome = outcome_of(result, p_value)
         outcomes.append(outcome)
         rows.append(
             (
                 *each.place.values(),
-                *_cells(first),
-                *_cells(second),
+                *side(first),
+                *side(second),
                 result.difference,
                 result.low,
                 result.high,
@@ -122,7 +122,7 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
 
 
 @dataclass(frozen=True)
-class _Result:
+class Result:
     difference: float
     low: float | None
     high: float | None
@@ -142,20 +142,20 @@ def _compare(tables: StudyTables, measure: Measure, by: list[str], axis: str, va
     return [Comparison(places[key], *(pair.get(value) for value in values)) for key, pair in pairs.items()]
 
 
-def _test(compared: Comparison, measure: Measure, draws: Draws) -> _Result:
+def compare_groups(compared: Comparison, measure: Measure, draws: Draws) -> Result:
     """Test one pair of groups, both of which were run."""
     first, second = compared.groups
     if measure.is_outcome:
         counts = (first.count, first.runs, second.count, second.runs)
         tost = comparisons.tost_proportions(*counts)
-        return _Result(tost.difference, tost.low, tost.high, comparisons.fisher(*counts), tost.equivalent)
+        return Result(tost.difference, tost.low, tost.high, comparisons.fisher(*counts), tost.equivalent)
     tested = comparisons.difference_of_means(first.values, second.values, draws.rng, draws.resamples)
     if tested is None:  # one run tells nothing of how runs differ
-        return _Result(first.mean - second.mean, None, None, 1.0, equivalent=False)
-    return _Result(tested.difference, tested.low, tested.high, tested.p_value, equivalent(first, second, measure))
+        return Result(first.mean - second.mean, None, None, 1.0, equivalent=False)
+    return Result(tested.difference, tested.low, tested.high, tested.p_value, equivalent(first, second, measure))
 
 
-def _outcome(result: _Result, p_value: float) -> str:
+def outcome_of(result: Result, p_value: float) -> str:
     if p_value < ALPHA:
         return "yes"
     return "no" if result.equivalent else CANNOT_BE_TOLD
@@ -189,10 +189,10 @@ def _decides(counts: tuple[int, ...], family: int) -> str:
     """Return the outcome of counts, with the correction of the smallest p-value of a family."""
     p_value = min(1.0, family * comparisons.fisher(*counts))
     tost = comparisons.tost_proportions(*counts)
-    return _outcome(_Result(0.0, None, None, p_value, tost.equivalent), p_value)
+    return outcome_of(Result(0.0, None, None, p_value, tost.equivalent), p_value)
 
 
-def _cells(group: Group | None) -> tuple[Value, ...]:
+def side(group: Group | None) -> tuple[Value, ...]:
     return (0, None) if group is None or not group.values else (len(group.values), group.mean)
 
 

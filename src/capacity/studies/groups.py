@@ -37,9 +37,9 @@ class Group:
     parameters: float
 
     @property
-    def counted(self) -> tuple[int, int, int, float, float, float]:
+    def counted(self) -> tuple[int | float | None, ...]:
         """The numbers of runs that have an outcome, under the columns :data:`COUNTED`."""
-        return (self.runs, self.diverged, self.count, self.count / self.runs, *clopper_pearson(self.count, self.runs))
+        return (self.runs, self.diverged, *share_of(self.count, self.runs))
 
     @property
     def label(self) -> str:
@@ -62,6 +62,11 @@ class Group:
             return count_words(self.count, self.runs)
         left = "" if len(self.values) == self.runs else f" ({self.runs - len(self.values)} without a value)"
         return f"mean {self.mean:.{measure.digits}f} of {len(self.values)} {'run' if self.runs == 1 else 'runs'}{left}"
+
+
+def share_of(count: int, total: int) -> tuple[int, float | None, float | None, float | None]:
+    """Return a count, its share of a total and the exact interval of that; no share of no runs."""
+    return (count, count / total, *clopper_pearson(count, total)) if total else (count, None, None, None)
 
 
 def count_words(count: int, total: int) -> str:

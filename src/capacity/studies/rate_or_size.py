@@ -15,7 +15,6 @@ import pandas as pd
 from capacity.dictionary.study_measures import MEASURES
 from capacity.experiment import axes
 from capacity.experiment.cell import Cell, parse_cell
-from capacity.statistics.intervals import clopper_pearson
 from capacity.statistics.shares import Majority, fewest_changes, further_runs, majority
 from capacity.studies.answer import (
     CANNOT_BE_TOLD,
@@ -29,7 +28,7 @@ from capacity.studies.answer import (
     not_run,
     sentence_of,
 )
-from capacity.studies.groups import count_words, label
+from capacity.studies.groups import count_words, label, share_of
 from capacity.studies.rates import CHOSEN_BY, chosen_rate
 from capacity.tables.measured import rows_with
 
@@ -272,18 +271,11 @@ def _row(arm: Arm, dynamics: pd.DataFrame) -> tuple[Value, ...]:
     return (
         *(arm.recipe, arm.size, arm.rate, "yes" if arm.is_chosen else ""),
         *(len(arm.runs), int(diverged.sum()), int(fits.sum())),
-        *_counted(int(right.sum()), len(arm.runs)),
-        *_counted(both, int(fits.sum())),
+        *share_of(int(right.sum()), len(arm.runs)),
+        *share_of(both, int(fits.sum())),
         *(lost, mean("final_seen", 0.0), mean("final_held_out", 0.0), mean("final_stream_loss", None)),
         *(mean("loss_floor_order_unknown", None), mean("loss_floor_order_known", None)),
     )
-
-
-def _counted(count: int, total: int) -> tuple[Value, ...]:
-    """Return a count with its share and the exact interval of that; no share of no runs."""
-    if not total:
-        return (count, None, None, None)
-    return (count, count / total, *clopper_pearson(count, total))
 
 
 def _over_time(arms: Sequence[Arm], history: pd.DataFrame) -> list[tuple[Value, ...]]:

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from capacity.studies import any_value, difference, rate_or_size, shares, size_or_depth, threshold, trend
+from capacity.studies import (
+    any_value,
+    arms,
+    capacity,
+    difference,
+    rate_or_size,
+    rule_or_table,
+    shares,
+    size_or_depth,
+    threshold,
+    trend,
+    two_speeds,
+    variance_components,
+)
 from capacity.studies.answer import Answer, Draws, StudyTables
 
 Answering = Callable[[Mapping[str, Any], StudyTables, Draws], Answer]
@@ -18,5 +31,10 @@ RULES: Mapping[str, Answering] = {
     "any-value": any_value.answer,
     "size-or-depth": size_or_depth.answer,
     "rate-or-size": rate_or_size.answer,
+    "rule-or-table": rule_or_table.answer,
+    "two-speeds": two_speeds.answer,
+    "capacity": capacity.answer,
+    "arms": arms.answer,
+    "variance-components": variance_components.answer,
 }
 """The function of each of :data:`capacity.experiment.answers.RULES`."""

@@ -48,22 +48,24 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
     ]
     if all(len(levels) < 2 for levels in usable):
         return not_run(RULE, missing or [f"runs that are asked for {measure.words}"])
-    fits = [_fit(levels, along, draws) for levels in usable]
-    slopes = [_slope(levels, along, draws) for levels in usable]
+    fits = [fit(levels, along, draws) for levels in usable]
+    slopes = [slope_p_value(levels, along, draws) for levels in usable]
     parts, outcomes = [], []
     summary: list[tuple[Value, ...]] = []
     rows: list[tuple[Value, ...]] = []
-    for (place, _), levels, fit, slope in zip(places, usable, fits, slopes, strict=True):
-        outcome, words = _said(fit, slope, levels, along, measure)
+    for (place, _), levels, fitted, slope in zip(places, usable, fits, slopes, strict=True):
+        outcome, words = _said(fitted, slope, levels, along, measure)
         outcomes.append(outcome)
         parts.append((label(place), words))
-        ends = (None, None, None) if fit is None else tuple(_value(end) for end in (fit.score, fit.low, fit.high))
+        ends: tuple[Value, ...] = (None, None, None)
+        if fitted is not None:
+            ends = tuple(axis_value(end) for end in (fitted.score, fitted.low, fitted.high))
         runs = sum(level.runs for level in levels)
         summary.append((*place.values(), runs, outcome, *ends, slope))
         rows += [(*place.values(), level.place[along], *level.counted) for level in levels]
     names = tuple(axes.name(name) for name in by)
-    used = [level for levels, fit in zip(usable, fits, strict=True) if fit is not None for level in levels]
-    fitted = (*names, "runs", "outcome", f"{axes.name(along)} at one half", "low", "high", "p of the slope")
+    used = [level for levels, each in zip(usable, fits, strict=True) if each is not None for level in levels]
+    columns = (*names, "runs", "outcome", f"{axes.name(along)} at one half", "low", "high", "p of the slope")
     shares = (*names, axes.name(along), *COUNTED)
     return Answer(
         outcomes[0] if len(outcomes) == 1 else "; ".join(dict.fromkeys(outcomes)),
@@ -73,20 +75,21 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
         sum(level.runs for level in used),
         sum(level.diverged for level in used),
         (
-            Table(f"Where half of the runs have {measure.words}", fitted, tuple(summary)),
+            Table(f"Where half of the runs have {measure.words}", columns, tuple(summary)),
             Table(f"Runs with {measure.words}", shares, tuple(rows)),
         ),
         tuple(missing),
     )
 
 
-def _fit(levels: Sequence[Group], along: str, draws: Draws) -> Threshold | None:
+def fit(levels: Sequence[Group], along: str, draws: Draws) -> Threshold | None:
+    """Return where half of the runs have an outcome, in log10 of the axis; None if there are fewer than two levels."""
     at = [float(numpy.log10(level.place[along])) for level in levels]
     counts, totals = [level.count for level in levels], [level.runs for level in levels]
     return half_threshold(at, counts, totals, draws.rng, draws.resamples) if levels else None
 
 
-def _slope(levels: Sequence[Group], along: str, draws: Draws) -> float | None:
+def slope_p_value(levels: Sequence[Group], along: str, draws: Draws) -> float | None:
     """Return the p-value of the test that the share neither rises nor falls; None if there is nothing to test."""
     if not levels:
         return None
@@ -110,27 +113,27 @@ def _said(
         return NONE, f"none {between}: {counted} at every {name} alike"
     if slope >= ALPHA or fit.low is None or fit.high is None:
         return NONE, f"none {between}: the slope is not different from 0 ({p_words(slope)}), {counted}"
-    ends = f"95 % interval {_end(fit.low, along, first, last)} to {_end(fit.high, along, first, last)}"
+    ends = f"95 % interval {end_words(fit.low, along, first, last)} to {end_words(fit.high, along, first, last)}"
     if not math.isfinite(fit.score):
         side = "below" if (fit.score < 0) != fit.rises else "above"
         return NONE, f"none {between}: the share stays {side} one half ({ends}), {counted}"
-    value = _rounded(fit.score, along)
+    value = rounded(fit.score, along)
     return value, f"{name} {value} ({ends}; {runs} runs), above which {'more' if fit.rises else 'fewer'} have it"
 
 
-def _end(score: float, along: str, first: str, last: str) -> str:
+def end_words(score: float, along: str, first: str, last: str) -> str:
     """Return an end of an interval in words."""
     if not math.isfinite(score):
         return f"below {first}" if score < 0 else f"above {last}"
-    return _rounded(score, along)
+    return rounded(score, along)
 
 
-def _rounded(score: float, along: str) -> str:
+def rounded(score: float, along: str) -> str:
     """Return the value of the axis at a score, to three digits."""
     return axes.short(along, float(f"{10**score:.3g}"))
 
 
-def _value(score: float | None) -> Value:
+def axis_value(score: float | None) -> Value:
     """Return a score as a value of the axis; words where it lies outside of those that were run."""
     if score is None:
         return None

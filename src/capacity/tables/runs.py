@@ -1,4 +1,4 @@
-"""The table of runs of a study: one row per cell and seed, from the evaluations of its jobs."""
+"""The table of runs of a study: one row per cell and seed, from the evaluations of its jobs and what weights say."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from capacity.dictionary import measures
 from capacity.dictionary.column import names
 from capacity.errors import ForeignFileError, InputError
 from capacity.evaluation import bits, operands
+from capacity.experiment import file_bounds
 from capacity.experiment.assignment import RECORD
 from capacity.experiment.cell import parse_cell
 from capacity.experiment.seeds import format_seeds
 from capacity.experiment.table_plan import Job
-from capacity.storage import evaluations, files, json_files, records
+from capacity.storage import evaluations, files, json_files, parquet, records
 from capacity.tables.cells import cell_columns
 from capacity.tables.frames import chunks
 from capacity.tasks.registry import PARTS
@@ -43,10 +44,17 @@ JOBS_AT_ONCE = 50  # tables of jobs that are held in memory at a time
 ROWS_AT_ONCE = 5_000  # rows held as mappings, which take far more memory than a frame
 
 
-def run_rows(evaluation: Mapping[str, Any], seeds: Container[int]) -> list[dict[str, Any]]:
+def run_rows(
+    evaluation: Mapping[str, Any], seeds: Container[int], mechanism: Mapping[int, Mapping[str, float | None]]
+) -> list[dict[str, Any]]:
     """One row for each run of an evaluation whose seed is among ``seeds``.
 
     A score or outcome that the task does not ask for is None. A diverged run counts as a failure of every outcome.
+
+    Args:
+        evaluation: of a job.
+        seeds: the seeds that are taken.
+        mechanism: of each seed what its weights say, by :func:`read_mechanism`.
     """
     cell = parse_cell(evaluation["cell"])
     known, unknown = (evaluation["loss_floors"][name] for name in ("order_known", "order_unknown"))
@@ -69,6 +77,7 @@ def run_rows(evaluation: Mapping[str, Any], seeds: Container[int]) -> list[dict[
             value = row[f"final_{score}"]
             row[outcome] = None if value is None else value >= bound and not run["diverged"]
         row |= bits_columns(run["bits"], evaluation["parameters"])
+        row |= mechanism[run["seed"]]
         rows.append(row)
     return rows
 
@@ -102,7 +111,10 @@ def bits_columns(memorized_bits: Mapping[str, Any], parameters: int) -> dict[str
 def runs_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Rows of runs as a frame with a type for each column, in their order."""
     numbers = [*FLOORS, *MEASURES, *names(measures.OPERAND_BASELINES), "diverged_at"]
-    return pd.DataFrame(list(rows)).astype(dict.fromkeys(numbers, "float64") | dict.fromkeys(OUTCOMES, "boolean"))
+    frame = pd.DataFrame(list(rows)).astype(dict.fromkeys(numbers, "float64") | dict.fromkeys(OUTCOMES, "boolean"))
+    return (
+        frame.copy()
+    )  # puts columns of one type together, of which pandas warns if there are more than a hundred apart
 
 
 def sorted_runs(runs: pd.DataFrame) -> pd.DataFrame:
@@ -121,7 +133,7 @@ def tabulate_runs(jobs: Sequence[Job]) -> tuple[pd.DataFrame, list[dict[str, Any
         for job in jobs:
             evaluation, seeds = read_evaluation(job)
             origins.append(origin(evaluation["provenance"]["training"]))
-            yield from run_rows(evaluation, seeds)
+            yield from run_rows(evaluation, seeds, read_mechanism(job, evaluation))
 
     runs = sorted_runs(pd.concat([runs_frame(chunk) for chunk in chunks(rows(), ROWS_AT_ONCE)]))
     return runs, origins
@@ -142,6 +154,18 @@ def read_evaluation(job: Job) -> tuple[dict[str, Any], set[int]]:
         )
     check_run(job, path, evaluation["provenance"]["training"], seeds)
     return evaluation, set(job.seeds)
+
+
+def read_mechanism(job: Job, evaluation: Mapping[str, Any]) -> dict[int, dict[str, float | None]]:
+    """What the weights of a job say, by seed.
+
+    Raises InputError naming the file if it is damaged, or of other runs than the evaluation of the job.
+    """
+    path = job.file("mechanism")
+    table = evaluations.read_mechanism(path, job.cell, job.seeds, file_bounds.mechanism(len(job.trained)))
+    if parquet.provenance_of(table)["training"] != evaluation["provenance"]["training"]:
+        raise ForeignFileError(f"{path} is of other runs than {job.file('evaluation')}; {files.REMEDY}")
+    return {row.pop("seed"): row for row in table.to_pylist()}
 
 
 def check_run(job: Job, path: str, training: Mapping[str, Any], seeds: Iterable[int]) -> None:

@@ -18,8 +18,8 @@ from capacity.verification.checks import attempt, check_code
 from capacity.verification.findings import DAMAGED, FOREIGN, MISSING, Finding
 
 WEIGHTS, HISTORY, RECORD, TIMING = "weights.safetensors", "history.parquet", "run.json", "timing.json"
-EVALUATION, ANSWERS, OPERANDS = "evaluation.json", "answers.parquet", "operands.parquet"
-STAGES = ((WEIGHTS, HISTORY, RECORD, TIMING), (EVALUATION, ANSWERS, OPERANDS))
+EVALUATION, ANSWERS, OPERANDS, MECHANISM = "evaluation.json", *evaluations.BESIDE
+STAGES = ((WEIGHTS, HISTORY, RECORD, TIMING), (EVALUATION, ANSWERS, OPERANDS, MECHANISM))
 """The files that training and evaluation leave, which are there together."""
 
 
@@ -77,9 +77,9 @@ def check_job(root: Path, folder: str, names: Collection[str]) -> list[Finding]:
         job.check_weights((training or {}).get("weights"))
     if TIMING in names:
         job.check_timing()
-    for each in (ANSWERS, OPERANDS):
+    for each in evaluations.BESIDE:
         if each in names:
-            job.check_answers(each)
+            job.check_beside(each)
     job.check_bytes(names)
     return found
 
@@ -167,10 +167,15 @@ class _Job:
         if timing is not None and timing.get("runs") != runs:
             self._found.append(Finding(FOREIGN, path, f"it is of {timing.get('runs')}", path))
 
-    def check_answers(self, name: str) -> None:
-        """Check that single answers are whole, and of the evaluation beside them."""
-        bounds = file_bounds.answers(self._cell, len(self._seeds)) if name == ANSWERS else self._operands()
-        record = self._table(name, bounds)
+    def check_beside(self, name: str) -> None:
+        """Check that a table of the evaluation is whole, and of the evaluation beside it."""
+        seeds = len(self._seeds)
+        bounds = {
+            ANSWERS: file_bounds.answers(self._cell, seeds),
+            OPERANDS: file_bounds.operands(seeds),
+            MECHANISM: file_bounds.mechanism(seeds),
+        }
+        record = self._table(name, bounds[name])
         if record is None or self._evaluation is None:
             return
         expected = {"cell": self._cell.name, **self._evaluation["provenance"]}
@@ -178,9 +183,6 @@ class _Job:
             same = runs_name(self._cell, self._seeds) == f"{record.get('cell')}/{self._folder.rpartition('/')[2]}"
             why = "it is of another evaluation than that beside it" if same else f"it is of {record.get('cell')}"
             self._found.append(Finding(FOREIGN, f"{self._folder}/{name}", why, f"{self._folder}/{name}"))
-
-    def _operands(self) -> Bounds:
-        return file_bounds.operands(len(self._seeds))
 
     def _table(self, name: str, bounds: Bounds) -> dict[str, Any] | None:
         path = self._root / self._folder / name

@@ -12,7 +12,15 @@ from capacity.storage import evaluations, json_files, parquet, provenance
 from capacity.storage.evaluations import read_answers
 from capacity.training.execution import Execution
 from tests.support.commands import run_command
-from tests.support.random_evaluations import CELL, LINES, SEEDS, history, random_evaluation, random_networks
+from tests.support.random_evaluations import (
+    CELL,
+    LINES,
+    SEEDS,
+    history,
+    random_evaluation,
+    random_mechanism,
+    random_networks,
+)
 from tests.support.repository import SOURCE
 
 
@@ -49,6 +57,8 @@ def test_the_command_writes_what_was_evaluated_and_how_it_was_trained(job):
     }
     assert read_answers(job / "answers.parquet", CELL.name, SEEDS).to_pylist() == answers.to_pylist()
     assert parquet.read_parquet(job / "operands.parquet").to_pylist() == operands.to_pylist()
+    of_weights = parquet.read_parquet(job / "mechanism.parquet").to_pylist()
+    assert of_weights == [{"seed": seed} | each for seed, each in zip(SEEDS, random_mechanism(), strict=True)]
     assert written["provenance"]["training"]["stage"] == "train"
     assert written["provenance"]["settings"] == CELL.settings()
     assert written["provenance"]["seeds"] == [0, 7]
@@ -56,7 +66,7 @@ def test_the_command_writes_what_was_evaluated_and_how_it_was_trained(job):
 
 def test_the_command_writes_the_same_bytes_again(job):
     evaluate(job)
-    names = ("evaluation.json", "answers.parquet", "operands.parquet")
+    names = ("evaluation.json", *evaluations.BESIDE)
     first = [(job / name).read_bytes() for name in names]
     evaluate(job)
     assert [(job / name).read_bytes() for name in names] == first

@@ -41,6 +41,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("answers", "results/cells/*/*/*/*/answers.parquet"),
         ("operands", "results/cells/*/*/*/*/operands.parquet"),
+        ("mechanism", "results/cells/*/*/*/*/mechanism.parquet"),
         ("runs", "hand/runs.parquet"),
         ("summary", "hand/summary.parquet"),
         ("dynamics", "hand/dynamics.parquet"),

@@ -23,6 +23,7 @@ from tests.support.random_evaluations import (
     SEEDS,
     evaluation_record,
     make_history,
+    random_mechanism,
 )
 
 NAMES = [
@@ -156,7 +157,7 @@ def test_a_network_that_is_not_finite_has_diverged_and_can_still_be_written(
         if row["seed"] == 7 and row["iteration"] > 0:
             row["stream_loss"] = row["training_loss"] = value
     found = evaluate_job(CELL, lines, SEEDS, networks_of(broken, CELL.size), history_table(rows), (None, 400))
-    write(tmp_path, found | {"provenance": evaluated["provenance"]})
+    write(tmp_path, found | {"provenance": evaluated["provenance"]}, random_mechanism())
     written = json_files.read_sealed_json(tmp_path / "evaluation.json")
     check(written, "evaluation.json")
     answers = read_answers(tmp_path / "answers.parquet", CELL.name, SEEDS).to_pylist()

@@ -58,6 +58,52 @@ def test_every_other_axis_that_varies_tells_groups_apart():
     assert checked(trend, rates)["by"] == ["layers", "learning_rate", "iterations"]  # what follows from them is no axis
 
 
+ARMS = {"rule": "arms", "reference": {"task": "arithmetic", "stream": "fixed"}, "measure": "all-right"}
+SPEEDS = {"rule": "two-speeds", "between": {"stream": ["reshuffled", "fixed"]}, "along": "parameters"}
+BITS = {"rule": "capacity", "over": "facts"}
+AMOUNTS = {"task": ["facts"], "size": ["n14", "wide"], "facts": [10, 20], "learning_rate": [0.01, 0.001]}
+
+
+def test_what_tells_arms_speeds_and_amounts_apart_tells_no_groups_apart():
+    grid = GRID | {"weight_decay": [0, 0.1]}
+    assert checked(ARMS | {"reference": {"task": "arithmetic", "stream": "fixed", "weight_decay": 0}}, grid) == {
+        "rule": "arms",
+        "reference": {"task": "arithmetic", "stream": "fixed", "weight_decay": 0},
+        "arms": ["task", "stream", "weight_decay"],
+        "measure": "all-right",
+        "by": ["size"],
+    }
+    assert checked(ARMS | {"by": ["size", "task"], "reference": {"stream": "fixed"}})["arms"] == ["stream"]
+    assert checked(SPEEDS)["by"] == ["task"]
+    assert checked(BITS, AMOUNTS) == BITS | {"measure": "bits", "by": ["learning_rate"]}
+    crossed = {"rule": "variance-components", "factors": ["corpus_seed", "seed"], "measure": "held-out"}
+    orders = {"task": ["arithmetic"], "size": ["n14"], "corpus_seed": [1, 2], "stream": ["fixed", "reshuffled"]}
+    assert checked(crossed, orders)["by"] == ["stream"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "grid", "said"),
+    [
+        (ARMS, GRID | {"weight_decay": [0, 0.1]}, "answer.reference: it is several arms, which differ in weight_decay"),
+        (ARMS | {"reference": {"stream": "aligned"}}, GRID, "answer.reference.stream: 'aligned' is not in the study's"),
+        (ARMS | {"reference": {"steam": "fixed"}}, GRID, "answer.reference: 'steam' is not known"),
+        (ARMS | {"by": ["stream"]}, GRID, "answer.reference: 'stream' is not known"),
+        (SPEEDS | {"by": ["stream"]}, GRID, "answer.by: 'stream' is not known"),
+        (BITS | {"over": "width"}, AMOUNTS, "answer.over: 'width' is not known"),
+        (BITS, AMOUNTS | {"facts": [10]}, "answer.over: facts does not vary"),
+        (BITS, AMOUNTS | {"size": ["n14"]}, "answer.rule: size does not vary"),
+        (BITS | {"measure": "seen"}, AMOUNTS, "answer.measure: 'seen'"),
+        (
+            {"rule": "variance-components", "factors": ["seeds", "seed"], "measure": "held-out"},
+            GRID,
+            "answer.factors: 'seeds' is not known",
+        ),
+    ],
+)
+def test_what_tells_arms_speeds_and_amounts_apart_has_to_be_there(answer, grid, said):
+    assert message(configured(answer, grid)).startswith(f"studies.one.{said}")
+
+
 def test_what_the_budget_leaves_out_is_an_arm_all_the_same():
     config = configured({"rule": "rate-or-size", "large": "wide"}, GRID)
     config["budgets"]["small"]["leave_out"] = [{"size": ["wide"]}]

@@ -9,7 +9,8 @@ import pytest
 
 from capacity.errors import InputError
 from capacity.storage import evaluations
-from capacity.storage.evaluations import check, check_answers, write
+from capacity.storage.evaluations import check, check_answers, read_mechanism, write
+from tests.support.random_evaluations import CELL, SEEDS, random_mechanism
 
 
 def test_the_result_fits_the_schema(evaluated):
@@ -116,8 +117,21 @@ def test_an_evaluation_that_readers_would_refuse_is_not_written(tmp_path, evalua
         change = {"operands": broken["runs"][1]["operands"] | change["operands"]}
     broken["runs"][1] |= change
     with pytest.raises(InputError, match=said):
-        write(tmp_path, broken)
+        write(tmp_path, broken, random_mechanism())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_weights_say_is_read_as_it_was_written_and_of_its_own_job_alone(tmp_path, evaluated):
+    write(tmp_path, evaluated, random_mechanism())
+    path = tmp_path / "mechanism.parquet"
+    rows = read_mechanism(path, CELL.name, SEEDS).to_pylist()
+    assert rows == [{"seed": seed} | each for seed, each in zip(SEEDS, random_mechanism(), strict=True)]
+    with pytest.raises(InputError, match=r"mechanism\.parquet has no rows of seed 3"):
+        read_mechanism(path, CELL.name, [*SEEDS, 3])
+    with pytest.raises(InputError, match=r"mechanism\.parquet is of task=joint.*, not of task=facts"):
+        read_mechanism(path, "task=facts/size=n14/variant=paper", SEEDS)
+    with pytest.raises(InputError, match=r"answers\.parquet has no column 'digit_component_share'"):
+        read_mechanism(tmp_path / "answers.parquet", CELL.name, SEEDS)
 
 
 def shortened(value):

@@ -16,7 +16,7 @@ from capacity.tables import runs as runs_module
 from capacity.tables.frames import read_frame
 from capacity.tables.runs import run_rows
 from tests.support.handmade_jobs import JOBS, make_table, origins, write_jobs
-from tests.support.handmade_results import FOUR_RUNS, PAPER, bits, endpoint, evaluation, frames, run, score
+from tests.support.handmade_results import FOUR_RUNS, MECHANISM, PAPER, bits, endpoint, evaluation, frames, run, score
 
 RECALL = make_cell("facts", SIZES["n14"])
 BOTH = make_cell("joint", SIZES["n14"])
@@ -64,7 +64,7 @@ def test_facts_are_fitted_when_all_are_right_on_the_matched_prompts():
 
 
 def test_seeds_that_are_not_wanted_are_left_out():
-    rows = run_rows(evaluation(PAPER, FOUR_RUNS), {1, 1337})
+    rows = run_rows(evaluation(PAPER, FOUR_RUNS), {1, 1337}, dict.fromkeys((1, 1337), MECHANISM))
     assert [row["seed"] for row in rows] == [1, 1337]
 
 
@@ -72,7 +72,7 @@ def test_a_score_comes_from_its_own_endpoint():
     one = run(PAPER, 0)
     one["time_average"] = endpoint(PAPER, {"held_out": score(30, 80)}, 0.125) | {"first_iteration": 25250}
     one["paper_best"] = endpoint(PAPER, {"held_out": score(1, 4)}, 1.5) | {"last_iteration": 250}
-    row = run_rows(evaluation(PAPER, [one]), {0})[0]
+    row = run_rows(evaluation(PAPER, [one]), {0}, {0: MECHANISM})[0]
     assert (row["final_held_out"], row["time_average_held_out"], row["paper_best_held_out"]) == (1.0, 0.375, 0.25)
     assert (row["final_stream_loss"], row["time_average_stream_loss"], row["paper_best_stream_loss"]) == (
         0.5,
@@ -110,9 +110,27 @@ def test_bits_come_from_their_own_prompts():
         "paper_prompts": bits(RECALL, memorized=1.0)["facts"]["paper_prompts"],
         "matched_prompts": bits(RECALL, memorized=8.0)["facts"]["paper_prompts"],
     }
-    row = run_rows(evaluation(RECALL, [one]), {0})[0]
+    row = run_rows(evaluation(RECALL, [one]), {0}, {0: MECHANISM})[0]
     assert (row["fact_bits_list_paper_prompts"], row["fact_bits_list_matched_prompts"]) == (1, 8)
     assert (row["key_specific_bits_paper_prompts"], row["key_specific_bits_matched_prompts"]) == (0.5, 4)
+
+
+def test_what_the_weights_say_is_a_column_of_runs_and_a_mean_of_cells():
+    one, other = run(PAPER, 0), run(PAPER, 1)
+    one["mechanism"], other["mechanism"] = {"digit_parallelograms": 0.25}, {"digit_parallelograms": 1.0}
+    runs, summary = frames([evaluation(PAPER, [one, other]), evaluation(RECALL, [run(RECALL, 0)])])
+    assert runs["digit_parallelograms"].tolist()[:2] == [0.25, 1.0]
+    assert runs["digit_parallelograms"].isna().tolist() == [False, False, True]
+    assert summary["digit_parallelograms_mean"].tolist()[0] == 0.625
+
+
+def test_weights_of_another_run_than_the_evaluation_are_refused_by_name(written, tmp_path):
+    path = tmp_path / f"results/cells/{RECALL.name}/seeds=0-1/mechanism.parquet"
+    table = parquet.read_parquet(path)
+    record = parquet.provenance_of(table)
+    parquet.write_parquet(path, table, record | {"training": record["training"] | {"git_commit": "0" * 40}})
+    with pytest.raises(SystemExit, match=r"mechanism\.parquet is of other runs than .*evaluation\.json"):
+        make_table("tabulate", "tables")
 
 
 def test_answers_beyond_digits_are_columns_of_runs_and_means_of_cells():
