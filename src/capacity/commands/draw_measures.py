@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--y", default="", help="axis down, in a map")
     parser.add_argument("--colour", nargs="*", default=[], help="axes that are the colour; default: what else varies")
     parser.add_argument("--facet", nargs="*", default=[], help="axes with a panel for each value; default: the rest")
+    parser.add_argument("--pooled", nargs="*", default=[], help="axes of a scatter that nothing stands for")
     for name in ("runs", "summary"):
         parser.add_argument(f"--{name}", required=True, nargs="+", type=Path, help=f"tables {name}, one for each task")
     for name in ("history", "dynamics"):
@@ -41,6 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.y,
         tuple(arguments.colour),
         tuple(arguments.facet),
+        tuple(arguments.pooled),
     )
     if unknown := [name for name in spec.measures if name not in MEASURES]:
         raise InputError(f"--measure: {unknown[0]!r} is not one of {', '.join(MEASURES)}")

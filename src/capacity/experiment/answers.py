@@ -70,6 +70,29 @@ RULES: Mapping[str, Rule] = {
 """Every rule by its name; :data:`capacity.studies.registry.RULES` has the functions."""
 
 
+class UnfitRuleError(ConfigurationError):
+    """The cells of a study do not have what a rule reads."""
+
+
+def study_answer(
+    settings: Mapping[str, Any] | None, cells: Sequence[Cell], config: Mapping[str, Any], key: str
+) -> dict[str, Any] | None:
+    """Return the answer of a study as :func:`check_answer` does; None without one.
+
+    An answer with ``optional: true`` is left out where the cells do not have what its rule reads, as are those of
+    grids that somebody has replaced. Raises ConfigurationError by the key that is wrong.
+    """
+    if settings is None:
+        return None
+    named = {option: value for option, value in settings.items() if option != "optional"}
+    try:
+        return check_answer(named, cells, config, key)
+    except UnfitRuleError:
+        if settings.get("optional", False):
+            return None
+        raise
+
+
 def check_answer(
     answer: Mapping[str, Any], cells: Sequence[Cell], config: Mapping[str, Any], key: str
 ) -> dict[str, Any]:
@@ -82,7 +105,8 @@ def check_answer(
         key: of the answer in the configuration, for messages.
 
     Sizes are returned by the names that tables have, and the option ``by``, if it is left out, as every other axis that
-    varies. Raises ConfigurationError by the key that is wrong.
+    varies. Raises ConfigurationError by the key that is wrong, and UnfitRuleError if the cells do not have what the
+    rule reads.
     """
     check_name(answer["rule"], RULES, f"{key}.rule")
     rule = RULES[answer["rule"]]
@@ -144,7 +168,10 @@ def check_answer(
 def _check_measure(name: str, rule: Rule, cells: Sequence[Cell], key: str) -> None:
     """Raise ConfigurationError if a rule does not take a measure, or no cell has it."""
     check_name(name, rule.measures, key)
-    check_measured(name, rule.measures, cells, key)
+    try:
+        check_measured(name, rule.measures, cells, key)
+    except ConfigurationError as error:
+        raise UnfitRuleError(str(error)) from error
 
 
 def _check_primary(
@@ -188,18 +215,16 @@ def _check_reference(
 
 
 def _check_arm(arm: Any, value: Any, present: Mapping[Any, Any], key: str) -> None:
-    """Raise ConfigurationError if no cell of the study has a value."""
+    """Raise UnfitRuleError if no cell of the study has a value."""
     if arm not in present:
         there = ", ".join(str(each) for each in present)
-        raise ConfigurationError(f"{key}: {value!r} is not in the study's grids, which have {there}; add it to a grid")
+        raise UnfitRuleError(f"{key}: {value!r} is not in the study's grids, which have {there}; add it to a grid")
 
 
 def _check_varies(axis: str, cells: Sequence[Cell], key: str) -> None:
-    """Raise ConfigurationError if an axis has fewer than two values among the cells of the study."""
+    """Raise UnfitRuleError if an axis has fewer than two values among the cells of the study."""
     if axis != "parameters" and len({_value(cell, axis) for cell in cells}) < 2:
-        raise ConfigurationError(
-            f"{key}: {axis} does not vary in the study's grids; give them two values of it or more"
-        )
+        raise UnfitRuleError(f"{key}: {axis} does not vary in the study's grids; give them two values of it or more")
 
 
 def _value(cell: Cell, axis: str) -> Any:

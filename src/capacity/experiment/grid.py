@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from capacity.errors import ConfigurationError, InputError
-from capacity.experiment.answers import check_answer
+from capacity.experiment.answers import study_answer
 from capacity.experiment.axes import SHAPE
 from capacity.experiment.cell import Cell, make_cell, normalise_pairs
 from capacity.experiment.checks import check_cell, check_name, check_shape
@@ -185,9 +185,7 @@ def _study(name: str, settings: Mapping[str, Any], config: Config, budget: _Budg
                 raise ConfigurationError(f"{key}: the cell {cell.name} appears twice in this study; leave one out")
             cells[cell.name] = cell
             seeds[cell.name] = cell_seeds
-    answer = None
-    if "answer" in settings:
-        answer = check_answer(settings["answer"], [*cells.values(), *left_out], config, f"studies.{name}.answer")
+    answer = study_answer(settings.get("answer"), [*cells.values(), *left_out], config, f"studies.{name}.answer")
     figures = study_figures(name, settings.get("figures"), cells.values(), left_out)
     names = dict.fromkeys(f"{cell.task}, {cell.size.name}" for cell in left_out)
     question = settings.get("question", "")

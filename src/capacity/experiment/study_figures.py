@@ -40,6 +40,7 @@ class StudyFigure:
         x, y: the axes across and down or up; empty for none. ``x`` may be a measure instead, which makes a scatter of
             runs, and :data:`PAIRS`.
         colour, facet: the axes that have a colour, or a panel, for each of their values together.
+        pooled: axes of a scatter that nothing stands for, so that runs of all their values look alike.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class StudyFigure:
     y: str = ""
     colour: tuple[str, ...] = ()
     facet: tuple[str, ...] = ()
+    pooled: tuple[str, ...] = ()
 
     @property
     def x_measure(self) -> Measure | None:
@@ -95,7 +97,7 @@ class StudyFigure:
         words = ["--kind", self.kind, "--measure", *self.measures]
         for role in ("x", "y"):
             words += [f"--{role}", getattr(self, role)] if getattr(self, role) else []
-        for role in ("colour", "facet"):
+        for role in ("colour", "facet", "pooled"):
             words += [f"--{role}", *getattr(self, role)] if getattr(self, role) else []
         return shlex.join(words)
 
@@ -143,7 +145,7 @@ def make_figure(entry: Mapping[str, Any], cells: Sequence[Cell], key: str, is_pa
     """Return the figure that a configuration describes, in which every axis that varies stands for something.
 
     Args:
-        entry: the keys ``kind``, ``measure``, ``x``, ``y``, ``colour`` and ``facet``.
+        entry: the keys ``kind``, ``measure``, ``x``, ``y``, ``colour``, ``facet`` and ``pooled``.
         cells: of the study.
         key: of the configuration, for messages.
         is_part: whether these are a part of the cells that the figure is for. A colour or facet that does not vary in
@@ -153,7 +155,12 @@ def make_figure(entry: Mapping[str, Any], cells: Sequence[Cell], key: str, is_pa
     cells do not have what it shows, or are not all told apart.
     """
     check_name(entry["kind"], KINDS, f"{key}.kind")
-    for key_of_names, names in (("measure", MEASURES), ("colour", axes.LABELS), ("facet", axes.LABELS)):
+    for key_of_names, names in (
+        ("measure", MEASURES),
+        ("colour", axes.LABELS),
+        ("facet", axes.LABELS),
+        ("pooled", axes.LABELS),
+    ):
         given = entry.get(key_of_names, ())
         for number, name in enumerate(_names(given)):
             check_name(name, names, f"{key}.{key_of_names}" + f"[{number}]" * (not isinstance(given, str)))
@@ -164,6 +171,7 @@ def make_figure(entry: Mapping[str, Any], cells: Sequence[Cell], key: str, is_pa
         entry.get("y", ""),
         _names(entry.get("colour", ())),
         _names(entry.get("facet", ())),
+        _names(entry.get("pooled", ())),
     )
     _check_roles(figure, key)
     try:
@@ -212,8 +220,13 @@ def _check_roles(figure: StudyFigure, key: str) -> None:
                 f"{key}.{role}: {given!r} has no place in a figure of kind {figure.kind!r}"
                 f"{f' with x: {PAIRS}' if figure.x == PAIRS else ''}, which takes {', '.join(sorted(allowed))}"
             )
+    if figure.pooled and not figure.x_measure:
+        raise ConfigurationError(
+            f"{key}.pooled: {', '.join(figure.pooled)!r} can be pooled in a scatter of runs alone, whose x is a "
+            "measure; elsewhere every axis that varies stands for something"
+        )
     before: dict[str, str] = {}
-    for role, of_role in figure.roles.items():
+    for role, of_role in (figure.roles | {"pooled": figure.pooled}).items():
         for axis in of_role:
             if axis in before:
                 raise ConfigurationError(f"{key}.{role}: {axis!r} is {before[axis]} already; give another axis")
@@ -266,7 +279,7 @@ def _check_axes(figure: StudyFigure, cells: Sequence[Cell], key: str) -> None:
 def _complete(figure: StudyFigure, cells: Sequence[Cell], key: str) -> StudyFigure:
     """Let the axes that vary and are not mentioned be the colour, then the facet. Raises ConfigurationError."""
     told = figure.roles
-    left = axes.varying(cells, figure.told)
+    left = axes.varying(cells, (*figure.told, *figure.pooled))
     free = [role for role in ("colour", "facet") if role not in told and (role == "facet" or figure.kind != MAP)]
     if len(left) > len(free):
         raise ConfigurationError(

@@ -202,7 +202,10 @@ def draw_scatter(view: View, tables: Tables) -> Figure:
         if panel.is_bottom:
             panel.axis.set_xlabel("\n".join(textwrap.wrap(x_measure.label, 22 if len(view.facets) > 2 else 40)))
     key(view, [*handles, *bounds], figure)
-    note(view, figure, tables, "Each mark is one run; runs with the same values stand side by side.")
+    said = "Each mark is one run; runs with the same values stand side by side."
+    if view.spec.pooled:
+        said += f" Runs of every {' and '.join(axes.name(axis) for axis in view.spec.pooled)} look alike."
+    note(view, figure, tables, said)
     return figure
 
 

@@ -105,7 +105,7 @@ def make_view(spec: StudyFigure, summary: pd.DataFrame, title: str) -> View:
     Raises InputError if the cells cannot be shown so.
     """
     entry = {"kind": spec.kind, "measure": list(spec.measures)} | {
-        role: getattr(spec, role) for role in ("x", "y", "colour", "facet")
+        role: getattr(spec, role) for role in ("x", "y", "colour", "facet", "pooled")
     }
     every = {str(name): parse_cell(name) for name in summary["cell"]}
     spec = make_figure(entry, list(every.values()), "figure")

@@ -8,6 +8,7 @@ import pytest
 
 from capacity.dictionary.studies import RUNS
 from capacity.dictionary.study_measures import MEASURES
+from capacity.errors import ConfigurationError
 from capacity.experiment.answers import RULES
 from capacity.studies import registry
 from tests.support.configuration_slips import SMALL, message, study
@@ -197,3 +198,18 @@ def test_rules_take_measures_of_which_the_table_of_runs_has_a_value():
     assert message(configured(ORDER | {"measure": "time-to-fit"})).startswith(
         "studies.one.answer.measure: 'time-to-fit'"
     )
+
+
+def test_an_optional_answer_is_left_out_where_its_cells_do_not_have_it_and_still_refused_by_an_unknown_name():
+    facts = {"task": ["facts"], "size": ["n14"]}
+    for rule, said in (
+        ({"rule": "shares", "measure": "all-right"}, r"answer\.measure"),
+        ({"rule": "trend", "along": "width", "measure": "seen"}, r"answer\."),
+        (ORDER | {"measure": "facts"}, r"answer\.between"),
+    ):
+        with pytest.raises(ConfigurationError, match=said):
+            checked(rule, facts)
+        assert checked(rule | {"optional": True}, facts) is None
+        with pytest.raises(ConfigurationError, match="'all-rihgt'"):
+            checked(rule | {"optional": True, "measure": "all-rihgt"}, facts)
+    assert checked(ORDER | {"optional": True}) == checked(ORDER)

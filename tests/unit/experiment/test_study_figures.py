@@ -206,6 +206,7 @@ def test_a_facet_that_does_not_vary_under_a_budget_is_left_out_under_it():
         StudyFigure("lines", ("held-out", "seen"), "width", colour=("layers",), facet=("learning_rate",)),
         StudyFigure("map", ("loss",), "pairs"),
         StudyFigure("curves", ("seen",), facet=("stream", "iterations")),
+        StudyFigure("dots", ("seen",), "held-out", colour=("width",), pooled=("stream", "iterations")),
     ],
 )
 def test_the_options_of_the_command_say_the_whole_figure(figure):
@@ -213,7 +214,8 @@ def test_the_options_of_the_command_say_the_whole_figure(figure):
     draw_measures.add_arguments(parser)
     more = ["--runs", "r", "--summary", "s", "--title", "t", "--pdf", "p", "--png", "q"]
     read = parser.parse_args([*shlex.split(figure.options()), *more])
-    again = StudyFigure(read.kind, tuple(read.measure), read.x, read.y, tuple(read.colour), tuple(read.facet))
+    axes = (tuple(getattr(read, role)) for role in ("colour", "facet", "pooled"))
+    again = StudyFigure(read.kind, tuple(read.measure), read.x, read.y, *axes)
     assert again == figure
 
 
@@ -231,3 +233,19 @@ def test_an_optional_figure_is_left_out_where_its_cells_do_not_have_it_and_still
     sizes = [make_cell("arithmetic", SIZES[name]) for name in ("n14", "n28")]
     shown = {"one": {"kind": "dots", "measure": "held-out", "x": "size", "optional": True}}
     assert list(study_figures("own", shown, sizes)) == ["one"]
+
+
+def test_a_scatter_may_pool_axes_and_nothing_else_may():
+    cells = [
+        make_cell("arithmetic", SIZES[size], learning_rate=rate) for size in ("n14", "n28") for rate in (0.01, 0.02)
+    ]
+    entry = {"kind": "dots", "measure": "seen", "x": "held-out", "colour": "size", "pooled": "learning_rate"}
+    figure = study_figures("own", {"one": entry}, cells)["one"]
+    assert (figure.colour, figure.facet, figure.pooled) == (("size",), (), ("learning_rate",))
+    for change, key in (
+        ({"x": "size", "colour": []}, "pooled: 'learning_rate' can be pooled in a scatter of runs alone"),
+        ({"pooled": "learning-rate"}, "pooled: 'learning-rate'"),
+        ({"pooled": "size"}, "pooled: 'size' is colour already"),
+    ):
+        with pytest.raises(ConfigurationError, match=f"studies.own.figures.one.{key}"):
+            study_figures("own", {"one": entry | change}, cells)

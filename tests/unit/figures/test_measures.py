@@ -357,6 +357,15 @@ def test_a_scatter_has_a_mark_for_every_run_where_its_two_measures_are(depth):
         assert panel.get_xlabel().replace("\n", " ") == "held-out expressions right"
 
 
+def test_a_scatter_draws_the_runs_of_pooled_axes_alike_and_says_so(depth):
+    figure = depth.draw(kind="dots", measure="order-bits", x="held-out", colour="width", pooled="layers")
+    (axis,) = visible_axes(figure)
+    marks = [line for line in axis.lines if line.get_markersize() == 3.5]
+    assert sum(len(line.get_xdata()) for line in marks) == len(depth.tables["runs"])
+    assert len({line.get_color() for line in marks}) == depth.tables["runs"]["width"].nunique()
+    assert "Runs of every layers look alike." in note_of(figure)
+
+
 def test_equal_runs_stand_side_by_side(base):
     (axis,) = visible_axes(base.draw(kind="dots", measure="seen", x="size"))
     spread = [line.get_xdata() for line in axis.lines if line.get_markersize() == 2.2 and len(line.get_xdata())]
