@@ -291,6 +291,8 @@ def _grid(draw: random.Random, sizes: dict[str, Any]) -> dict[str, Any]:
         grid[axis] = list({repr(value): value for value in values}.values())
     if draw.random() < 0.3:
         grid["stream"] = draw.sample(("fixed", "reshuffled", "aligned", "answer-only"), draw.choice((1, 2)))
+    if draw.random() < 0.2:
+        grid["answers"] = draw.sample(("correct", "permuted"), draw.choice((1, 2)))
     if draw.random() < 0.3:
         grid["held_out"] = [_held_out(draw) for _ in range(draw.choice((1, 2)))]
     if draw.random() < 0.5:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from capacity.experiment.cell import Cell, parse_cell
-from capacity.paper import protocol
+from capacity.experiment.cell import Cell, make_cell, parse_cell
 
 Trained = list[tuple[Cell, pd.DataFrame]]
 """Cells with their runs."""
@@ -40,8 +39,8 @@ def on_fixed_lines(cells: Trained, task: str) -> Trained:
 
 
 def has_paper_data(cell: Cell) -> bool:
-    """Tell whether a cell holds out the paper's expressions and has as many facts as the paper's."""
-    return (cell.held_out, cell.facts) == (protocol.HELD_OUT, protocol.FACTS)
+    """Tell whether a cell has the paper's lines, and holds out the same ones."""
+    return cell.line_settings == make_cell(cell.task, cell.size).line_settings
 
 
 def widest(cells: Trained, key: Callable[[Cell], object]) -> Trained:

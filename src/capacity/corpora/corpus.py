@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -36,15 +37,15 @@ SCHEMA = pa.schema(
 operands, null where it has none; ``position`` is its number in the stream, null if it is held out."""
 
 
-def corpus_lines(task: str, held_out: Iterable[tuple[int, int]], facts: int, seed: int) -> list[Line]:
+def corpus_lines(task: str, held_out: Iterable[tuple[int, int]], facts: int, seed: int, **more: Any) -> list[Line]:
     """The lines of a task: seen lines in stream order with their positions, then the held-out ones.
 
     The text of a joint task is that of one part after the other. Within a part the lines are shuffled once by ``seed``,
-    or keep the order of the task where it says so.
+    or keep the order of the task where it says so. ``more`` are further settings of a cell that decide lines.
     """
     stream: list[Line] = []
     unseen: list[Line] = []
-    settings = {"held_out": tuple(held_out), "facts": facts}
+    settings = {"held_out": tuple(held_out), "facts": facts, "corpus_seed": seed, **more}
     for part in TASKS[task].parts:
         every = part.lines(**settings)
         seen = [line for line in every if line.split == "seen"]
@@ -57,7 +58,7 @@ def corpus_lines(task: str, held_out: Iterable[tuple[int, int]], facts: int, see
 
 def build(cell: Cell) -> list[Line]:
     """The lines that a cell trains on and is asked about."""
-    return corpus_lines(cell.task, cell.held_out, cell.facts, cell.corpus_seed)
+    return corpus_lines(cell.task, seed=cell.corpus_seed, **cell.line_settings)
 
 
 def to_table(lines: Sequence[Line]) -> pa.Table:

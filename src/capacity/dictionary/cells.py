@@ -25,6 +25,7 @@ SETTINGS: Columns = (
     Column("mlp_factor", INTEGER, "Width of the hidden layer of each MLP, as a multiple of the width."),
     Column("held_out", TEXT, "Pairs of digits whose sums and differences are held out, such as 57."),
     Column("facts", INTEGER, "Number of the paper's capitals that are in the corpus.", "facts"),
+    Column("answers", TEXT, "Answers of the seen expressions: correct, or permuted within each operation."),
     Column("corpus_seed", INTEGER, "Seed of the shuffle that puts the lines of the corpus in order."),
     Column("stream", TEXT, "How the lines are made into training rows: fixed is the paper's way."),
     Column("learning_rate", NUMBER, "Highest learning rate, reached after the warm-up."),

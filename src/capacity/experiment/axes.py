@@ -10,7 +10,7 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from capacity.experiment.cell import Cell
+from capacity.experiment.cell import LINE_AXES, Cell
 from capacity.paper import protocol
 from capacity.tasks.registry import TASKS
 
@@ -25,6 +25,7 @@ LABELS: Mapping[str, str] = {
     "parameters": "parameters",
     "held_out": "held-out pairs",
     "facts": "facts in the corpus",
+    "answers": "answers",
     "corpus_seed": "seed of the order of lines",
     "stream": "stream",
     "learning_rate": "learning rate",
@@ -40,7 +41,7 @@ LABELS: Mapping[str, str] = {
 }
 """Every axis, with its label on a figure and over a column."""
 
-NAMED = ("task", "size", "held_out", "stream")
+NAMED = ("task", "size", "held_out", "answers", "stream")
 """The axes whose values are names."""
 
 NUMERIC = tuple(axis for axis in LABELS if axis not in NAMED)
@@ -56,13 +57,22 @@ DERIVED = (*(axis for of_axis in FOLLOWERS.values() for axis in of_axis), "block
 """The axes that follow from others, unless they are set."""
 
 DISTINGUISHING: tuple[str, ...] = (
-    *("stream", "held_out", "facts", "corpus_seed", "learning_rate", "weight_decay", "dropout", "iterations", "batch"),
-    *("block", "final_learning_rate", "warmup_iterations", "decay_iterations", "evaluation_interval"),
+    *("stream", "answers", "held_out", "facts", "corpus_seed", "learning_rate", "weight_decay", "dropout"),
+    *("iterations", "batch", "block", "final_learning_rate", "warmup_iterations", "decay_iterations"),
+    "evaluation_interval",
 )
 """The axes apart from task and shape, in the order in which they are looked at for what tells cells apart."""
 
-SHARED = ("task", "size", *(axis for axis in DISTINGUISHING[:9] if axis != "corpus_seed"))
+SHARED: tuple[str, ...] = (
+    *("task", "size", "stream", "answers", "held_out", "facts", "learning_rate", "weight_decay", "dropout"),
+    *("iterations", "batch"),
+)
 """The axes whose value is said where all cells share it; the others follow from these, or are as in the paper."""
+
+UNUSUAL = ("answers",)
+"""The axes that are said only where cells depart from the paper on them: few studies have them."""
+
+_ORDERS = {"stream": protocol.STREAMS, "answers": protocol.ANSWERS}
 
 ALL_PAIRS = 2  # pairs that are written out; of more, the first and how many
 
@@ -89,7 +99,7 @@ def in_tables(axis: str, setting: Any) -> Any:
 
 
 def ordered(cells: Iterable[Cell], axis: str) -> list[Any]:
-    """Return the values of some cells on an axis, each once, from small to large; tasks and streams in their order."""
+    """Return the values of some cells on an axis, each once, from small to large; names in their own order."""
     by_rank = {}
     for cell in cells:
         rank: Any = value(cell, axis)
@@ -97,8 +107,8 @@ def ordered(cells: Iterable[Cell], axis: str) -> list[Any]:
             rank = (cell.size.matrix_weights, cell.size)
         elif axis == "task":
             rank = list(TASKS).index(cell.task)
-        elif axis == "stream":
-            rank = protocol.STREAMS.index(cell.stream)
+        elif axis in _ORDERS:
+            rank = _ORDERS[axis].index(value(cell, axis))
         by_rank[rank] = value(cell, axis)
     return [by_rank[rank] for rank in sorted(by_rank)]
 
@@ -167,12 +177,18 @@ def shared(cells: Iterable[Cell]) -> list[str]:
     """Return the axes of :data:`SHARED` on which all cells have one value, and which their tasks have."""
     cells = list(cells)
     of_tasks = {axis for cell in cells for axis in TASKS[cell.task].axes}
-    axes = [axis for axis in SHARED if axis not in ("held_out", "facts") or axis in of_tasks]
+    unsaid = left_unsaid(cells)
+    axes = [axis for axis in SHARED if axis not in unsaid and (axis not in LINE_AXES or axis in of_tasks)]
     same = [axis for axis in axes if len({value(cell, axis) for cell in cells}) == 1]
     if "size" in same:
         return same
     shapes = [axis for axis in SHAPE if len({value(cell, axis) for cell in cells}) == 1]
     return [*same[:1], *shapes, *same[1:]] if "task" in same else [*shapes, *same]
+
+
+def left_unsaid(cells: Iterable[Cell]) -> set[str]:
+    """Return the axes of :data:`UNUSUAL` on which every cell is as in the paper."""
+    return set(UNUSUAL) - {axis for cell in cells for axis in cell.departures()}
 
 
 def beside_size(cells: Iterable[Cell]) -> list[str]:
@@ -226,7 +242,7 @@ def in_words(axis: str, setting: Any, text: str = "") -> str:
         return text
     if axis in ("layers", "heads"):
         return f"{text} {axis if setting != 1 else axis.removesuffix('s')}"
-    words = {"held_out": f"held out {text}", "iterations": f"{text} updates"}
+    words = {"held_out": f"held out {text}", "iterations": f"{text} updates", "answers": f"{text} answers"}
     if axis in ("facts", "parameters"):
         return f"{text} {axis}"
     if axis in ("dropout", "weight_decay") and not setting:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -34,6 +34,7 @@ class Cell:
     size: Size
     held_out: Pairs
     facts: int
+    answers: str
     corpus_seed: int
     stream: str
     learning_rate: float
@@ -63,6 +64,11 @@ class Cell:
         """The name of the corpus that the cell reads: the task, and what departs from the paper's corpus."""
         parts = [f"{key}-{_format(value)}" for key, value in self.departures().items() if key in CORPUS_AXES]
         return "_".join([self.task, *sorted(parts)])
+
+    @property
+    def line_settings(self) -> dict[str, Any]:
+        """The settings that decide the lines of the corpus, apart from the seed of their order, by axis."""
+        return {axis: getattr(self, axis) for axis in LINE_AXES}
 
     def departures(self) -> dict[str, Any]:
         """Return the axes that differ from the paper's base cell, without those that follow from another axis."""
@@ -94,7 +100,7 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
 
     What the paper fixes in proportion stays in proportion unless it is chosen too: the schedule shrinks and grows with
     ``iterations``, and the final learning rate follows the peak. The block of streams that hold one line per row is at
-    least as long as the longest line. Raises InputError for an unknown task, stream or axis.
+    least as long as the longest line. Raises InputError for an unknown task, value or axis.
     """
     if task not in TASKS:
         raise InputError(f"task {task!r} is not one of {', '.join(TASKS)}")
@@ -104,9 +110,8 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
     chosen = {axis: value for axis, value in chosen.items() if axis not in LINE_AXES or axis in TASKS[task].axes}
     held_out = normalise_pairs(chosen.get("held_out", protocol.HELD_OUT))
     facts = chosen.get("facts", protocol.FACTS)
-    stream = chosen.get("stream", "fixed")
-    if stream not in protocol.STREAMS:
-        raise InputError(f"stream {stream!r} is not one of {', '.join(protocol.STREAMS)}")
+    answers = _one_of("answers", chosen.get("answers", "correct"), protocol.ANSWERS)
+    stream = _one_of("stream", chosen.get("stream", "fixed"), protocol.STREAMS)
     learning_rate = _number(chosen.get("learning_rate", recipe.learning_rate))
     iterations = int(chosen.get("iterations", protocol.ITERATIONS))
     block = TASKS[task].block
@@ -124,6 +129,7 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
         size=size,
         held_out=held_out,
         facts=facts,
+        answers=answers,
         corpus_seed=int(chosen.get("corpus_seed", protocol.CORPUS_SEED)),
         stream=stream,
         learning_rate=learning_rate,
@@ -196,6 +202,13 @@ def normalise_pairs(pairs: Iterable[Iterable[int]]) -> Pairs:
     return tuple(sorted({(min(pair), max(pair)) for pair in (tuple(pair) for pair in pairs)}))
 
 
+def _one_of(axis: str, value: str, values: Sequence[str]) -> str:
+    """Return a value of an axis whose values are names. Raises InputError for any other name."""
+    if value not in values:
+        raise InputError(f"{axis} {value!r} is not one of {', '.join(values)}")
+    return value
+
+
 def _format(value: Any) -> str:
     """Return a value as text from which the same value is read.
 
@@ -242,6 +255,7 @@ def _longest_line(task: str, facts: int) -> int:
 PARSERS: Mapping[str, Callable[[str], Any]] = {
     "held_out": _parse_pairs,
     "facts": _whole,
+    "answers": str,
     "corpus_seed": _whole,
     "stream": str,
     "learning_rate": float,
@@ -255,7 +269,7 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "decay_iterations": _whole,
     "evaluation_interval": _whole,
 }
-LINE_AXES = ("held_out", "facts")
+LINE_AXES = ("held_out", "facts", "answers")
 """Axes that decide the lines of a corpus, of the tasks that name them."""
 
 CORPUS_AXES = (*LINE_AXES, "corpus_seed")

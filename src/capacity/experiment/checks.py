@@ -14,7 +14,7 @@ from typing import Any
 
 from capacity.dictionary.study_measures import MEASURES
 from capacity.errors import ConfigurationError
-from capacity.experiment.cell import Cell, Pairs
+from capacity.experiment.cell import Cell
 from capacity.experiment.seeds import LONGEST_RUNS_NAME
 from capacity.paper.protocol import Size
 from capacity.tasks.registry import TASKS
@@ -73,7 +73,7 @@ def check_cell(cell: Cell, key: str) -> None:
         raise ConfigurationError(f"{key}.held_out: no pair of digits is held out; give at least one")
     if "held_out" in TASKS[cell.task].axes and len(cell.held_out) >= 55:
         raise ConfigurationError(f"{key}.held_out: all 55 pairs of digits are held out; leave at least one to train on")
-    characters, longest = _text_lengths(cell.task, cell.held_out, cell.facts)
+    characters, longest = _text_lengths(cell.task, tuple(cell.line_settings.items()))
     if cell.stream in ("fixed", "reshuffled") and cell.block >= characters:
         raise ConfigurationError(f"{key}.block: {cell.block} is not less than the text's {characters} characters")
     if cell.stream in ("aligned", "answer-only") and cell.block < longest - 1:
@@ -160,10 +160,10 @@ def suggestion(name: Any, names: Iterable[str]) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-def _text_lengths(task: str, held_out: Pairs, facts: int) -> tuple[int, int]:
+def _text_lengths(task: str, settings: tuple[tuple[str, Any], ...]) -> tuple[int, int]:
     """Return the number of characters of all seen lines of a corpus, and of the longest of them.
 
     The order of the lines does not matter for either.
     """
-    seen = [len(line.text) for line in TASKS[task].lines(held_out=held_out, facts=facts) if line.split == "seen"]
+    seen = [len(line.text) for line in TASKS[task].lines(**dict(settings)) if line.split == "seen"]
     return sum(seen), max(seen)

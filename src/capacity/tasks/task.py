@@ -51,8 +51,9 @@ class Task:
         name: Letters a to z.
         block: Characters that a network reads at a time, in the paper.
         batch: Rows of a training batch, in the paper.
-        axes: Settings of a cell that decide the lines, of ``held_out`` (pairs of digits) and ``facts`` (a number).
-        make_lines: Makes every line, seen or held out, from keyword arguments, one for each of ``axes``.
+        axes: Settings of a cell that decide the lines, such as ``held_out`` (pairs of digits) and ``facts`` (a number).
+        make_lines: Makes every line, seen or held out, from keyword arguments with the names of ``axes``. Those without
+            a default have to be given.
         is_shuffled: Whether the lines are trained on in an order drawn from the corpus seed; otherwise, as they come.
         operations: The kinds of lines.
         prompts: The kinds of prompts that every line is asked with, of ``paper`` and ``matched``.
@@ -93,7 +94,7 @@ class Task:
 
     def lines(self, **settings: Any) -> list[Line]:
         """Every line, held-out ones included, before any shuffling; settings that are no axis are ignored."""
-        return self.make_lines(**{axis: settings[axis] for axis in self.axes})
+        return self.make_lines(**{axis: settings[axis] for axis in self.axes if axis in settings})
 
 
 @dataclass(frozen=True, kw_only=True)

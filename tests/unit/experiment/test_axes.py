@@ -83,6 +83,14 @@ def test_what_all_cells_share_is_what_does_not_vary():
     assert "held_out" not in axes.shared(alone)
 
 
+def test_an_axis_that_few_studies_have_is_said_where_cells_depart_from_the_paper():
+    assert "answers" not in axes.shared(cells(SMALL[0]))
+    assert "answers" in axes.shared(cells(SMALL[0], answers=("permuted",)))
+    both = cells(SMALL[0], answers=("permuted", "correct"), held_out=([(3, 4)], [(2, 9)]))
+    assert axes.varying(both) == ["answers", "held_out"]
+    assert axes.ordered(both, "answers") == ["correct", "permuted"]
+
+
 def test_values_are_ordered_as_tables_are():
     every = cells(*reversed(SIZES.values()), task=("joint", "arithmetic"), stream=("aligned", "fixed"))
     assert axes.ordered(every, "size") == ["n14", "n28", "n56", "mlt"]
@@ -108,6 +116,7 @@ def test_values_are_ordered_as_tables_are():
         ("dropout", 0.2, "dropout 0.2"),
         ("iterations", 30000, "30,000 updates"),
         ("facts", 20, "20 facts"),
+        ("answers", "permuted", "permuted answers"),
         ("corpus_seed", 1337, "seed of the order of lines 1337"),
         ("block", 9, "block 9"),
         ("parameters", 5230, "5,230 parameters"),
@@ -123,7 +132,7 @@ def test_every_axis_has_a_label_and_can_be_said():
     cell = make_cell("joint", SIZES["mlt"])
     settings = set(Cell.__dataclass_fields__) - {"size"}
     assert settings | {"size", "parameters", *axes.SHAPE} == set(axes.LABELS)
-    assert set(axes.NUMERIC) == set(axes.LABELS) - {"task", "size", "held_out", "stream"}
+    assert set(axes.NUMERIC) == set(axes.LABELS) - {"task", "size", "held_out", "answers", "stream"}
     assert set(axes.DERIVED) == set(_DERIVED_AXES)
     for axis in axes.LABELS:
         if axis != "parameters":

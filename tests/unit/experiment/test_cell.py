@@ -32,6 +32,7 @@ sizes = st.sampled_from(list(SIZES.values())) | st.builds(
 INDEPENDENT = {
     "held_out": st.sets(pairs, min_size=1, max_size=6).map(list),
     "facts": st.integers(1, 50),
+    "answers": st.sampled_from(protocol.ANSWERS),
     "corpus_seed": st.integers(0, 2**32 - 1),
     "stream": st.sampled_from(protocol.STREAMS),
     "learning_rate": twelve_digits(1e-9, 10),
@@ -178,6 +179,7 @@ def test_streams_of_one_line_per_row_take_the_block_of_the_longest_line(stream):
         ("arithmetic", {"corpus_seed": 4}, "arithmetic_corpus_seed-4"),
         ("joint", {"facts": 10, "held_out": [(7, 3), (0, 0)], "batch": 3}, "joint_facts-10_held_out-00.37"),
         ("facts", {"iterations": 5, "stream": "aligned"}, "facts"),
+        ("arithmetic", {"answers": "permuted", "corpus_seed": 4}, "arithmetic_answers-permuted_corpus_seed-4"),
     ],
 )
 def test_cells_of_one_corpus_share_its_name(task, chosen, name):
@@ -187,6 +189,7 @@ def test_cells_of_one_corpus_share_its_name(task, chosen, name):
 def test_axes_that_a_task_does_not_have_do_not_matter():
     assert make_cell("facts", MLT, held_out=[(1, 2)]) == make_cell("facts", MLT)
     assert make_cell("arithmetic", MLT, facts=3) == make_cell("arithmetic", MLT)
+    assert make_cell("facts", MLT, answers="permuted") == make_cell("facts", MLT)
 
 
 @pytest.mark.parametrize(
@@ -230,6 +233,7 @@ def test_a_name_that_is_not_canonical_is_refused_with_the_right_one(name, right)
         ("task=facts/size=large/variant=paper", "size 'large' is not 'mlt'"),
         ("task=facts/size=n14/variant=lr-0.1", "axis 'lr' is not one of held_out"),
         ("task=facts/size=n14/variant=stream-random", "stream 'random' is not one of fixed, reshuffled"),
+        ("task=joint/size=n14/variant=answers-true", "answers 'true' is not one of correct, permuted"),
     ],
 )
 def test_a_name_of_no_cell_is_refused_with_what_is_wrong(name, said):
