@@ -276,7 +276,8 @@ def _configuration(draw: random.Random) -> dict[str, Any]:
     }
 
 
-SETTABLE = tuple(axis for axis in BOUNDS if axis not in (*SHAPE, "facts", "corpus_seed"))
+UNSETTABLE = ("facts", "corpus_seed", "initialisation_seed")
+SETTABLE = tuple(axis for axis in BOUNDS if axis not in (*SHAPE, *UNSETTABLE))
 
 
 def _grid(draw: random.Random, sizes: dict[str, Any]) -> dict[str, Any]:
@@ -286,7 +287,7 @@ def _grid(draw: random.Random, sizes: dict[str, Any]) -> dict[str, Any]:
     else:
         shape = draw.choice(list(sizes.values()))
         grid |= {axis: [value] for axis, value in shape.items()}
-    for axis in _some(draw, (*SETTABLE, "facts", "corpus_seed")):
+    for axis in _some(draw, (*SETTABLE, *UNSETTABLE)):
         values = [_value(draw, axis) for _ in range(draw.choice((1, 1, 1, 2, 3)))]
         grid[axis] = list({repr(value): value for value in values}.values())
     if draw.random() < 0.3:

@@ -23,12 +23,16 @@ SEEN = {
 
 
 def trained_cells(studies: Mapping[str, pd.DataFrame]) -> Trained:
-    """Return every cell of any study with its runs, each run once."""
+    """Return every cell of any study with its runs, each run once.
+
+    Left out are cells whose runs all begin with the same weights: they are no sample of what a run does.
+    """
     frames = [runs for runs in studies.values() if len(runs)]
     if not frames:
         return []
     runs = pd.concat(frames, ignore_index=True).drop_duplicates(["cell", "seed"])
-    return [(parse_cell(str(name)), group.reset_index(drop=True)) for name, group in runs.groupby("cell")]
+    cells = [(parse_cell(str(name)), group.reset_index(drop=True)) for name, group in runs.groupby("cell")]
+    return [(cell, group) for cell, group in cells if cell.initialisation_seed is None]
 
 
 def on_fixed_lines(cells: Trained, task: str) -> Trained:

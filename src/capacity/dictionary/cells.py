@@ -38,6 +38,12 @@ SETTINGS: Columns = (
     Column("warmup_iterations", INTEGER, "Number of updates over which the learning rate rises.", "updates"),
     Column("decay_iterations", INTEGER, "Number of updates after which the learning rate stays at its end.", "updates"),
     Column("evaluation_interval", INTEGER, "Number of updates from one evaluation to the next.", "updates"),
+    Column(
+        "initialisation_seed",
+        TEXT,
+        "Seed of the initial weights of every run of the cell, whose own seed decides its batches and dropout alone; "
+        "'of the run' where it decides the weights too.",
+    ),
 )
 """Where a cell stands beside the paper, and every setting of its training."""
 

@@ -38,10 +38,14 @@ LABELS: Mapping[str, str] = {
     "warmup_iterations": "updates of warm-up",
     "decay_iterations": "updates of decay",
     "evaluation_interval": "updates between evaluations",
+    "initialisation_seed": "initialisation seed",
 }
 """Every axis, with its label on a figure and over a column."""
 
-NAMED = ("task", "size", "held_out", "answers", "stream")
+UNSET: Mapping[str, str] = {"initialisation_seed": "of the run"}
+"""The axes that a cell may have no value on, with what tables have then. Their values are seeds, which are names."""
+
+NAMED = ("task", "size", "held_out", "answers", "stream", *UNSET)
 """The axes whose values are names."""
 
 NUMERIC = tuple(axis for axis in LABELS if axis not in NAMED)
@@ -59,17 +63,17 @@ DERIVED = (*(axis for of_axis in FOLLOWERS.values() for axis in of_axis), "block
 DISTINGUISHING: tuple[str, ...] = (
     *("stream", "answers", "held_out", "facts", "corpus_seed", "learning_rate", "weight_decay", "dropout"),
     *("iterations", "batch", "block", "final_learning_rate", "warmup_iterations", "decay_iterations"),
-    "evaluation_interval",
+    *("evaluation_interval", "initialisation_seed"),
 )
 """The axes apart from task and shape, in the order in which they are looked at for what tells cells apart."""
 
 SHARED: tuple[str, ...] = (
     *("task", "size", "stream", "answers", "held_out", "facts", "learning_rate", "weight_decay", "dropout"),
-    *("iterations", "batch"),
+    *("iterations", "batch", "initialisation_seed"),
 )
 """The axes whose value is said where all cells share it; the others follow from these, or are as in the paper."""
 
-UNUSUAL = ("answers",)
+UNUSUAL = ("answers", "initialisation_seed")
 """The axes that are said only where cells depart from the paper on them: few studies have them."""
 
 _ORDERS = {"stream": protocol.STREAMS, "answers": protocol.ANSWERS}
@@ -92,9 +96,11 @@ def value(cell: Cell, axis: str) -> Any:
 
 
 def in_tables(axis: str, setting: Any) -> Any:
-    """Return a value of a cell on an axis as tables have it: pairs of digits as text, such as ``57 34``."""
+    """Return a value of a cell on an axis as tables have it: pairs of digits as text, such as ``57 34``, and seeds."""
     if axis == "held_out" and not isinstance(setting, str):
         return " ".join(f"{left}{right}" for left, right in setting)
+    if axis in UNSET:
+        return UNSET[axis] if setting is None else str(setting)
     return setting
 
 
@@ -109,6 +115,8 @@ def ordered(cells: Iterable[Cell], axis: str) -> list[Any]:
             rank = list(TASKS).index(cell.task)
         elif axis in _ORDERS:
             rank = _ORDERS[axis].index(value(cell, axis))
+        elif axis in UNSET:
+            rank = (rank is not None, rank)
         by_rank[rank] = value(cell, axis)
     return [by_rank[rank] for rank in sorted(by_rank)]
 
@@ -226,6 +234,8 @@ def short(axis: str, setting: Any) -> str:
         if len(pairs) <= ALL_PAIRS:
             return ", ".join(pairs)
         return setting if isinstance(setting, str) else f"{pairs[0]} and {len(pairs) - 1} more"
+    if axis in UNSET:
+        return str(in_tables(axis, setting))
     if isinstance(setting, float):
         text = f"{setting:.6g}"
         return text.replace("e-0", "e-")

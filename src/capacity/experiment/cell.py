@@ -27,7 +27,8 @@ class Cell:
 
     Learning rates are those of AdamW. ``block`` is in characters, and ``batch`` in windows, or in lines for streams
     with one line per row. ``iterations``, ``warmup_iterations``, ``decay_iterations`` and ``evaluation_interval`` are
-    in updates.
+    in updates. ``initialisation_seed`` is that of the initial weights of every run, or None where the seed of a run
+    decides these too, and not only its batches and dropout.
     """
 
     task: str
@@ -47,6 +48,7 @@ class Cell:
     warmup_iterations: int
     decay_iterations: int
     evaluation_interval: int
+    initialisation_seed: int | None
 
     @functools.cached_property
     def name(self) -> str:
@@ -69,6 +71,10 @@ class Cell:
     def line_settings(self) -> dict[str, Any]:
         """The settings that decide the lines of the corpus, apart from the seed of their order, by axis."""
         return {axis: getattr(self, axis) for axis in LINE_AXES}
+
+    def seed_of_weights(self, seed: int) -> int:
+        """Return the seed of the initial weights of the run that has a seed."""
+        return seed if self.initialisation_seed is None else self.initialisation_seed
 
     def departures(self) -> dict[str, Any]:
         """Return the axes that differ from the paper's base cell, without those that follow from another axis."""
@@ -142,6 +148,7 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
         warmup_iterations=warmup,
         decay_iterations=int(chosen.get("decay_iterations", decay)),
         evaluation_interval=int(chosen.get("evaluation_interval", in_proportion(protocol.EVALUATION_INTERVAL))),
+        initialisation_seed=chosen.get("initialisation_seed"),
     )
 
 
@@ -192,6 +199,8 @@ def describe_departures(cell: Cell) -> str:
             words.append(f"{name} not in the paper")
         elif name == "held_out":
             words.append(f"held out {' '.join(f'{left}{right}' for left, right in value)} ({whose}: 57)")
+        elif usual[name] is None:
+            words.append(f"{label} {_format(value)}")
         else:
             words.append(f"{label} {_format(value)} ({whose}: {_format(usual[name])})")
     return ", ".join(words)
@@ -268,6 +277,7 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "warmup_iterations": _whole,
     "decay_iterations": _whole,
     "evaluation_interval": _whole,
+    "initialisation_seed": _whole,
 }
 LINE_AXES = ("held_out", "facts", "answers")
 """Axes that decide the lines of a corpus, of the tasks that name them."""

@@ -46,6 +46,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "warmup_iterations": (1, 10**9),
     "decay_iterations": (1, 10**9),
     "evaluation_interval": (1, 10**9),
+    "initialisation_seed": (0, 2**32 - 1),
 }
 """The lowest and the highest value of each axis that is a number.
 
@@ -117,8 +118,8 @@ def check_cell(cell: Cell, key: str) -> None:
 def _check_bounds(settings: Cell | Size, key: str) -> None:
     """Raise ConfigurationError if a number is out of its bounds."""
     for axis, (lowest, highest) in BOUNDS.items():
-        value = getattr(settings, axis, lowest)
-        if not lowest <= value <= highest:
+        value = getattr(settings, axis, None)
+        if value is not None and not lowest <= value <= highest:
             raise ConfigurationError(
                 f"{key}.{axis}: {value!r} must be from {lowest:,} to {highest:,}, whether it is given or follows from "
                 "other settings"

@@ -42,7 +42,7 @@ class KernelTraining:
         self._rows = rows_of(stream)
         self._shape = network_shape(cell.size, len(vocabulary), cell.block)
         self._learner = learner(self._shape, cell.batch)
-        initial = initialization.initialise(cell.size, len(vocabulary), cell.block, [seed])
+        initial = initialization.initialise(cell.size, len(vocabulary), cell.block, [cell.seed_of_weights(seed)])
         self._learner.weights[:] = flatten(initial, self._shape)
         self._settings = Settings(
             cell.weight_decay, protocol.ADAM_BETA1, protocol.ADAM_BETA2, float(protocol.GRADIENT_CLIP)

@@ -25,6 +25,7 @@ SHORT = {"batch": 64, "iterations": 60, "evaluation_interval": 30}
 CELLS: dict[str, tuple[str, dict[str, Any]]] = {
     "permuted answers": ("arithmetic", {"answers": "permuted"}),
     "permuted answers beside facts": ("joint", {"answers": "permuted", "facts": 5}),
+    "a seed of the weights": ("arithmetic", {"initialisation_seed": 8}),
 }
 
 
@@ -96,3 +97,26 @@ def test_a_run_has_its_row_in_the_table(stages):
     frame = runs_frame(rows)
     assert frame.loc[0, "cell"] == stages.cell.name
     assert frame.loc[0, "answers"] == stages.cell.answers
+    assert frame.loc[0, "initialisation_seed"] == ("8" if stages.cell.initialisation_seed else "of the run")
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_initialisation_seeds_and_the_seeds_of_runs_are_crossed(tmp_path, kernel):
+    """The weights begin as one seed says and read the batches of the other; where both are one, it is the usual run."""
+    short = {"batch": 32, "iterations": 6, "evaluation_interval": 3}
+    grid = {
+        number: run_stages(
+            make_cell("arithmetic", SIZE, **short, initialisation_seed=number), tmp_path / str(number), kernel, "3-4"
+        )
+        for number in (3, 4)
+    }
+    usual = run_stages(make_cell("arithmetic", SIZE, **short), tmp_path / "usual", kernel, "3-4")
+    measured = {
+        (number, row["seed"], row["iteration"]): row["stream_loss"]
+        for number, done in (*grid.items(), ("usual", usual))
+        for row in done.history
+    }
+    for number in (3, 4):
+        assert {measured[number, seed, 0] for seed in (3, 4)} == {measured["usual", number, 0]}
+        assert measured[number, number, 6] == measured["usual", number, 6]
+    assert len({measured[number, seed, 6] for number in (3, 4) for seed in (3, 4)}) == 4

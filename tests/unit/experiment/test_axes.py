@@ -89,6 +89,9 @@ def test_an_axis_that_few_studies_have_is_said_where_cells_depart_from_the_paper
     both = cells(SMALL[0], answers=("permuted", "correct"), held_out=([(3, 4)], [(2, 9)]))
     assert axes.varying(both) == ["answers", "held_out"]
     assert axes.ordered(both, "answers") == ["correct", "permuted"]
+    seeds = [*cells(SMALL[0], initialisation_seed=(10, 9)), *cells(SMALL[0])]
+    assert axes.ordered(seeds, "initialisation_seed") == [None, 9, 10]
+    assert axes.varying(seeds) == axes.all_varying(seeds) == ["initialisation_seed"]
 
 
 def test_values_are_ordered_as_tables_are():
@@ -117,6 +120,9 @@ def test_values_are_ordered_as_tables_are():
         ("iterations", 30000, "30,000 updates"),
         ("facts", 20, "20 facts"),
         ("answers", "permuted", "permuted answers"),
+        ("initialisation_seed", 1234, "initialisation seed 1234"),
+        ("initialisation_seed", None, "initialisation seed of the run"),
+        ("initialisation_seed", "of the run", "initialisation seed of the run"),
         ("corpus_seed", 1337, "seed of the order of lines 1337"),
         ("block", 9, "block 9"),
         ("parameters", 5230, "5,230 parameters"),
@@ -132,7 +138,7 @@ def test_every_axis_has_a_label_and_can_be_said():
     cell = make_cell("joint", SIZES["mlt"])
     settings = set(Cell.__dataclass_fields__) - {"size"}
     assert settings | {"size", "parameters", *axes.SHAPE} == set(axes.LABELS)
-    assert set(axes.NUMERIC) == set(axes.LABELS) - {"task", "size", "held_out", "answers", "stream"}
+    assert set(axes.NUMERIC) == set(axes.LABELS) - {"task", "size", "held_out", "answers", "stream", *axes.UNSET}
     assert set(axes.DERIVED) == set(_DERIVED_AXES)
     for axis in axes.LABELS:
         if axis != "parameters":

@@ -40,6 +40,7 @@ INDEPENDENT = {
     "dropout": twelve_digits(0, 0.99),
     "batch": whole,
     "iterations": whole,
+    "initialisation_seed": st.integers(0, 2**32 - 1),
 }
 DEPENDENT = {
     "final_learning_rate": twelve_digits(1e-12, 10),
@@ -129,6 +130,17 @@ def test_departures_from_what_was_published_are_named_in_words():
     assert "held out 01 34 (paper: 57)" in words
     assert "size not in the paper" in words
     assert "weight decay" not in words
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+def test_the_seed_of_a_run_is_that_of_its_weights_unless_the_cell_has_one(seed, other):
+    assert make_cell("facts", MLT).seed_of_weights(seed) == seed
+    cell = make_cell("facts", MLT, initialisation_seed=other)
+    assert cell.seed_of_weights(seed) == other
+    assert (cell.variant, describe_departures(cell)) == (
+        f"initialisation_seed-{other}",
+        f"initialisation seed {other}",
+    )
 
 
 def test_a_task_that_is_not_in_the_paper_departs_from_it(monkeypatch):

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from capacity.errors import ConfigurationError
 from capacity.experiment import configuration
 from capacity.experiment.assignment import assign_jobs
-from capacity.experiment.cell import corpus_cell, describe_departures, make_cell, parse_cell
+from capacity.experiment.cell import LINE_AXES, corpus_cell, describe_departures, make_cell, parse_cell
 from capacity.experiment.checks import BOUNDS, LONGEST_NAME, check_named_cell
 from capacity.experiment.plan import Plan, make_plan
 from capacity.experiment.schema import SCHEMA
 from capacity.experiment.seeds import LONGEST_RUNS_NAME, format_seeds, longest_seeds, parse_seeds
-from capacity.paper.protocol import SIZES, STREAMS
+from capacity.paper.protocol import ANSWERS, SIZES, STREAMS
 from capacity.tasks.registry import TASKS
 from tests.support.configuration_slips import GRID, SMALL, changed
 
@@ -36,6 +36,7 @@ AXES = {
     **{axis: st.integers(int(low) - 1, int(high) + 1) | st.integers(1, 3000) for axis, (low, high) in BOUNDS.items()
        if axis not in FLOATS},
     "stream": st.sampled_from(STREAMS),
+    "answers": st.sampled_from(ANSWERS),
     "held_out": pairs,
     "task": st.sampled_from(list(TASKS)),
 }  # fmt: skip
@@ -97,7 +98,7 @@ def test_what_is_accepted_has_a_name_that_reads_back_and_fits_and_the_rest_is_re
     assert re.fullmatch(r"task=[a-z]+/size=[a-z0-9]+/variant=[a-z0-9_.+-]+", name)
     assert len(name) <= LONGEST_NAME
     assert len(f".{cell.corpus_name}.12345678.parquet") <= 255  # as it is written
-    for axis in set(grid) - {"task", "size", "held_out", "facts", *SHAPE}:
+    for axis in set(grid) - {"task", "size", *LINE_AXES, *SHAPE}:
         assert getattr(cell, axis) == grid[axis]
     assert not any(math.copysign(1, getattr(cell, axis)) < 0 for axis in FLOATS)
     for job in plan.jobs[name]:
