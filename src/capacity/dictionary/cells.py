@@ -24,6 +24,12 @@ SETTINGS: Columns = (
     Column("width", INTEGER, "Length of the vector that represents a position.", "dimensions"),
     Column("mlp_factor", INTEGER, "Width of the hidden layer of each MLP, as a multiple of the width."),
     Column("held_out", TEXT, "Pairs of digits whose sums and differences are held out, such as 57."),
+    Column(
+        "held_out_fraction",
+        NUMBER,
+        "Share of the 55 unordered pairs of digits that is held out, as it was asked for where pairs are drawn.",
+    ),
+    Column("split_seed", TEXT, "Seed that draws the pairs that are held out; none where they are listed."),
     Column("facts", INTEGER, "Number of the paper's capitals that are in the corpus.", "facts"),
     Column("answers", TEXT, "Answers of the seen expressions: correct, or permuted within each operation."),
     Column("corpus_seed", INTEGER, "Seed of the shuffle that puts the lines of the corpus in order."),

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from capacity.experiment.cell import LINE_AXES, Cell
+from capacity.experiment.cell import LINE_AXES, SPLIT_AXES, Cell
 from capacity.paper import protocol
 from capacity.tasks.registry import TASKS
 
@@ -24,6 +24,8 @@ LABELS: Mapping[str, str] = {
     "mlp_factor": "MLP factor",
     "parameters": "parameters",
     "held_out": "held-out pairs",
+    "held_out_fraction": "held-out fraction",
+    "split_seed": "split seed",
     "facts": "facts in the corpus",
     "answers": "answers",
     "corpus_seed": "seed of the order of lines",
@@ -42,7 +44,7 @@ LABELS: Mapping[str, str] = {
 }
 """Every axis, with its label on a figure and over a column."""
 
-UNSET: Mapping[str, str] = {"initialisation_seed": "of the run"}
+UNSET: Mapping[str, str] = {"split_seed": "none", "initialisation_seed": "of the run"}
 """The axes that a cell may have no value on, with what tables have then. Their values are seeds, which are names."""
 
 NAMED = ("task", "size", "held_out", "answers", "stream", *UNSET)
@@ -61,19 +63,19 @@ DERIVED = (*(axis for of_axis in FOLLOWERS.values() for axis in of_axis), "block
 """The axes that follow from others, unless they are set."""
 
 DISTINGUISHING: tuple[str, ...] = (
-    *("stream", "answers", "held_out", "facts", "corpus_seed", "learning_rate", "weight_decay", "dropout"),
-    *("iterations", "batch", "block", "final_learning_rate", "warmup_iterations", "decay_iterations"),
+    *("stream", "answers", "held_out", *SPLIT_AXES, "facts", "corpus_seed", "learning_rate", "weight_decay"),
+    *("dropout", "iterations", "batch", "block", "final_learning_rate", "warmup_iterations", "decay_iterations"),
     *("evaluation_interval", "initialisation_seed"),
 )
 """The axes apart from task and shape, in the order in which they are looked at for what tells cells apart."""
 
 SHARED: tuple[str, ...] = (
-    *("task", "size", "stream", "answers", "held_out", "facts", "learning_rate", "weight_decay", "dropout"),
-    *("iterations", "batch", "initialisation_seed"),
+    *("task", "size", "stream", "answers", "held_out", *SPLIT_AXES, "facts", "learning_rate", "weight_decay"),
+    *("dropout", "iterations", "batch", "initialisation_seed"),
 )
 """The axes whose value is said where all cells share it; the others follow from these, or are as in the paper."""
 
-UNUSUAL = ("answers", "initialisation_seed")
+UNUSUAL = ("answers", *SPLIT_AXES, "initialisation_seed")
 """The axes that are said only where cells depart from the paper on them: few studies have them."""
 
 _ORDERS = {"stream": protocol.STREAMS, "answers": protocol.ANSWERS}
@@ -130,7 +132,8 @@ def varying(cells: Iterable[Cell], told: Sequence[str] = ()) -> list[str]:
     cells = list(cells)
     axes: list[str] = []
     groups = len({_key(cell, told) for cell in cells})
-    for axis in ("task", *_shape_axes(cells, told), *DISTINGUISHING):
+    unsaid = left_unsaid(cells)
+    for axis in ("task", *_shape_axes(cells, told), *(axis for axis in DISTINGUISHING if axis not in unsaid)):
         finer = len({_key(cell, (*told, *axes, axis)) for cell in cells})
         if finer > groups:
             axes.append(axis)
@@ -162,7 +165,8 @@ def _varies(axis: str, cells: Sequence[Cell]) -> bool:
     """Return whether an axis has several values among cells of one task and size, and not because it follows."""
     if len({value(cell, axis) for cell in cells}) < 2:
         return False
-    return axis not in DERIVED or len({cell.departures().get(axis) for cell in cells}) > 1
+    follows = axis in (*DERIVED, "held_out", "held_out_fraction")
+    return not follows or len({cell.departures().get(axis) for cell in cells}) > 1
 
 
 def _key(cell: Cell, axes: Sequence[str]) -> tuple[Any, ...]:
@@ -195,8 +199,10 @@ def shared(cells: Iterable[Cell]) -> list[str]:
 
 
 def left_unsaid(cells: Iterable[Cell]) -> set[str]:
-    """Return the axes of :data:`UNUSUAL` on which every cell is as in the paper."""
-    return set(UNUSUAL) - {axis for cell in cells for axis in cell.departures()}
+    """Return the axes of :data:`UNUSUAL` on which every cell is as in the paper, and ``held_out`` if all are drawn."""
+    cells = list(cells)
+    unsaid = set(UNUSUAL) - {axis for cell in cells for axis in cell.departures()}
+    return unsaid | {"held_out"} if all(cell.split_seed is not None for cell in cells) else unsaid
 
 
 def beside_size(cells: Iterable[Cell]) -> list[str]:

@@ -14,11 +14,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from capacity.errors import InputError
+from capacity.experiment.splits import PAIRS, Pairs, drawn_pairs
 from capacity.paper import protocol
 from capacity.paper.protocol import Size
 from capacity.tasks.registry import TASKS
-
-Pairs = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -28,12 +27,15 @@ class Cell:
     Learning rates are those of AdamW. ``block`` is in characters, and ``batch`` in windows, or in lines for streams
     with one line per row. ``iterations``, ``warmup_iterations``, ``decay_iterations`` and ``evaluation_interval`` are
     in updates. ``initialisation_seed`` is that of the initial weights of every run, or None where the seed of a run
-    decides these too, and not only its batches and dropout.
+    decides these too, and not only its batches and dropout. ``held_out_fraction`` is the share of the pairs of digits
+    that is held out. They are drawn by ``split_seed``, or are a list of their own where it is None.
     """
 
     task: str
     size: Size
     held_out: Pairs
+    held_out_fraction: float
+    split_seed: int | None
     facts: int
     answers: str
     corpus_seed: int
@@ -80,7 +82,8 @@ class Cell:
         """Return the axes that differ from the paper's base cell, without those that follow from another axis."""
         default = make_cell(self.task, self.size, **{key: getattr(self, key) for key in _INDEPENDENT_AXES})
         base = make_cell(self.task, self.size)
-        pairs = {key: (getattr(self, key), getattr(default if key in _DERIVED_AXES else base, key)) for key in PARSERS}
+        derived = (*_DERIVED_AXES, "held_out_fraction" if self.split_seed is None else "held_out")
+        pairs = {key: (getattr(self, key), getattr(default if key in derived else base, key)) for key in PARSERS}
         return {key: value for key, (value, reference) in pairs.items() if value != reference}
 
     def departures_from_published(self) -> dict[str, Any]:
@@ -113,8 +116,10 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
     if unknown := sorted(set(chosen) - set(PARSERS)):
         raise InputError(f"axis {unknown[0]!r} is not one of {', '.join(PARSERS)}")
     recipe = protocol.recipe(size)
-    chosen = {axis: value for axis, value in chosen.items() if axis not in LINE_AXES or axis in TASKS[task].axes}
-    held_out = normalise_pairs(chosen.get("held_out", protocol.HELD_OUT))
+    unused = {axis for axis in LINE_AXES if axis not in TASKS[task].axes}
+    unused |= set(SPLIT_AXES) if "held_out" in unused else set()
+    chosen = {axis: value for axis, value in chosen.items() if axis not in unused}
+    held_out, fraction, split_seed = _split(chosen)
     facts = chosen.get("facts", protocol.FACTS)
     answers = _one_of("answers", chosen.get("answers", "correct"), protocol.ANSWERS)
     stream = _one_of("stream", chosen.get("stream", "fixed"), protocol.STREAMS)
@@ -134,6 +139,8 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
         task=task,
         size=size,
         held_out=held_out,
+        held_out_fraction=fraction,
+        split_seed=split_seed,
         facts=facts,
         answers=answers,
         corpus_seed=int(chosen.get("corpus_seed", protocol.CORPUS_SEED)),
@@ -199,6 +206,8 @@ def describe_departures(cell: Cell) -> str:
             words.append(f"{name} not in the paper")
         elif name == "held_out":
             words.append(f"held out {' '.join(f'{left}{right}' for left, right in value)} ({whose}: 57)")
+        elif name == "held_out_fraction":
+            words.append(f"{label} {_format(value)} ({whose}: {len(usual['held_out'])} of {len(PAIRS)})")
         elif usual[name] is None:
             words.append(f"{label} {_format(value)}")
         else:
@@ -209,6 +218,26 @@ def describe_departures(cell: Cell) -> str:
 def normalise_pairs(pairs: Iterable[Iterable[int]]) -> Pairs:
     """Return unordered pairs of digits, each sorted, in ascending order and without repeats."""
     return tuple(sorted({(min(pair), max(pair)) for pair in (tuple(pair) for pair in pairs)}))
+
+
+def _split(chosen: Mapping[str, Any]) -> tuple[Pairs, float, int | None]:
+    """Return the pairs that are held out, their share of all pairs, and the seed that draws them, if one does.
+
+    Raises InputError if what is chosen contradicts itself.
+    """
+    listed, fraction, split_seed = (chosen.get(axis) for axis in ("held_out", "held_out_fraction", "split_seed"))
+    if split_seed is None:
+        held_out = normalise_pairs(protocol.HELD_OUT if listed is None else listed)
+        share = len(held_out) / len(PAIRS)
+        if fraction not in (None, share):
+            raise InputError(f"held_out_fraction {fraction} needs split_seed, which draws the pairs that are held out")
+        return held_out, share, None
+    if fraction is None:
+        raise InputError(f"split_seed {split_seed} needs held_out_fraction, the share of the pairs that it holds out")
+    drawn = drawn_pairs(_number(fraction), split_seed)
+    if listed is not None and normalise_pairs(listed) != drawn:
+        raise InputError("held_out: pairs are listed, and drawn by split_seed as well; give one or the other")
+    return drawn, _number(fraction), split_seed
 
 
 def _one_of(axis: str, value: str, values: Sequence[str]) -> str:
@@ -263,6 +292,8 @@ def _longest_line(task: str, facts: int) -> int:
 
 PARSERS: Mapping[str, Callable[[str], Any]] = {
     "held_out": _parse_pairs,
+    "held_out_fraction": float,
+    "split_seed": _whole,
     "facts": _whole,
     "answers": str,
     "corpus_seed": _whole,
@@ -282,6 +313,9 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
 LINE_AXES = ("held_out", "facts", "answers")
 """Axes that decide the lines of a corpus, of the tasks that name them."""
 
-CORPUS_AXES = (*LINE_AXES, "corpus_seed")
+SPLIT_AXES = ("held_out_fraction", "split_seed")
+"""Axes that decide what is held out instead of a list."""
+
+CORPUS_AXES = (*LINE_AXES, *SPLIT_AXES, "corpus_seed")
 _DERIVED_AXES = ("final_learning_rate", "block", "warmup_iterations", "decay_iterations", "evaluation_interval")
 _INDEPENDENT_AXES = tuple(axis for axis in PARSERS if axis not in _DERIVED_AXES)

@@ -16,6 +16,7 @@ from capacity.dictionary.study_measures import MEASURES
 from capacity.errors import ConfigurationError
 from capacity.experiment.cell import Cell
 from capacity.experiment.seeds import LONGEST_RUNS_NAME
+from capacity.experiment.splits import PAIRS
 from capacity.paper.protocol import Size
 from capacity.tasks.registry import TASKS
 
@@ -34,6 +35,8 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "heads": (1, 256),
     "width": (1, 16384),
     "mlp_factor": (1, 64),
+    "held_out_fraction": (0, 1),
+    "split_seed": (0, 2**32 - 1),
     "facts": (1, 50),
     "corpus_seed": (0, 2**32 - 1),
     "learning_rate": (math.nextafter(0, 1), 10),
@@ -70,10 +73,13 @@ def check_cell(cell: Cell, key: str) -> None:
         key: of the configuration that the message names.
     """
     _check_bounds(cell, key)
+    axis = "held_out" if cell.split_seed is None else "held_out_fraction"
     if not cell.held_out:
-        raise ConfigurationError(f"{key}.held_out: no pair of digits is held out; give at least one")
-    if "held_out" in TASKS[cell.task].axes and len(cell.held_out) >= 55:
-        raise ConfigurationError(f"{key}.held_out: all 55 pairs of digits are held out; leave at least one to train on")
+        raise ConfigurationError(f"{key}.{axis}: no pair of digits is held out; give at least one")
+    if "held_out" in TASKS[cell.task].axes and len(cell.held_out) >= len(PAIRS):
+        raise ConfigurationError(
+            f"{key}.{axis}: all {len(PAIRS)} pairs of digits are held out; leave at least one to train on"
+        )
     characters, longest = _text_lengths(cell.task, tuple(cell.line_settings.items()))
     if cell.stream in ("fixed", "reshuffled") and cell.block >= characters:
         raise ConfigurationError(f"{key}.block: {cell.block} is not less than the text's {characters} characters")

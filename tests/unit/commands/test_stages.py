@@ -25,6 +25,8 @@ SHORT = {"batch": 64, "iterations": 60, "evaluation_interval": 30}
 CELLS: dict[str, tuple[str, dict[str, Any]]] = {
     "permuted answers": ("arithmetic", {"answers": "permuted"}),
     "permuted answers beside facts": ("joint", {"answers": "permuted", "facts": 5}),
+    "a drawn split": ("arithmetic", {"held_out_fraction": 0.3, "split_seed": 2}),
+    "a drawn split beside facts": ("joint", {"held_out_fraction": 0.7, "split_seed": 2, "facts": 5}),
     "a seed of the weights": ("arithmetic", {"initialisation_seed": 8}),
 }
 
@@ -97,6 +99,8 @@ def test_a_run_has_its_row_in_the_table(stages):
     frame = runs_frame(rows)
     assert frame.loc[0, "cell"] == stages.cell.name
     assert frame.loc[0, "answers"] == stages.cell.answers
+    assert frame.loc[0, "held_out_fraction"] == stages.cell.held_out_fraction
+    assert frame.loc[0, "split_seed"] == ("none" if stages.cell.split_seed is None else "2")
     assert frame.loc[0, "initialisation_seed"] == ("8" if stages.cell.initialisation_seed else "of the run")
 
 

@@ -94,6 +94,16 @@ def test_an_axis_that_few_studies_have_is_said_where_cells_depart_from_the_paper
     assert axes.varying(seeds) == axes.all_varying(seeds) == ["initialisation_seed"]
 
 
+def test_splits_are_told_apart_by_fraction_and_seed_and_not_by_their_pairs():
+    drawn = cells(SMALL[0], held_out_fraction=(0.1, 0.3), split_seed=(0, 1))
+    assert axes.varying(drawn) == axes.all_varying(drawn) == ["held_out_fraction", "split_seed"]
+    assert "held_out" not in axes.shared(drawn[:1])
+    assert {"held_out_fraction", "split_seed"} <= set(axes.shared(drawn[:1]))
+    assert axes.in_every_cell(drawn[:1])[2:5] == ["stream fixed", "held-out fraction 0.1", "split seed 0"]
+    listed = cells(SMALL[0], held_out=([(3, 4)], [(3, 4), (2, 9)]))
+    assert axes.varying(listed) == axes.all_varying(listed) == ["held_out"]
+
+
 def test_values_are_ordered_as_tables_are():
     every = cells(*reversed(SIZES.values()), task=("joint", "arithmetic"), stream=("aligned", "fixed"))
     assert axes.ordered(every, "size") == ["n14", "n28", "n56", "mlt"]

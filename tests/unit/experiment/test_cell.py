@@ -42,6 +42,7 @@ INDEPENDENT = {
     "iterations": whole,
     "initialisation_seed": st.integers(0, 2**32 - 1),
 }
+SPLIT = {"held_out_fraction": twelve_digits(0.01, 0.99), "split_seed": st.integers(0, 2**32 - 1)}
 DEPENDENT = {
     "final_learning_rate": twelve_digits(1e-12, 10),
     "block": st.integers(2, 65536),
@@ -55,7 +56,9 @@ def cells(optional: dict[str, st.SearchStrategy]) -> st.SearchStrategy[tuple[Cel
     def build(task: str, size: Size, chosen: dict) -> tuple[Cell, dict]:
         return make_cell(task, size, **chosen), chosen
 
-    axes = st.fixed_dictionaries({}, optional=optional)
+    listed = st.fixed_dictionaries({}, optional=optional)
+    drawn = st.fixed_dictionaries(SPLIT, optional={key: optional[key] for key in optional if key != "held_out"})
+    axes = listed | drawn
     return st.builds(build, st.sampled_from(protocol.TASKS), sizes, axes)
 
 
@@ -130,6 +133,32 @@ def test_departures_from_what_was_published_are_named_in_words():
     assert "held out 01 34 (paper: 57)" in words
     assert "size not in the paper" in words
     assert "weight decay" not in words
+
+
+def test_a_split_is_named_by_its_fraction_and_its_seed_and_not_by_its_pairs():
+    cell = make_cell("joint", SIZES["n14"], held_out_fraction=0.3, split_seed=4)
+    assert cell.variant == "held_out_fraction-0.3_split_seed-4"
+    assert cell.corpus_name == "joint_held_out_fraction-0.3_split_seed-4"
+    assert len(cell.held_out) == 17
+    assert describe_departures(cell) == "held out fraction 0.3 (paper: 1 of 55), split seed 4"
+    listed = make_cell("joint", SIZES["n14"], held_out=cell.held_out)
+    assert listed.held_out_fraction == 17 / 55
+    assert listed.variant.startswith("held_out-0")
+    assert make_cell("facts", MLT, held_out_fraction=0.3, split_seed=4) == make_cell("facts", MLT)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        ({"held_out_fraction": 0.3}, "held_out_fraction 0.3 needs split_seed"),
+        ({"split_seed": 3}, "split_seed 3 needs held_out_fraction"),
+        ({"held_out_fraction": 0.3, "split_seed": 3, "held_out": [(5, 7)]}, "give one or the other"),
+        ({"held_out_fraction": 1.1, "split_seed": 3}, "held_out_fraction 1.1 is not from 0 to 1"),
+    ],
+)
+def test_half_a_split_or_two_are_refused(chosen, said):
+    with pytest.raises(ValueError, match=said):
+        make_cell("arithmetic", MLT, **chosen)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
