@@ -28,6 +28,9 @@ LABELS: Mapping[str, str] = {
     "split_seed": "split seed",
     "facts": "facts in the corpus",
     "answers": "answers",
+    "fact_kind": "facts",
+    "mixing": "mixing",
+    "arithmetic_share": "share of arithmetic",
     "corpus_seed": "seed of the order of lines",
     "stream": "stream",
     "learning_rate": "learning rate",
@@ -47,7 +50,7 @@ LABELS: Mapping[str, str] = {
 UNSET: Mapping[str, str] = {"split_seed": "none", "initialisation_seed": "of the run"}
 """The axes that a cell may have no value on, with what tables have then. Their values are seeds, which are names."""
 
-NAMED = ("task", "size", "held_out", "answers", "stream", *UNSET)
+NAMED = ("task", "size", "held_out", "answers", "fact_kind", "mixing", "stream", *UNSET)
 """The axes whose values are names."""
 
 NUMERIC = tuple(axis for axis in LABELS if axis not in NAMED)
@@ -59,26 +62,41 @@ FOLLOWERS: Mapping[str, tuple[str, ...]] = {
 }
 """The axes that change in proportion with another one, unless they are set."""
 
-DERIVED = (*(axis for of_axis in FOLLOWERS.values() for axis in of_axis), "block")
+DERIVED = (*(axis for of_axis in FOLLOWERS.values() for axis in of_axis), "block", "arithmetic_share")
 """The axes that follow from others, unless they are set."""
 
 DISTINGUISHING: tuple[str, ...] = (
-    *("stream", "answers", "held_out", *SPLIT_AXES, "facts", "corpus_seed", "learning_rate", "weight_decay"),
-    *("dropout", "iterations", "batch", "block", "final_learning_rate", "warmup_iterations", "decay_iterations"),
+    *("stream", "answers", "held_out", *SPLIT_AXES, "facts", "fact_kind", "mixing", "arithmetic_share", "corpus_seed"),
+    *(
+        "learning_rate",
+        "weight_decay",
+        "dropout",
+        "iterations",
+        "batch",
+        "block",
+        "final_learning_rate",
+        "warmup_iterations",
+        "decay_iterations",
+    ),
     *("evaluation_interval", "initialisation_seed"),
 )
 """The axes apart from task and shape, in the order in which they are looked at for what tells cells apart."""
 
 SHARED: tuple[str, ...] = (
-    *("task", "size", "stream", "answers", "held_out", *SPLIT_AXES, "facts", "learning_rate", "weight_decay"),
-    *("dropout", "iterations", "batch", "initialisation_seed"),
+    *("task", "size", "stream", "answers", "held_out", *SPLIT_AXES, "facts", "fact_kind", "mixing", "arithmetic_share"),
+    *("learning_rate", "weight_decay", "dropout", "iterations", "batch", "initialisation_seed"),
 )
 """The axes whose value is said where all cells share it; the others follow from these, or are as in the paper."""
 
-UNUSUAL = ("answers", *SPLIT_AXES, "initialisation_seed")
+UNUSUAL = ("answers", *SPLIT_AXES, "fact_kind", "mixing", "arithmetic_share", "initialisation_seed")
 """The axes that are said only where cells depart from the paper on them: few studies have them."""
 
-_ORDERS = {"stream": protocol.STREAMS, "answers": protocol.ANSWERS}
+_ORDERS = {
+    "stream": protocol.STREAMS,
+    "answers": protocol.ANSWERS,
+    "fact_kind": protocol.FACT_KINDS,
+    "mixing": protocol.MIXINGS,
+}
 
 ALL_PAIRS = 2  # pairs that are written out; of more, the first and how many
 
@@ -259,6 +277,10 @@ def in_words(axis: str, setting: Any, text: str = "") -> str:
     if axis in ("layers", "heads"):
         return f"{text} {axis if setting != 1 else axis.removesuffix('s')}"
     words = {"held_out": f"held out {text}", "iterations": f"{text} updates", "answers": f"{text} answers"}
+    if axis == "mixing":
+        return f"tasks {'in blocks' if text == 'blocks' else text}"
+    if axis == "fact_kind":
+        return f"{text} {'for' if text == 'filler' else 'as'} facts"
     if axis in ("facts", "parameters"):
         return f"{text} {axis}"
     if axis in ("dropout", "weight_decay") and not setting:

@@ -18,6 +18,7 @@ from capacity.experiment.splits import PAIRS, Pairs, drawn_pairs
 from capacity.paper import protocol
 from capacity.paper.protocol import Size
 from capacity.tasks.registry import TASKS
+from capacity.tasks.task import JointTask
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,10 @@ class Cell:
 
     Learning rates are those of AdamW. ``block`` is in characters, and ``batch`` in windows, or in lines for streams
     with one line per row. ``iterations``, ``warmup_iterations``, ``decay_iterations`` and ``evaluation_interval`` are
-    in updates. ``initialisation_seed`` is that of the initial weights of every run, or None where the seed of a run
-    decides these too, and not only its batches and dropout. ``held_out_fraction`` is the share of the pairs of digits
-    that is held out. They are drawn by ``split_seed``, or are a list of their own where it is None.
+    in updates. ``held_out_fraction`` is the share of the pairs of digits that is held out. They are drawn by
+    ``split_seed``, or are a list of their own where it is None. ``arithmetic_share`` is the share of arithmetic among
+    the lines of the text. ``initialisation_seed`` is that of the initial weights of every run, or None where the seed
+    of a run decides these too, and not only its batches and dropout.
     """
 
     task: str
@@ -38,6 +40,9 @@ class Cell:
     split_seed: int | None
     facts: int
     answers: str
+    fact_kind: str
+    mixing: str
+    arithmetic_share: float
     corpus_seed: int
     stream: str
     learning_rate: float
@@ -122,6 +127,9 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
     held_out, fraction, split_seed = _split(chosen)
     facts = chosen.get("facts", protocol.FACTS)
     answers = _one_of("answers", chosen.get("answers", "correct"), protocol.ANSWERS)
+    fact_kind = _one_of("fact_kind", chosen.get("fact_kind", "capitals"), protocol.FACT_KINDS)
+    mixing = _one_of("mixing", chosen.get("mixing", "blocks"), protocol.MIXINGS)
+    share = _number(chosen.get("arithmetic_share", _natural_share(task, held_out, facts)))
     stream = _one_of("stream", chosen.get("stream", "fixed"), protocol.STREAMS)
     learning_rate = _number(chosen.get("learning_rate", recipe.learning_rate))
     iterations = int(chosen.get("iterations", protocol.ITERATIONS))
@@ -143,6 +151,9 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
         split_seed=split_seed,
         facts=facts,
         answers=answers,
+        fact_kind=fact_kind,
+        mixing=mixing,
+        arithmetic_share=share,
         corpus_seed=int(chosen.get("corpus_seed", protocol.CORPUS_SEED)),
         stream=stream,
         learning_rate=learning_rate,
@@ -285,6 +296,15 @@ def _rounded(value: float) -> float:
     return float(f"{value:.12g}")
 
 
+@functools.lru_cache(maxsize=1024)
+def _natural_share(task: str, held_out: Pairs, facts: int) -> float:
+    """Return the share of arithmetic among the trained lines of a task, each of them taken once."""
+    described = TASKS[task]
+    if isinstance(described, JointTask):
+        return described.natural_share(held_out=held_out, facts=facts)
+    return float(described.has_operands)
+
+
 @functools.cache
 def _longest_line(task: str, facts: int) -> int:
     return max(len(line.text) for line in TASKS[task].lines(held_out=(), facts=facts))
@@ -296,6 +316,9 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "split_seed": _whole,
     "facts": _whole,
     "answers": str,
+    "fact_kind": str,
+    "mixing": str,
+    "arithmetic_share": float,
     "corpus_seed": _whole,
     "stream": str,
     "learning_rate": float,
@@ -310,12 +333,19 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "evaluation_interval": _whole,
     "initialisation_seed": _whole,
 }
-LINE_AXES = ("held_out", "facts", "answers")
+LINE_AXES = ("held_out", "facts", "answers", "fact_kind", "mixing", "arithmetic_share")
 """Axes that decide the lines of a corpus, of the tasks that name them."""
 
 SPLIT_AXES = ("held_out_fraction", "split_seed")
 """Axes that decide what is held out instead of a list."""
 
 CORPUS_AXES = (*LINE_AXES, *SPLIT_AXES, "corpus_seed")
-_DERIVED_AXES = ("final_learning_rate", "block", "warmup_iterations", "decay_iterations", "evaluation_interval")
+_DERIVED_AXES = (
+    "arithmetic_share",
+    "final_learning_rate",
+    "block",
+    "warmup_iterations",
+    "decay_iterations",
+    "evaluation_interval",
+)
 _INDEPENDENT_AXES = tuple(axis for axis in PARSERS if axis not in _DERIVED_AXES)

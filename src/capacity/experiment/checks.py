@@ -26,6 +26,8 @@ MOST_WEIGHTS = 10**9
 """Weights of one network."""
 MOST_CHARACTERS = 10**7
 """Characters of one batch."""
+LOWEST_SHARE = 0.01
+"""Share of arithmetic among the lines of a text, below which the other lines would have to be repeated too often."""
 MOST_EVALUATIONS = 10**6
 """Evaluations of one run, each of which is a row of its history."""
 
@@ -39,6 +41,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "split_seed": (0, 2**32 - 1),
     "facts": (1, 50),
     "corpus_seed": (0, 2**32 - 1),
+    "arithmetic_share": (0, 1),
     "learning_rate": (math.nextafter(0, 1), 10),
     "final_learning_rate": (math.nextafter(0, 1), 10),
     "weight_decay": (0, 100),
@@ -79,6 +82,13 @@ def check_cell(cell: Cell, key: str) -> None:
     if "held_out" in TASKS[cell.task].axes and len(cell.held_out) >= len(PAIRS):
         raise ConfigurationError(
             f"{key}.{axis}: all {len(PAIRS)} pairs of digits are held out; leave at least one to train on"
+        )
+    if "mixing" not in TASKS[cell.task].axes and cell.fact_kind == "filler":
+        raise ConfigurationError(f"{key}.fact_kind: 'filler' needs a task beside it, such as joint")
+    if "mixing" in TASKS[cell.task].axes and not LOWEST_SHARE <= cell.arithmetic_share <= 1 - LOWEST_SHARE / 10:
+        raise ConfigurationError(
+            f"{key}.arithmetic_share: {cell.arithmetic_share:g} hardly leaves both tasks; give a share from "
+            f"{LOWEST_SHARE:g} to {1 - LOWEST_SHARE:g}, or train on one task alone"
         )
     characters, longest = _text_lengths(cell.task, tuple(cell.line_settings.items()))
     if cell.stream in ("fixed", "reshuffled") and cell.block >= characters:
@@ -172,5 +182,5 @@ def _text_lengths(task: str, settings: tuple[tuple[str, Any], ...]) -> tuple[int
 
     The order of the lines does not matter for either.
     """
-    seen = [len(line.text) for line in TASKS[task].lines(**dict(settings)) if line.split == "seen"]
+    seen = [len(line.text) for line in TASKS[task].lines(**dict(settings)) if line.split != "held_out"]
     return sum(seen), max(seen)

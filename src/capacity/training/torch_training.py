@@ -51,7 +51,7 @@ class TorchTraining:
     ) -> None:
         devices.prepare(execution.threads, execution.precision == "bfloat16")
         vocabulary = corpus.vocabulary(lines)
-        stream = Stream(corpus.stream_lines(lines), vocabulary, cell.stream, cell.block)
+        stream = Stream(corpus.stream_lines(lines), vocabulary, cell.stream, cell.block, cell.mixing)
         of_weights = [cell.seed_of_weights(seed) for seed in seeds]
         initial = initialization.initialise(cell.size, len(vocabulary), cell.block, of_weights)
         self._tensors = {name: torch.tensor(value, device=device).requires_grad_() for name, value in initial.items()}

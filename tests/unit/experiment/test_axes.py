@@ -130,6 +130,10 @@ def test_values_are_ordered_as_tables_are():
         ("iterations", 30000, "30,000 updates"),
         ("facts", 20, "20 facts"),
         ("answers", "permuted", "permuted answers"),
+        ("mixing", "blocks", "tasks in blocks"),
+        ("mixing", "shuffled", "tasks shuffled"),
+        ("fact_kind", "filler", "filler for facts"),
+        ("arithmetic_share", 0.25, "share of arithmetic 0.25"),
         ("initialisation_seed", 1234, "initialisation seed 1234"),
         ("initialisation_seed", None, "initialisation seed of the run"),
         ("initialisation_seed", "of the run", "initialisation seed of the run"),
@@ -148,7 +152,15 @@ def test_every_axis_has_a_label_and_can_be_said():
     cell = make_cell("joint", SIZES["mlt"])
     settings = set(Cell.__dataclass_fields__) - {"size"}
     assert settings | {"size", "parameters", *axes.SHAPE} == set(axes.LABELS)
-    assert set(axes.NUMERIC) == set(axes.LABELS) - {"task", "size", "held_out", "answers", "stream", *axes.UNSET}
+    assert set(axes.NUMERIC) == set(axes.LABELS) - {
+        "task",
+        "size",
+        "held_out",
+        "answers",
+        "fact_kind",
+        "mixing",
+        "stream",
+    } - set(axes.UNSET)
     assert set(axes.DERIVED) == set(_DERIVED_AXES)
     for axis in axes.LABELS:
         if axis != "parameters":

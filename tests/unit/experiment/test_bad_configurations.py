@@ -87,7 +87,12 @@ MUTATIONS: list[tuple[str, Any, str, tuple[str, ...]]] = [
     (f"{ENTRY}.set.evaluation_interval", 0, f"{SAID_ENTRY}.set.evaluation_interval", ("0", "a number of updates")),
     ("budgets.laptop.seeds_per_job", -1, "budgets.laptop.seeds_per_job", ("-1", "a number of seeds")),
     (f"{GRID}.held_out_fraction", [1.5], f"{SAID_GRID}.held_out_fraction[0]", ("1.5", "a share, from 0 to 1")),
+    (f"{GRID}.arithmetic_share", [1.5], f"{SAID_GRID}.arithmetic_share[0]", ("1.5", "a share, from 0 to 1")),
     # contradictory
+    (GRID, {"task": ["joint"], "size": ["n14"], "arithmetic_share": [1]}, f"{SAID_GRID}.arithmetic_share",
+     ("1 hardly leaves both tasks", "from 0.01 to 0.99")),
+    (GRID, {"task": ["facts"], "size": ["n14"], "fact_kind": ["filler"]}, f"{SAID_GRID}.fact_kind",
+     ("'filler' needs a task beside it", "joint")),
     (f"{GRID}.held_out_fraction", [0.3], f"{SAID_GRID}.split_seed", ("is missing", "held_out_fraction needs it")),
     (f"{GRID}.split_seed", [3], f"{SAID_GRID}.held_out_fraction", ("is missing", "split_seed needs it")),
     (GRID, SPLIT | {"held_out": [[[5, 7]]]}, f"{SAID_GRID}.held_out", ("either held_out or", "not both")),

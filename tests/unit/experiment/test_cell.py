@@ -13,7 +13,14 @@ from capacity.paper.protocol import MLT, SIZES, Size
 from capacity.tasks.arithmetic import ARITHMETIC
 from capacity.tasks.registry import TASKS
 
-DERIVED = ("final_learning_rate", "block", "warmup_iterations", "decay_iterations", "evaluation_interval")
+DERIVED = (
+    "arithmetic_share",
+    "final_learning_rate",
+    "block",
+    "warmup_iterations",
+    "decay_iterations",
+    "evaluation_interval",
+)
 
 
 def twelve_digits(lowest: float, highest: float) -> st.SearchStrategy[float]:
@@ -33,6 +40,8 @@ INDEPENDENT = {
     "held_out": st.sets(pairs, min_size=1, max_size=6).map(list),
     "facts": st.integers(1, 50),
     "answers": st.sampled_from(protocol.ANSWERS),
+    "fact_kind": st.sampled_from(protocol.FACT_KINDS),
+    "mixing": st.sampled_from(protocol.MIXINGS),
     "corpus_seed": st.integers(0, 2**32 - 1),
     "stream": st.sampled_from(protocol.STREAMS),
     "learning_rate": twelve_digits(1e-9, 10),
@@ -44,6 +53,7 @@ INDEPENDENT = {
 }
 SPLIT = {"held_out_fraction": twelve_digits(0.01, 0.99), "split_seed": st.integers(0, 2**32 - 1)}
 DEPENDENT = {
+    "arithmetic_share": twelve_digits(0.01, 0.99),
     "final_learning_rate": twelve_digits(1e-12, 10),
     "block": st.integers(2, 65536),
     "warmup_iterations": whole,
@@ -133,6 +143,16 @@ def test_departures_from_what_was_published_are_named_in_words():
     assert "held out 01 34 (paper: 57)" in words
     assert "size not in the paper" in words
     assert "weight decay" not in words
+
+
+def test_how_tasks_are_mixed_is_in_the_name_of_joint_cells_alone():
+    mixed = {"mixing": "shuffled", "arithmetic_share": 0.25, "fact_kind": "filler"}
+    cell = make_cell("joint", SIZES["n14"], **mixed)
+    assert cell.variant == "arithmetic_share-0.25_fact_kind-filler_mixing-shuffled"
+    assert cell.corpus_name == f"joint_{cell.variant}"
+    assert make_cell("arithmetic", SIZES["n14"], **mixed) == make_cell("arithmetic", SIZES["n14"])
+    assert [make_cell(task, SIZES["n14"]).arithmetic_share for task in protocol.TASKS] == [1, 0, 196 / 246]
+    assert make_cell("joint", SIZES["n14"], arithmetic_share=196 / 246).variant == "paper"
 
 
 def test_a_split_is_named_by_its_fraction_and_its_seed_and_not_by_its_pairs():

@@ -19,7 +19,7 @@ from capacity.experiment.checks import BOUNDS, LONGEST_NAME, check_named_cell
 from capacity.experiment.plan import Plan, make_plan
 from capacity.experiment.schema import SCHEMA
 from capacity.experiment.seeds import LONGEST_RUNS_NAME, format_seeds, longest_seeds, parse_seeds
-from capacity.paper.protocol import ANSWERS, SIZES, STREAMS
+from capacity.paper.protocol import ANSWERS, FACT_KINDS, MIXINGS, SIZES, STREAMS
 from capacity.tasks.registry import TASKS
 from tests.support.configuration_slips import GRID, SMALL, changed
 
@@ -37,6 +37,9 @@ AXES = {
        if axis not in FLOATS},
     "stream": st.sampled_from(STREAMS),
     "answers": st.sampled_from(ANSWERS),
+    "mixing": st.sampled_from(MIXINGS),
+    "fact_kind": st.sampled_from(FACT_KINDS),
+    "arithmetic_share": st.floats(0, 1),
     "held_out": pairs,
     "held_out_fraction": st.floats(0, 1) | st.sampled_from((0, 1, 0.02, 0.3, 0.7, 0.98, 1 / 3)),
     "task": st.sampled_from(list(TASKS)),
