@@ -28,7 +28,7 @@ LABELS: Mapping[str, str] = {
     "split_seed": "split seed",
     "facts": "facts in the corpus",
     "answers": "answers",
-    "fact_kind": "facts",
+    "fact_kind": "kind of facts",
     "mixing": "mixing",
     "arithmetic_share": "share of arithmetic",
     "corpus_seed": "seed of the order of lines",
