@@ -98,7 +98,7 @@ class Check:
 def batches(cell: Cell, updates: int) -> list[Batch]:
     """What training with seed 0 reads, as inputs and targets of every row that is drawn, each (N, T)."""
     lines = corpus.build(cell)
-    stream = Stream(corpus.stream_lines(lines), corpus.vocabulary(lines), cell.stream, cell.block)
+    stream = Stream(corpus.stream_lines(lines), corpus.vocabulary(lines), cell.stream, cell.block, cell.mixing)
     drawn = Batches(stream, cell.batch, [0], "cpu")
     rows = [drawn.rows() for _ in range(updates)]
     return [(inputs[0], targets[0]) for inputs, targets, _ in rows]

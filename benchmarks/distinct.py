@@ -34,7 +34,7 @@ class Distinct:
 def distinct(cell: Cell) -> Distinct:
     """What is distinct in the batches of a cell's fixed stream, over the first of them with seed 0."""
     lines = corpus.build(cell)
-    stream = Stream(corpus.stream_lines(lines), corpus.vocabulary(lines), cell.stream, cell.block)
+    stream = Stream(corpus.stream_lines(lines), corpus.vocabulary(lines), cell.stream, cell.block, cell.mixing)
     draws = Draws(len(stream), cell.batch, 0)
     counts = []
     for _ in range(BATCHES):

@@ -56,7 +56,7 @@ def example(cell: Cell, deviation: float = 0.3) -> Example:
     """An example of a cell; its weights are float32 and written as float64 in ``parameters``."""
     lines = corpus.build(cell)
     vocabulary = corpus.vocabulary(lines)
-    stream = Stream(corpus.stream_lines(lines), vocabulary, cell.stream, cell.block)
+    stream = Stream(corpus.stream_lines(lines), vocabulary, cell.stream, cell.block, cell.mixing)
     shape = network_shape(cell.size, len(vocabulary), cell.block)
     drawn = random_stack(cell.size, len(vocabulary), cell.block, 1, deviation)
     parameters = {name: value.float() for name, value in drawn.items()}

@@ -43,7 +43,7 @@ SAMPLE = 12
 """Cells and tables of each accepted configuration that are examined."""
 
 SHAPE = ("layers", "heads", "width", "mlp_factor")
-FLOATS = ("learning_rate", "final_learning_rate", "weight_decay", "dropout")
+FLOATS = ("learning_rate", "final_learning_rate", "weight_decay", "dropout", "held_out_fraction", "arithmetic_share")
 EDGES_OF_FLOATS = (
     *(0.1 * 0.1, 0.1 + 0.2, 1 / 3, -0.0, 0.0, 0, 1, 5e-324, 1e-300, 1e-12, 1.0e-5, 0.999, 0.9999999999999999),
     *(math.nextafter(1, 2), 0.1, 10, math.nextafter(10, 11), 100.0, 100.00000000000001, 2.2250738585072014e-308),
@@ -276,7 +276,8 @@ def _configuration(draw: random.Random) -> dict[str, Any]:
     }
 
 
-SETTABLE = tuple(axis for axis in BOUNDS if axis not in (*SHAPE, "facts", "corpus_seed"))
+UNSETTABLE = ("facts", "corpus_seed", "initialisation_seed", "held_out_fraction", "split_seed", "arithmetic_share")
+SETTABLE = tuple(axis for axis in BOUNDS if axis not in (*SHAPE, *UNSETTABLE))
 
 
 def _grid(draw: random.Random, sizes: dict[str, Any]) -> dict[str, Any]:
@@ -286,13 +287,21 @@ def _grid(draw: random.Random, sizes: dict[str, Any]) -> dict[str, Any]:
     else:
         shape = draw.choice(list(sizes.values()))
         grid |= {axis: [value] for axis, value in shape.items()}
-    for axis in _some(draw, (*SETTABLE, "facts", "corpus_seed")):
+    for axis in _some(draw, (*SETTABLE, *UNSETTABLE)):
         values = [_value(draw, axis) for _ in range(draw.choice((1, 1, 1, 2, 3)))]
         grid[axis] = list({repr(value): value for value in values}.values())
     if draw.random() < 0.3:
         grid["stream"] = draw.sample(("fixed", "reshuffled", "aligned", "answer-only"), draw.choice((1, 2)))
+    for axis, kinds in (("mixing", ("blocks", "shuffled")), ("fact_kind", ("capitals", "filler"))):
+        if draw.random() < 0.1:
+            grid[axis] = draw.sample(kinds, draw.choice((1, 2)))
+    if draw.random() < 0.2:
+        grid["answers"] = draw.sample(("correct", "permuted"), draw.choice((1, 2)))
     if draw.random() < 0.3:
         grid["held_out"] = [_held_out(draw) for _ in range(draw.choice((1, 2)))]
+    if draw.random() < 0.1:
+        grid.pop("held_out", None)
+        grid |= {axis: [_value(draw, axis)] for axis in ("held_out_fraction", "split_seed")}
     if draw.random() < 0.5:
         grid["seeds"] = _seeds(draw)
     if draw.random() < 0.02:

@@ -9,6 +9,11 @@ from capacity.experiment.cell import Cell, make_cell
 from capacity.paper import protocol
 from capacity.paper.published import RESULTS, result
 
+_OF_A_VARIANT = (
+    *("task", "size", "weight_decay", "dropout", "answers", "fact_kind", "mixing"),
+    "initialisation_seed",
+)
+
 
 def published_cell(task: str, size: str, variant: str) -> Cell:
     """Return the settings of a published cell. Raises KeyError as :func:`capacity.paper.published.result` does."""
@@ -33,11 +38,13 @@ def grokking_cell() -> Cell:
 def variant_of(trained: Cell) -> str | None:
     """Return which of the paper's variants a cell is, by its weight decay and dropout.
 
-    None if it is neither, or of a size that is not the paper's.
+    None if it is neither, if its size is not the paper's, or if it asks something else: with permuted answers or filler
+    there is nothing of what the paper's claims are about, and runs with the same initial weights are no sample of them.
     """
     for published in RESULTS:
         cell = published_cell(published.task, published.size, published.variant)
-        if all(getattr(cell, axis) == getattr(trained, axis) for axis in ("task", "size", "weight_decay", "dropout")):
+        same = all(getattr(cell, axis) == getattr(trained, axis) for axis in _OF_A_VARIANT)
+        if same and "arithmetic_share" not in trained.departures():
             return published.variant
     return None
 

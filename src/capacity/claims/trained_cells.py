@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from capacity.experiment.cell import Cell, parse_cell
-from capacity.paper import protocol
+from capacity.experiment.cell import Cell, make_cell, parse_cell
 from capacity.tables.fitting import seen_fit
 
 Trained = list[tuple[Cell, pd.DataFrame]]
@@ -25,12 +24,16 @@ SEEN = {
 
 
 def trained_cells(studies: Mapping[str, pd.DataFrame]) -> Trained:
-    """Return every cell of any study with its runs, each run once."""
+    """Return every cell of any study with its runs, each run once.
+
+    Left out are cells whose runs all begin with the same weights: they are no sample of what a run does.
+    """
     frames = [runs for runs in studies.values() if len(runs)]
     if not frames:
         return []
     runs = pd.concat(frames, ignore_index=True).drop_duplicates(["cell", "seed"])
-    return [(parse_cell(str(name)), group.reset_index(drop=True)) for name, group in runs.groupby("cell")]
+    cells = [(parse_cell(str(name)), group.reset_index(drop=True)) for name, group in runs.groupby("cell")]
+    return [(cell, group) for cell, group in cells if cell.initialisation_seed is None]
 
 
 def on_fixed_lines(cells: Trained, task: str) -> Trained:
@@ -41,8 +44,8 @@ def on_fixed_lines(cells: Trained, task: str) -> Trained:
 
 
 def has_paper_data(cell: Cell) -> bool:
-    """Tell whether a cell holds out the paper's expressions and has as many facts as the paper's."""
-    return (cell.held_out, cell.facts) == (protocol.HELD_OUT, protocol.FACTS)
+    """Tell whether a cell has the paper's lines, and holds out the same ones."""
+    return cell.line_settings == make_cell(cell.task, cell.size).line_settings
 
 
 def widest(cells: Trained, key: Callable[[Cell], object]) -> Trained:

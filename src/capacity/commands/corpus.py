@@ -8,6 +8,7 @@ from capacity.commands.arguments import named_cell
 from capacity.corpora.corpus import build, to_table
 from capacity.dictionary.column import describe
 from capacity.dictionary.jobs import CORPUS
+from capacity.experiment.cell import CORPUS_AXES
 from capacity.storage import parquet, provenance
 
 
@@ -26,6 +27,7 @@ def run(arguments: argparse.Namespace) -> None:
         "held_out": [list(pair) for pair in cell.held_out],
         "facts": cell.facts,
         "corpus_seed": cell.corpus_seed,
+        **{axis: value for axis, value in cell.departures().items() if axis in CORPUS_AXES},
     }
     table = describe(to_table(build(cell)), CORPUS)
     parquet.write_parquet(arguments.output, table, provenance.record("corpus", settings))

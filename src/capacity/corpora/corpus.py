@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -36,28 +37,34 @@ SCHEMA = pa.schema(
 operands, null where it has none; ``position`` is its number in the stream, null if it is held out."""
 
 
-def corpus_lines(task: str, held_out: Iterable[tuple[int, int]], facts: int, seed: int) -> list[Line]:
+def corpus_lines(
+    task: str, held_out: Iterable[tuple[int, int]], facts: int, seed: int, mixing: str = "blocks", **more: Any
+) -> list[Line]:
     """The lines of a task: seen lines in stream order with their positions, then the held-out ones.
 
     The text of a joint task is that of one part after the other. Within a part the lines are shuffled once by ``seed``,
-    or keep the order of the task where it says so.
+    or keep the order of the task where it says so; where the text has them several times, in the same order each time.
+    With the ``mixing`` shuffled, all of these lines are then shuffled together. ``more`` are further settings of a cell
+    that decide lines.
     """
     stream: list[Line] = []
     unseen: list[Line] = []
-    settings = {"held_out": tuple(held_out), "facts": facts}
-    for part in TASKS[task].parts:
+    settings = {"held_out": tuple(held_out), "facts": facts, "corpus_seed": seed, **more}
+    for part, copies in zip(TASKS[task].parts, TASKS[task].copies(**settings), strict=True):
         every = part.lines(**settings)
-        seen = [line for line in every if line.split == "seen"]
+        seen = [line for line in every if line.split != "held_out"]
         if part.is_shuffled:
             random.Random(seed).shuffle(seen)
-        stream += seen
+        stream += seen * copies
         unseen += [line for line in every if line.split == "held_out"]
+    if mixing == "shuffled":
+        random.Random(f"mixing {seed}").shuffle(stream)
     return [replace(line, position=number) for number, line in enumerate(stream)] + unseen
 
 
 def build(cell: Cell) -> list[Line]:
     """The lines that a cell trains on and is asked about."""
-    return corpus_lines(cell.task, cell.held_out, cell.facts, cell.corpus_seed)
+    return corpus_lines(cell.task, seed=cell.corpus_seed, **cell.line_settings)
 
 
 def to_table(lines: Sequence[Line]) -> pa.Table:

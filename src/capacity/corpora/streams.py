@@ -1,7 +1,8 @@
 """How lines become training rows: the stream axis, for experiments on the order of lines.
 
 ``fixed``        The paper's: windows at any offset of one frozen stream of lines.
-``reshuffled``   The same windows of a stream whose lines are permuted anew for every batch, within their task.
+``reshuffled``   The same windows of a stream whose lines are permuted anew for every batch: within their task where the
+                 stream is one block of lines after the other, and all together where the lines of tasks are mixed.
 ``aligned``      One line per row, from its start, padded: a row has no context from the line before.
 ``answer-only``  Like ``aligned``, with the loss on the answer and its terminator alone.
 """
@@ -48,16 +49,19 @@ class Stream:
         vocabulary: Characters of the corpus.
         stream: One of :data:`capacity.paper.protocol.STREAMS`.
         block: Positions per row.
+        mixing: One of :data:`capacity.paper.protocol.MIXINGS`, which says among which lines one is reshuffled.
 
     Attributes:
         rows: The rows, in the order of the corpus.
-        text, lengths, starts, lines_of_tasks: Of a stream of windows alone: the numbers of its characters; of each line
-            its length and where it starts in the text; and how many lines each task has, in stream order.
+        text, lengths, starts, parts: Of a stream of windows alone: the numbers of its characters; of each line its
+            length and where it starts in the text; and how many lines are reshuffled among themselves, in stream order.
 
     Raises ValueError if the text is too short for one window, or a line too long for one row.
     """
 
-    def __init__(self, lines: Sequence[Line], vocabulary: Vocabulary, stream: str, block: int) -> None:
+    def __init__(
+        self, lines: Sequence[Line], vocabulary: Vocabulary, stream: str, block: int, mixing: str = "blocks"
+    ) -> None:
         self.block = block
         self.characters = len(vocabulary)
         self.is_reshuffled = stream == "reshuffled"
@@ -68,7 +72,8 @@ class Stream:
                 raise ValueError(f"block: {block} does not fit the text of {len(self.text)} characters")
             self.lengths = numpy.array([len(codes) for codes in encoded])
             self.starts = self.lengths.cumsum() - self.lengths
-            self.lines_of_tasks = [len(list(group)) for _, group in itertools.groupby(line.task for line in lines)]
+            blocks = itertools.groupby(line.task for line in lines)
+            self.parts = [len(lines)] if mixing == "shuffled" else [len(list(group)) for _, group in blocks]
             self.rows = _windows(self.text, block)
         else:
             self.rows = _one_line_per_row(lines, encoded, block, answer_only=stream == "answer-only")
@@ -83,10 +88,10 @@ class Stream:
         return rows[drawn]
 
     def reshuffle(self, generator: Generator) -> Rows:
-        """All windows of the stream with the lines of each task permuted among themselves."""
-        starts = itertools.accumulate(self.lines_of_tasks, initial=0)
+        """All windows of the stream with the lines of each of its parts permuted among themselves."""
+        starts = itertools.accumulate(self.parts, initial=0)
         permutation = numpy.concatenate(
-            [start + generator.permutation(number) for start, number in zip(starts, self.lines_of_tasks, strict=False)]
+            [start + generator.permutation(number) for start, number in zip(starts, self.parts, strict=False)]
         )
         lengths = self.lengths[permutation]
         shift = self.starts[permutation] - (lengths.cumsum() - lengths)

@@ -24,7 +24,17 @@ SETTINGS: Columns = (
     Column("width", INTEGER, "Length of the vector that represents a position.", "dimensions"),
     Column("mlp_factor", INTEGER, "Width of the hidden layer of each MLP, as a multiple of the width."),
     Column("held_out", TEXT, "Pairs of digits whose sums and differences are held out, such as 57."),
+    Column(
+        "held_out_fraction",
+        NUMBER,
+        "Share of the 55 unordered pairs of digits that is held out, as it was asked for where pairs are drawn.",
+    ),
+    Column("split_seed", TEXT, "Seed that draws the pairs that are held out; none where they are listed."),
     Column("facts", INTEGER, "Number of the paper's capitals that are in the corpus.", "facts"),
+    Column("answers", TEXT, "Answers of the seen expressions: correct, or permuted within each operation."),
+    Column("fact_kind", TEXT, "What stands where the paper has facts: capitals, or filler of the same lengths."),
+    Column("mixing", TEXT, "How the lines of two tasks stand in one text: in blocks, or shuffled together."),
+    Column("arithmetic_share", NUMBER, "Share of arithmetic among the lines of the text, as asked for or as it is."),
     Column("corpus_seed", INTEGER, "Seed of the shuffle that puts the lines of the corpus in order."),
     Column("stream", TEXT, "How the lines are made into training rows: fixed is the paper's way."),
     Column("learning_rate", NUMBER, "Highest learning rate, reached after the warm-up."),
@@ -37,6 +47,12 @@ SETTINGS: Columns = (
     Column("warmup_iterations", INTEGER, "Number of updates over which the learning rate rises.", "updates"),
     Column("decay_iterations", INTEGER, "Number of updates after which the learning rate stays at its end.", "updates"),
     Column("evaluation_interval", INTEGER, "Number of updates from one evaluation to the next.", "updates"),
+    Column(
+        "initialisation_seed",
+        TEXT,
+        "Seed of the initial weights of every run of the cell, whose own seed decides its batches and dropout alone; "
+        "'of the run' where it decides the weights too.",
+    ),
 )
 """Where a cell stands beside the paper, and every setting of its training."""
 

@@ -8,7 +8,9 @@ from capacity.dictionary.column import FLAG, INTEGER, NUMBER, TEXT, Column, Colu
 SEED = Column("seed", INTEGER, "Seed of the run.")
 DIVERGED = Column("diverged", FLAG, "Whether the loss or a parameter of the run stopped being finite.")
 OPERATION = Column("operation", TEXT, "What is asked: addition, subtraction or recall (of a fact).")
-SPLIT = Column("split", TEXT, "Whether the line is trained on: seen or held_out.")
+SPLIT = Column(
+    "split", TEXT, "Whether the line is trained on: seen or held_out; filler is trained on and not asked about."
+)
 
 CORPUS: Columns = (
     Column("text", TEXT, "Whole line as it is trained on, its newline included."),

@@ -46,7 +46,9 @@ def loss_floors(cell: Cell, lines: Sequence[Line]) -> Floors:
     """The floors of a cell's loss over every row of its stream; ``lines`` are its corpus.
 
     ``fixed`` has both. ``reshuffled`` shows its lines in an order that never comes back, so there is no order to know;
-    its loss is measured on the frozen stream, and its floor is that of ``fixed``. A row of ``aligned`` or
+    its loss is measured on the frozen stream, and its floor is that of ``fixed``. Where the lines of tasks are shuffled
+    together, how often one task follows the other is that of the frozen stream, which hardly differs from that of any
+    other shuffle. A row of ``aligned`` or
     ``answer-only`` is one line, so the lowest loss of any predictor is also the lowest without an order.
     """
     seen = corpus.stream_lines(lines)

@@ -38,12 +38,17 @@ class Question:
 
 
 def questions_of(lines: Sequence[Line]) -> list[Question]:
-    """Every question of a corpus: task by task, each line with each kind of prompts that its task has."""
+    """Every question of a corpus: task by task, each line with each kind of prompts that its task has.
+
+    A line that the text has several times is asked once, and filler is not asked.
+    """
+    asked = {(line.task, line.text): line for line in reversed(lines) if line.split != "filler"}
+    distinct = list(asked.values())[::-1]
     return [
         Question(line, prompts)
         for task in PARTS.values()
         for prompts in task.prompts
-        for line in lines
+        for line in distinct
         if line.task == task.name
     ]
 

@@ -239,6 +239,8 @@ def _as_in_tables(axis: str, value: Any, config: Mapping[str, Any]) -> Any:
             return Size(**config["sizes"][value]).name
         if axis == "held_out":
             return axes.in_tables(axis, normalise_pairs(value))
+        if axis in axes.UNSET and isinstance(value, int):
+            return axes.in_tables(axis, value)
     except (KeyError, TypeError, ValueError):
         return repr(value)
     return value if isinstance(value, str | int | float) else repr(value)

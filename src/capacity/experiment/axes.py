@@ -10,7 +10,7 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from capacity.experiment.cell import Cell
+from capacity.experiment.cell import LINE_AXES, SPLIT_AXES, Cell
 from capacity.paper import protocol
 from capacity.tasks.registry import TASKS
 
@@ -24,7 +24,13 @@ LABELS: Mapping[str, str] = {
     "mlp_factor": "MLP factor",
     "parameters": "parameters",
     "held_out": "held-out pairs",
+    "held_out_fraction": "held-out fraction",
+    "split_seed": "split seed",
     "facts": "facts in the corpus",
+    "answers": "answers",
+    "fact_kind": "kind of facts",
+    "mixing": "mixing",
+    "arithmetic_share": "share of arithmetic",
     "corpus_seed": "seed of the order of lines",
     "stream": "stream",
     "learning_rate": "learning rate",
@@ -37,10 +43,14 @@ LABELS: Mapping[str, str] = {
     "warmup_iterations": "updates of warm-up",
     "decay_iterations": "updates of decay",
     "evaluation_interval": "updates between evaluations",
+    "initialisation_seed": "initialisation seed",
 }
 """Every axis, with its label on a figure and over a column."""
 
-NAMED = ("task", "size", "held_out", "stream")
+UNSET: Mapping[str, str] = {"split_seed": "none", "initialisation_seed": "of the run"}
+"""The axes that a cell may have no value on, with what tables have then. Their values are seeds, which are names."""
+
+NAMED = ("task", "size", "held_out", "answers", "fact_kind", "mixing", "stream", *UNSET)
 """The axes whose values are names."""
 
 NUMERIC = tuple(axis for axis in LABELS if axis not in NAMED)
@@ -52,17 +62,41 @@ FOLLOWERS: Mapping[str, tuple[str, ...]] = {
 }
 """The axes that change in proportion with another one, unless they are set."""
 
-DERIVED = (*(axis for of_axis in FOLLOWERS.values() for axis in of_axis), "block")
+DERIVED = (*(axis for of_axis in FOLLOWERS.values() for axis in of_axis), "block", "arithmetic_share")
 """The axes that follow from others, unless they are set."""
 
 DISTINGUISHING: tuple[str, ...] = (
-    *("stream", "held_out", "facts", "corpus_seed", "learning_rate", "weight_decay", "dropout", "iterations", "batch"),
-    *("block", "final_learning_rate", "warmup_iterations", "decay_iterations", "evaluation_interval"),
+    *("stream", "answers", "held_out", *SPLIT_AXES, "facts", "fact_kind", "mixing", "arithmetic_share", "corpus_seed"),
+    *(
+        "learning_rate",
+        "weight_decay",
+        "dropout",
+        "iterations",
+        "batch",
+        "block",
+        "final_learning_rate",
+        "warmup_iterations",
+        "decay_iterations",
+    ),
+    *("evaluation_interval", "initialisation_seed"),
 )
 """The axes apart from task and shape, in the order in which they are looked at for what tells cells apart."""
 
-SHARED = ("task", "size", *(axis for axis in DISTINGUISHING[:9] if axis != "corpus_seed"))
+SHARED: tuple[str, ...] = (
+    *("task", "size", "stream", "answers", "held_out", *SPLIT_AXES, "facts", "fact_kind", "mixing", "arithmetic_share"),
+    *("learning_rate", "weight_decay", "dropout", "iterations", "batch", "initialisation_seed"),
+)
 """The axes whose value is said where all cells share it; the others follow from these, or are as in the paper."""
+
+UNUSUAL = ("answers", *SPLIT_AXES, "fact_kind", "mixing", "arithmetic_share", "initialisation_seed")
+"""The axes that are said only where cells depart from the paper on them: few studies have them."""
+
+_ORDERS = {
+    "stream": protocol.STREAMS,
+    "answers": protocol.ANSWERS,
+    "fact_kind": protocol.FACT_KINDS,
+    "mixing": protocol.MIXINGS,
+}
 
 ALL_PAIRS = 2  # pairs that are written out; of more, the first and how many
 
@@ -82,14 +116,16 @@ def value(cell: Cell, axis: str) -> Any:
 
 
 def in_tables(axis: str, setting: Any) -> Any:
-    """Return a value of a cell on an axis as tables have it: pairs of digits as text, such as ``57 34``."""
+    """Return a value of a cell on an axis as tables have it: pairs of digits as text, such as ``57 34``, and seeds."""
     if axis == "held_out" and not isinstance(setting, str):
         return " ".join(f"{left}{right}" for left, right in setting)
+    if axis in UNSET:
+        return UNSET[axis] if setting is None else str(setting)
     return setting
 
 
 def ordered(cells: Iterable[Cell], axis: str) -> list[Any]:
-    """Return the values of some cells on an axis, each once, from small to large; tasks and streams in their order."""
+    """Return the values of some cells on an axis, each once, from small to large; names in their own order."""
     by_rank = {}
     for cell in cells:
         rank: Any = value(cell, axis)
@@ -97,8 +133,10 @@ def ordered(cells: Iterable[Cell], axis: str) -> list[Any]:
             rank = (cell.size.matrix_weights, cell.size)
         elif axis == "task":
             rank = list(TASKS).index(cell.task)
-        elif axis == "stream":
-            rank = protocol.STREAMS.index(cell.stream)
+        elif axis in _ORDERS:
+            rank = _ORDERS[axis].index(value(cell, axis))
+        elif axis in UNSET:
+            rank = (rank is not None, rank)
         by_rank[rank] = value(cell, axis)
     return [by_rank[rank] for rank in sorted(by_rank)]
 
@@ -112,7 +150,8 @@ def varying(cells: Iterable[Cell], told: Sequence[str] = ()) -> list[str]:
     cells = list(cells)
     axes: list[str] = []
     groups = len({_key(cell, told) for cell in cells})
-    for axis in ("task", *_shape_axes(cells, told), *DISTINGUISHING):
+    unsaid = left_unsaid(cells)
+    for axis in ("task", *_shape_axes(cells, told), *(axis for axis in DISTINGUISHING if axis not in unsaid)):
         finer = len({_key(cell, (*told, *axes, axis)) for cell in cells})
         if finer > groups:
             axes.append(axis)
@@ -144,7 +183,8 @@ def _varies(axis: str, cells: Sequence[Cell]) -> bool:
     """Return whether an axis has several values among cells of one task and size, and not because it follows."""
     if len({value(cell, axis) for cell in cells}) < 2:
         return False
-    return axis not in DERIVED or len({cell.departures().get(axis) for cell in cells}) > 1
+    follows = axis in (*DERIVED, "held_out", "held_out_fraction")
+    return not follows or len({cell.departures().get(axis) for cell in cells}) > 1
 
 
 def _key(cell: Cell, axes: Sequence[str]) -> tuple[Any, ...]:
@@ -167,12 +207,20 @@ def shared(cells: Iterable[Cell]) -> list[str]:
     """Return the axes of :data:`SHARED` on which all cells have one value, and which their tasks have."""
     cells = list(cells)
     of_tasks = {axis for cell in cells for axis in TASKS[cell.task].axes}
-    axes = [axis for axis in SHARED if axis not in ("held_out", "facts") or axis in of_tasks]
+    unsaid = left_unsaid(cells)
+    axes = [axis for axis in SHARED if axis not in unsaid and (axis not in LINE_AXES or axis in of_tasks)]
     same = [axis for axis in axes if len({value(cell, axis) for cell in cells}) == 1]
     if "size" in same:
         return same
     shapes = [axis for axis in SHAPE if len({value(cell, axis) for cell in cells}) == 1]
     return [*same[:1], *shapes, *same[1:]] if "task" in same else [*shapes, *same]
+
+
+def left_unsaid(cells: Iterable[Cell]) -> set[str]:
+    """Return the axes of :data:`UNUSUAL` on which every cell is as in the paper, and ``held_out`` if all are drawn."""
+    cells = list(cells)
+    unsaid = set(UNUSUAL) - {axis for cell in cells for axis in cell.departures()}
+    return unsaid | {"held_out"} if all(cell.split_seed is not None for cell in cells) else unsaid
 
 
 def beside_size(cells: Iterable[Cell]) -> list[str]:
@@ -210,6 +258,8 @@ def short(axis: str, setting: Any) -> str:
         if len(pairs) <= ALL_PAIRS:
             return ", ".join(pairs)
         return setting if isinstance(setting, str) else f"{pairs[0]} and {len(pairs) - 1} more"
+    if axis in UNSET:
+        return str(in_tables(axis, setting))
     if isinstance(setting, float):
         text = f"{setting:.6g}"
         return text.replace("e-0", "e-")
@@ -226,7 +276,11 @@ def in_words(axis: str, setting: Any, text: str = "") -> str:
         return text
     if axis in ("layers", "heads"):
         return f"{text} {axis if setting != 1 else axis.removesuffix('s')}"
-    words = {"held_out": f"held out {text}", "iterations": f"{text} updates"}
+    words = {"held_out": f"held out {text}", "iterations": f"{text} updates", "answers": f"{text} answers"}
+    if axis == "mixing":
+        return f"tasks {'in blocks' if text == 'blocks' else text}"
+    if axis == "fact_kind":
+        return f"{text} {'for' if text == 'filler' else 'as'} facts"
     if axis in ("facts", "parameters"):
         return f"{text} {axis}"
     if axis in ("dropout", "weight_decay") and not setting:

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from capacity.errors import InputError
+from capacity.experiment.splits import PAIRS, Pairs, drawn_pairs
 from capacity.paper import protocol
 from capacity.paper.protocol import Size
 from capacity.tasks.registry import TASKS
-
-Pairs = tuple[tuple[int, int], ...]
+from capacity.tasks.task import JointTask
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,22 @@ class Cell:
 
     Learning rates are those of AdamW. ``block`` is in characters, and ``batch`` in windows, or in lines for streams
     with one line per row. ``iterations``, ``warmup_iterations``, ``decay_iterations`` and ``evaluation_interval`` are
-    in updates.
+    in updates. ``held_out_fraction`` is the share of the pairs of digits that is held out. They are drawn by
+    ``split_seed``, or are a list of their own where it is None. ``arithmetic_share`` is the share of arithmetic among
+    the lines of the text. ``initialisation_seed`` is that of the initial weights of every run, or None where the seed
+    of a run decides these too, and not only its batches and dropout.
     """
 
     task: str
     size: Size
     held_out: Pairs
+    held_out_fraction: float
+    split_seed: int | None
     facts: int
+    answers: str
+    fact_kind: str
+    mixing: str
+    arithmetic_share: float
     corpus_seed: int
     stream: str
     learning_rate: float
@@ -46,6 +55,7 @@ class Cell:
     warmup_iterations: int
     decay_iterations: int
     evaluation_interval: int
+    initialisation_seed: int | None
 
     @functools.cached_property
     def name(self) -> str:
@@ -64,11 +74,21 @@ class Cell:
         parts = [f"{key}-{_format(value)}" for key, value in self.departures().items() if key in CORPUS_AXES]
         return "_".join([self.task, *sorted(parts)])
 
+    @property
+    def line_settings(self) -> dict[str, Any]:
+        """The settings that decide the lines of the corpus, apart from the seed of their order, by axis."""
+        return {axis: getattr(self, axis) for axis in LINE_AXES}
+
+    def seed_of_weights(self, seed: int) -> int:
+        """Return the seed of the initial weights of the run that has a seed."""
+        return seed if self.initialisation_seed is None else self.initialisation_seed
+
     def departures(self) -> dict[str, Any]:
         """Return the axes that differ from the paper's base cell, without those that follow from another axis."""
         default = make_cell(self.task, self.size, **{key: getattr(self, key) for key in _INDEPENDENT_AXES})
         base = make_cell(self.task, self.size)
-        pairs = {key: (getattr(self, key), getattr(default if key in _DERIVED_AXES else base, key)) for key in PARSERS}
+        derived = (*_DERIVED_AXES, "held_out_fraction" if self.split_seed is None else "held_out")
+        pairs = {key: (getattr(self, key), getattr(default if key in derived else base, key)) for key in PARSERS}
         return {key: value for key, (value, reference) in pairs.items() if value != reference}
 
     def departures_from_published(self) -> dict[str, Any]:
@@ -94,19 +114,23 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
 
     What the paper fixes in proportion stays in proportion unless it is chosen too: the schedule shrinks and grows with
     ``iterations``, and the final learning rate follows the peak. The block of streams that hold one line per row is at
-    least as long as the longest line. Raises InputError for an unknown task, stream or axis.
+    least as long as the longest line. Raises InputError for an unknown task, value or axis.
     """
     if task not in TASKS:
         raise InputError(f"task {task!r} is not one of {', '.join(TASKS)}")
     if unknown := sorted(set(chosen) - set(PARSERS)):
         raise InputError(f"axis {unknown[0]!r} is not one of {', '.join(PARSERS)}")
     recipe = protocol.recipe(size)
-    chosen = {axis: value for axis, value in chosen.items() if axis not in LINE_AXES or axis in TASKS[task].axes}
-    held_out = normalise_pairs(chosen.get("held_out", protocol.HELD_OUT))
+    unused = {axis for axis in LINE_AXES if axis not in TASKS[task].axes}
+    unused |= set(SPLIT_AXES) if "held_out" in unused else set()
+    chosen = {axis: value for axis, value in chosen.items() if axis not in unused}
+    held_out, fraction, split_seed = _split(chosen)
     facts = chosen.get("facts", protocol.FACTS)
-    stream = chosen.get("stream", "fixed")
-    if stream not in protocol.STREAMS:
-        raise InputError(f"stream {stream!r} is not one of {', '.join(protocol.STREAMS)}")
+    answers = _one_of("answers", chosen.get("answers", "correct"), protocol.ANSWERS)
+    fact_kind = _one_of("fact_kind", chosen.get("fact_kind", "capitals"), protocol.FACT_KINDS)
+    mixing = _one_of("mixing", chosen.get("mixing", "blocks"), protocol.MIXINGS)
+    share = _number(chosen.get("arithmetic_share", _natural_share(task, held_out, facts)))
+    stream = _one_of("stream", chosen.get("stream", "fixed"), protocol.STREAMS)
     learning_rate = _number(chosen.get("learning_rate", recipe.learning_rate))
     iterations = int(chosen.get("iterations", protocol.ITERATIONS))
     block = TASKS[task].block
@@ -123,7 +147,13 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
         task=task,
         size=size,
         held_out=held_out,
+        held_out_fraction=fraction,
+        split_seed=split_seed,
         facts=facts,
+        answers=answers,
+        fact_kind=fact_kind,
+        mixing=mixing,
+        arithmetic_share=share,
         corpus_seed=int(chosen.get("corpus_seed", protocol.CORPUS_SEED)),
         stream=stream,
         learning_rate=learning_rate,
@@ -136,6 +166,7 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
         warmup_iterations=warmup,
         decay_iterations=int(chosen.get("decay_iterations", decay)),
         evaluation_interval=int(chosen.get("evaluation_interval", in_proportion(protocol.EVALUATION_INTERVAL))),
+        initialisation_seed=chosen.get("initialisation_seed"),
     )
 
 
@@ -186,6 +217,10 @@ def describe_departures(cell: Cell) -> str:
             words.append(f"{name} not in the paper")
         elif name == "held_out":
             words.append(f"held out {' '.join(f'{left}{right}' for left, right in value)} ({whose}: 57)")
+        elif name == "held_out_fraction":
+            words.append(f"{label} {_format(value)} ({whose}: {len(usual['held_out'])} of {len(PAIRS)})")
+        elif usual[name] is None:
+            words.append(f"{label} {_format(value)}")
         else:
             words.append(f"{label} {_format(value)} ({whose}: {_format(usual[name])})")
     return ", ".join(words)
@@ -194,6 +229,33 @@ def describe_departures(cell: Cell) -> str:
 def normalise_pairs(pairs: Iterable[Iterable[int]]) -> Pairs:
     """Return unordered pairs of digits, each sorted, in ascending order and without repeats."""
     return tuple(sorted({(min(pair), max(pair)) for pair in (tuple(pair) for pair in pairs)}))
+
+
+def _split(chosen: Mapping[str, Any]) -> tuple[Pairs, float, int | None]:
+    """Return the pairs that are held out, their share of all pairs, and the seed that draws them, if one does.
+
+    Raises InputError if what is chosen contradicts itself.
+    """
+    listed, fraction, split_seed = (chosen.get(axis) for axis in ("held_out", "held_out_fraction", "split_seed"))
+    if split_seed is None:
+        held_out = normalise_pairs(protocol.HELD_OUT if listed is None else listed)
+        share = len(held_out) / len(PAIRS)
+        if fraction not in (None, share):
+            raise InputError(f"held_out_fraction {fraction} needs split_seed, which draws the pairs that are held out")
+        return held_out, share, None
+    if fraction is None:
+        raise InputError(f"split_seed {split_seed} needs held_out_fraction, the share of the pairs that it holds out")
+    drawn = drawn_pairs(_number(fraction), split_seed)
+    if listed is not None and normalise_pairs(listed) != drawn:
+        raise InputError("held_out: pairs are listed, and drawn by split_seed as well; give one or the other")
+    return drawn, _number(fraction), split_seed
+
+
+def _one_of(axis: str, value: str, values: Sequence[str]) -> str:
+    """Return a value of an axis whose values are names. Raises InputError for any other name."""
+    if value not in values:
+        raise InputError(f"{axis} {value!r} is not one of {', '.join(values)}")
+    return value
 
 
 def _format(value: Any) -> str:
@@ -234,6 +296,15 @@ def _rounded(value: float) -> float:
     return float(f"{value:.12g}")
 
 
+@functools.lru_cache(maxsize=1024)
+def _natural_share(task: str, held_out: Pairs, facts: int) -> float:
+    """Return the share of arithmetic among the trained lines of a task, each of them taken once."""
+    described = TASKS[task]
+    if isinstance(described, JointTask):
+        return described.natural_share(held_out=held_out, facts=facts)
+    return float(described.has_operands)
+
+
 @functools.cache
 def _longest_line(task: str, facts: int) -> int:
     return max(len(line.text) for line in TASKS[task].lines(held_out=(), facts=facts))
@@ -241,7 +312,13 @@ def _longest_line(task: str, facts: int) -> int:
 
 PARSERS: Mapping[str, Callable[[str], Any]] = {
     "held_out": _parse_pairs,
+    "held_out_fraction": float,
+    "split_seed": _whole,
     "facts": _whole,
+    "answers": str,
+    "fact_kind": str,
+    "mixing": str,
+    "arithmetic_share": float,
     "corpus_seed": _whole,
     "stream": str,
     "learning_rate": float,
@@ -254,10 +331,21 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "warmup_iterations": _whole,
     "decay_iterations": _whole,
     "evaluation_interval": _whole,
+    "initialisation_seed": _whole,
 }
-LINE_AXES = ("held_out", "facts")
+LINE_AXES = ("held_out", "facts", "answers", "fact_kind", "mixing", "arithmetic_share")
 """Axes that decide the lines of a corpus, of the tasks that name them."""
 
-CORPUS_AXES = (*LINE_AXES, "corpus_seed")
-_DERIVED_AXES = ("final_learning_rate", "block", "warmup_iterations", "decay_iterations", "evaluation_interval")
+SPLIT_AXES = ("held_out_fraction", "split_seed")
+"""Axes that decide what is held out instead of a list."""
+
+CORPUS_AXES = (*LINE_AXES, *SPLIT_AXES, "corpus_seed")
+_DERIVED_AXES = (
+    "arithmetic_share",
+    "final_learning_rate",
+    "block",
+    "warmup_iterations",
+    "decay_iterations",
+    "evaluation_interval",
+)
 _INDEPENDENT_AXES = tuple(axis for axis in PARSERS if axis not in _DERIVED_AXES)

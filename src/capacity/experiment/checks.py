@@ -14,8 +14,9 @@ from typing import Any
 
 from capacity.dictionary.study_measures import MEASURES
 from capacity.errors import ConfigurationError
-from capacity.experiment.cell import Cell, Pairs
+from capacity.experiment.cell import Cell
 from capacity.experiment.seeds import LONGEST_RUNS_NAME
+from capacity.experiment.splits import PAIRS
 from capacity.paper.protocol import Size
 from capacity.tasks.registry import TASKS
 
@@ -25,6 +26,8 @@ MOST_WEIGHTS = 10**9
 """Weights of one network."""
 MOST_CHARACTERS = 10**7
 """Characters of one batch."""
+LOWEST_SHARE = 0.01
+"""Share of arithmetic among the lines of a text, below which the other lines would have to be repeated too often."""
 MOST_EVALUATIONS = 10**6
 """Evaluations of one run, each of which is a row of its history."""
 
@@ -34,8 +37,11 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "heads": (1, 256),
     "width": (1, 16384),
     "mlp_factor": (1, 64),
+    "held_out_fraction": (0, 1),
+    "split_seed": (0, 2**32 - 1),
     "facts": (1, 50),
     "corpus_seed": (0, 2**32 - 1),
+    "arithmetic_share": (0, 1),
     "learning_rate": (math.nextafter(0, 1), 10),
     "final_learning_rate": (math.nextafter(0, 1), 10),
     "weight_decay": (0, 100),
@@ -46,6 +52,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "warmup_iterations": (1, 10**9),
     "decay_iterations": (1, 10**9),
     "evaluation_interval": (1, 10**9),
+    "initialisation_seed": (0, 2**32 - 1),
 }
 """The lowest and the highest value of each axis that is a number.
 
@@ -69,11 +76,21 @@ def check_cell(cell: Cell, key: str) -> None:
         key: of the configuration that the message names.
     """
     _check_bounds(cell, key)
+    axis = "held_out" if cell.split_seed is None else "held_out_fraction"
     if not cell.held_out:
-        raise ConfigurationError(f"{key}.held_out: no pair of digits is held out; give at least one")
-    if "held_out" in TASKS[cell.task].axes and len(cell.held_out) >= 55:
-        raise ConfigurationError(f"{key}.held_out: all 55 pairs of digits are held out; leave at least one to train on")
-    characters, longest = _text_lengths(cell.task, cell.held_out, cell.facts)
+        raise ConfigurationError(f"{key}.{axis}: no pair of digits is held out; give at least one")
+    if "held_out" in TASKS[cell.task].axes and len(cell.held_out) >= len(PAIRS):
+        raise ConfigurationError(
+            f"{key}.{axis}: all {len(PAIRS)} pairs of digits are held out; leave at least one to train on"
+        )
+    if "mixing" not in TASKS[cell.task].axes and cell.fact_kind == "filler":
+        raise ConfigurationError(f"{key}.fact_kind: 'filler' needs a task beside it, such as joint")
+    if "mixing" in TASKS[cell.task].axes and not LOWEST_SHARE <= cell.arithmetic_share <= 1 - LOWEST_SHARE / 10:
+        raise ConfigurationError(
+            f"{key}.arithmetic_share: {cell.arithmetic_share:g} hardly leaves both tasks; give a share from "
+            f"{LOWEST_SHARE:g} to {1 - LOWEST_SHARE:g}, or train on one task alone"
+        )
+    characters, longest = _text_lengths(cell.task, tuple(cell.line_settings.items()))
     if cell.stream in ("fixed", "reshuffled") and cell.block >= characters:
         raise ConfigurationError(f"{key}.block: {cell.block} is not less than the text's {characters} characters")
     if cell.stream in ("aligned", "answer-only") and cell.block < longest - 1:
@@ -117,8 +134,8 @@ def check_cell(cell: Cell, key: str) -> None:
 def _check_bounds(settings: Cell | Size, key: str) -> None:
     """Raise ConfigurationError if a number is out of its bounds."""
     for axis, (lowest, highest) in BOUNDS.items():
-        value = getattr(settings, axis, lowest)
-        if not lowest <= value <= highest:
+        value = getattr(settings, axis, None)
+        if value is not None and not lowest <= value <= highest:
             raise ConfigurationError(
                 f"{key}.{axis}: {value!r} must be from {lowest:,} to {highest:,}, whether it is given or follows from "
                 "other settings"
@@ -160,10 +177,10 @@ def suggestion(name: Any, names: Iterable[str]) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-def _text_lengths(task: str, held_out: Pairs, facts: int) -> tuple[int, int]:
+def _text_lengths(task: str, settings: tuple[tuple[str, Any], ...]) -> tuple[int, int]:
     """Return the number of characters of all seen lines of a corpus, and of the longest of them.
 
     The order of the lines does not matter for either.
     """
-    seen = [len(line.text) for line in TASKS[task].lines(held_out=held_out, facts=facts) if line.split == "seen"]
+    seen = [len(line.text) for line in TASKS[task].lines(**dict(settings)) if line.split != "held_out"]
     return sum(seen), max(seen)

@@ -22,7 +22,7 @@ def evaluations(cell: Cell) -> int:
 
 def lines(cell: Cell) -> int:
     """Return the number of lines of the corpus of a cell."""
-    return len(TASKS[cell.task].lines(held_out=cell.held_out, facts=cell.facts))
+    return len(TASKS[cell.task].lines(**cell.line_settings))
 
 
 def corpus(cell: Cell) -> Bounds:

@@ -11,7 +11,7 @@ from typing import Any
 from capacity.errors import ConfigurationError, InputError
 from capacity.experiment.answers import study_answer
 from capacity.experiment.axes import SHAPE
-from capacity.experiment.cell import Cell, make_cell, normalise_pairs
+from capacity.experiment.cell import SPLIT_AXES, Cell, make_cell, normalise_pairs
 from capacity.experiment.checks import check_cell, check_name, check_shape
 from capacity.experiment.seeds import MOST_SEEDS
 from capacity.experiment.study_figures import StudyFigure, study_figures
@@ -200,6 +200,12 @@ def _expand(grid: Mapping[str, Any], key: str, config: Config) -> Iterable[dict[
     if "size" not in grid and len(shape) < len(SHAPE):
         missing = next(axis for axis in SHAPE if axis not in grid)
         raise ConfigurationError(f"{key}.{missing}: is missing; give size, or all of {', '.join(SHAPE)}")
+    given = [axis for axis in SPLIT_AXES if axis in grid]
+    if given and "held_out" in grid:
+        raise ConfigurationError(f"{key}.held_out: give either held_out or {' and '.join(SPLIT_AXES)}, not both")
+    if len(given) == 1:
+        (missing,) = set(SPLIT_AXES) - set(given)
+        raise ConfigurationError(f"{key}.{missing}: is missing; {given[0]} needs it")
     for number, task in enumerate(grid["task"]):
         check_name(task, TASKS, f"{key}.task[{number}]")
     for size in grid.get("size", ()):

@@ -39,7 +39,7 @@ def _by_corpus(cells: Sequence[Cell]) -> dict[str, Cell]:
 
 
 def _is_fact(line: Line) -> bool:
-    return PARTS[line.task].prompts != ("paper",)
+    return PARTS[line.task].prompts != ("paper",) and line.split != "filler"
 
 
 def _of_task(task: str, cells: Sequence[Cell]) -> Values:
@@ -56,6 +56,12 @@ def _of_task(task: str, cells: Sequence[Cell]) -> Values:
         "held_out": _range(len(lines[name]) - len(seen[name]) for name in lines),
         "pairs": [f"{left} and {right}" for left, right in next(iter(pairs))] if len(pairs) == 1 else [],
         "held_out_texts": [line.prompt.strip("<=") for line in lines[first] if line.position is None],
+        "shuffled": sum(cell.mixing == "shuffled" for cell in corpora.values()),
+        "filler": sum(cell.fact_kind == "filler" for cell in corpora.values()),
+        "shares": sorted(
+            {cell.arithmetic_share for cell in corpora.values() if "arithmetic_share" in cell.departures()}
+        ),
+        "permuted": sum(cell.answers == "permuted" for cell in corpora.values()),
         "example": seen[first][0].text.strip(),
         "characters": _range(len(corpus.vocabulary(each)) for each in lines.values()),
         "text": _range(sum(len(line.text) for line in each) for each in seen.values()),

@@ -16,6 +16,15 @@ TASKS = ("arithmetic", "facts", "joint")
 STREAMS = ("fixed", "reshuffled", "aligned", "answer-only")
 """How lines become training rows; the paper has ``fixed`` alone."""
 
+ANSWERS = ("correct", "permuted")
+"""Which answers the trained lines of arithmetic have; the paper has ``correct`` alone."""
+
+MIXINGS = ("blocks", "shuffled")
+"""How the lines of two tasks stand in one text; the paper has ``blocks`` alone."""
+
+FACT_KINDS = ("capitals", "filler")
+"""What stands where the paper has facts; it has ``capitals`` alone."""
+
 ITERATIONS = 30_000
 WARMUP_ITERATIONS = 2_000
 DECAY_ITERATIONS = 25_000

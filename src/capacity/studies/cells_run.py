@@ -44,7 +44,8 @@ def describe(runs: pd.DataFrame) -> CellsRun:
     vary = axes.all_varying(cells)
     several = {axis for axis in axes.LABELS if len({axes.value(cell, axis) for cell in cells}) > 1}
     asked = {axis for cell in cells for axis in TASKS[cell.task].axes}
-    settings = [axis for axis in PARSERS if axis not in LINE_AXES or axis in asked]
+    unsaid = axes.left_unsaid(cells)
+    settings = [axis for axis in PARSERS if axis not in unsaid and (axis not in LINE_AXES or axis in asked)]
     shape = ["size"] if "size" not in several else [axis for axis in axes.SHAPE if axis not in several]
     # What varies although it is not an axis of the study is set for each task and size, as the paper does or a budget.
     by_size = [axis for axis in settings if axis in several and axis not in vary]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from capacity.experiment import axes
-from capacity.experiment.cell import Cell, describe_departures, parse_cell
+from capacity.experiment.cell import PARSERS, Cell, describe_departures, parse_cell
 
 
 def name_columns(cell: Cell) -> dict[str, str]:
@@ -25,8 +25,7 @@ def cell_columns(cell: Cell) -> dict[str, Any]:
         "heads": size.heads,
         "width": size.width,
         "mlp_factor": size.mlp_factor,
-        "held_out": axes.in_tables("held_out", cell.held_out),
-        **{name: value for name, value in cell.settings().items() if name not in ("task", "size", "held_out")},
+        **{name: axes.in_tables(name, axes.value(cell, name)) for name in PARSERS},
     }
 
 

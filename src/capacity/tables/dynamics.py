@@ -19,7 +19,7 @@ like any other: it was watched to the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from capacity.dictionary.cells import NAMES
 from capacity.dictionary.column import names
 from capacity.dictionary.histories import HISTORY
 from capacity.errors import InputError
+from capacity.experiment.cell import parse_cell
 from capacity.statistics.survival import Survival, kaplan_meier
 from capacity.storage import files, parquet
 from capacity.storage.parquet_bounds import UNKNOWN, Bounds
@@ -232,7 +233,7 @@ def to_markdown(title: str, cells: pd.DataFrame) -> str:
         "facts on the matched prompts. *Lost again*: not all held-out expressions are right at some evaluation after "
         "the first at which they were. *Updates kept* are those in between. *Evaluations kept* is the share of all "
         "later evaluations at which all are right, whether or not they were lost in between. *Ever* is exploratory: "
-        "among many looks at four expressions some are lucky.",
+        f"among many looks at {_held_out_words(cells['cell'])} expressions some are lucky.",
         "",
         *notes.lines(),
     ]
@@ -252,6 +253,13 @@ def _waiting_columns(event: str, times: pd.Series, last: pd.Series) -> dict[str,
         return {f"{event}_count": None, f"{event}_censored": None, f"{event}_median": None}
     curve = survival(times, last)
     return {f"{event}_count": curve.events, f"{event}_censored": curve.censored, f"{event}_median": curve.median}
+
+
+def _held_out_words(cells: Iterable[str]) -> str:
+    """How many expressions each cell holds out: ``four``, as in the paper, or ``the held-out``."""
+    splits = [parse_cell(str(name)).held_out for name in cells]
+    are_four = all(sum(2 if left == right else 4 for left, right in split) == 4 for split in splits)
+    return "four" if are_four else "the held-out"
 
 
 def _median(row: Mapping[Any, Any], event: str) -> str:

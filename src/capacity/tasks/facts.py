@@ -1,4 +1,4 @@
-"""Facts: the capitals of 50 countries (paper, section 3.1), all of them trained on."""
+"""Facts: the capitals of 50 countries (paper, section 3.1), all of them trained on; or filler in their place."""
 
 from __future__ import annotations
 
@@ -74,11 +74,25 @@ def fact_line(country: str, capital: str) -> Line:
     return Line(text, prompt, paper_prompt, capital, TERMINATOR, NAME, "recall", None, "seen")
 
 
-def fact_lines(facts: int) -> list[Line]:
-    """The first so many of the paper's facts. Raises ValueError if the paper has fewer, or for less than one."""
+def filler_line(length: int) -> Line:
+    """A line of some length that says nothing: dots, and a newline. It is trained on and never asked about."""
+    dots = "." * (length - 1)
+    return Line(f"{dots}\n", dots[:1], dots[:1], dots[1:], "\n", NAME, "recall", None, "filler")
+
+
+def fact_lines(facts: int, fact_kind: str = "capitals") -> list[Line]:
+    """The first so many of the paper's facts, or filler of the same lengths.
+
+    Args:
+        facts: How many.
+        fact_kind: One of :data:`capacity.paper.protocol.FACT_KINDS`.
+
+    Raises ValueError if the paper has fewer facts, or for less than one.
+    """
     if not 1 <= facts <= len(CAPITALS):
         raise ValueError(f"facts: {facts} is not between 1 and {len(CAPITALS)}, the number of capitals in the paper")
-    return [fact_line(*pair) for pair in CAPITALS[:facts]]
+    lines = [fact_line(*pair) for pair in CAPITALS[:facts]]
+    return [filler_line(len(line.text)) for line in lines] if fact_kind == "filler" else lines
 
 
 def is_right(line: Line, continuation: str) -> bool:
@@ -95,7 +109,7 @@ FACTS = Task(
     name=NAME,
     block=protocol.BLOCK[NAME],
     batch=protocol.BATCH[NAME],
-    axes=("facts",),
+    axes=("facts", "fact_kind"),
     make_lines=fact_lines,
     is_shuffled=False,
     operations=("recall",),

@@ -23,7 +23,7 @@ class Line:
         task: Name of the :class:`Task` that the line is of, in the text of a :class:`JointTask` too.
         operation: Kind of line within its task, one of :attr:`Task.operations`, such as ``addition``.
         operands: The two numbers of an expression, or None for any other line.
-        split: ``seen`` or ``held_out``.
+        split: ``seen``, ``held_out``, or ``filler``: trained on, and never asked about.
         position: Number of the line in the training stream, or None if it is held out.
     """
 
@@ -51,8 +51,9 @@ class Task:
         name: Letters a to z.
         block: Characters that a network reads at a time, in the paper.
         batch: Rows of a training batch, in the paper.
-        axes: Settings of a cell that decide the lines, of ``held_out`` (pairs of digits) and ``facts`` (a number).
-        make_lines: Makes every line, seen or held out, from keyword arguments, one for each of ``axes``.
+        axes: Settings of a cell that decide the lines, such as ``held_out`` (pairs of digits) and ``facts`` (a number).
+        make_lines: Makes every line, seen or held out, from keyword arguments with the names of ``axes``. Those without
+            a default have to be given.
         is_shuffled: Whether the lines are trained on in an order drawn from the corpus seed; otherwise, as they come.
         operations: The kinds of lines.
         prompts: The kinds of prompts that every line is asked with, of ``paper`` and ``matched``.
@@ -91,14 +92,24 @@ class Task:
         """The tasks whose lines are trained on: this one."""
         return (self,)
 
+    def copies(self, **_: Any) -> tuple[int, ...]:
+        """How often the text has each trained line of each of :attr:`parts`."""
+        return (1,)
+
     def lines(self, **settings: Any) -> list[Line]:
         """Every line, held-out ones included, before any shuffling; settings that are no axis are ignored."""
-        return self.make_lines(**{axis: settings[axis] for axis in self.axes})
+        return self.make_lines(**{axis: settings[axis] for axis in self.axes if axis in settings})
+
+
+SHARE_TOLERANCE = 0.01
+"""How far the share of lines in a text may be from what was asked for."""
+MOST_COPIES = 20
+"""Copies of the lines of the task that has fewer of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class JointTask:
-    """Several tasks in one text: all lines of the first, then all of the next.
+    """Several tasks in one text: all lines of the first, then all of the next, or the lines of all shuffled together.
 
     Attributes:
         name: Letters a to z.
@@ -114,14 +125,50 @@ class JointTask:
 
     @property
     def axes(self) -> tuple[str, ...]:
-        """Settings of a cell that decide the lines of any part."""
-        return tuple(dict.fromkeys(axis for part in self.parts for axis in part.axes))
+        """Settings of a cell that decide the lines of any part, and those that decide how they stand in one text."""
+        own = ("mixing", "arithmetic_share") if len(self.parts) > 1 else ()
+        return tuple(dict.fromkeys([axis for part in self.parts for axis in part.axes] + list(own)))
 
     @property
     def has_operands(self) -> bool:
         """Whether any part has expressions with two operands."""
         return any(part.has_operands for part in self.parts)
 
+    def natural_share(self, **settings: Any) -> float:
+        """The share of the first part among the trained lines, each of them taken once."""
+        counts = [sum(line.split != "held_out" for line in part.lines(**settings)) for part in self.parts]
+        return counts[0] / sum(counts)
+
+    def copies(self, **settings: Any) -> tuple[int, ...]:
+        """How often the text has each trained line of each of :attr:`parts`.
+
+        All lines of a part are there equally often: so often that the share of the lines of the first part is
+        ``arithmetic_share`` to within :data:`SHARE_TOLERANCE`, with as few lines as it takes; without this setting,
+        once. Raises ValueError for a share that cannot be had.
+        """
+        share = settings.get("arithmetic_share")
+        if share is None or len(self.parts) != 2:
+            return (1,) * len(self.parts)
+        natural = self.natural_share(**settings)
+        wanted = share / (1 - share) if share < 1 else 0.0  # lines of the first part for each of the other
+        ratio = wanted * (1 - natural) / natural  # copies of the first part for each of the other
+        fewest = range(1, MOST_COPIES + 1)
+        pairs = [(max(1, round(few * ratio)), few) for few in fewest]
+        pairs += [(few, max(1, round(few / ratio))) for few in fewest] if ratio > 0 else []
+
+        def shown(first: int, second: int) -> float:
+            return first * natural / (first * natural + second * (1 - natural))
+
+        close = [pair for pair in pairs if abs(shown(*pair) - share) <= SHARE_TOLERANCE]
+        if not close:
+            raise ValueError(f"arithmetic_share: {share} cannot be had by repeating lines; it must be between 0 and 1")
+        return min(close, key=lambda pair: pair[0] * natural + pair[1] * (1 - natural))
+
     def lines(self, **settings: Any) -> list[Line]:
-        """Every line, held-out ones included, before any shuffling."""
-        return [line for part in self.parts for line in part.lines(**settings)]
+        """Every line, held-out ones included, before any shuffling; trained lines as often as the text has them."""
+        lines: list[Line] = []
+        for part, copies in zip(self.parts, self.copies(**settings), strict=True):
+            every = part.lines(**settings)
+            trained = [line for line in every if line.split != "held_out"]
+            lines += every + trained * (copies - 1)
+        return lines

@@ -36,13 +36,13 @@ class KernelTraining:
 
     def __init__(self, cell: Cell, lines: Sequence[Line], seed: int) -> None:
         vocabulary = corpus.vocabulary(lines)
-        stream = Stream(corpus.stream_lines(lines), vocabulary, cell.stream, cell.block)
+        stream = Stream(corpus.stream_lines(lines), vocabulary, cell.stream, cell.block, cell.mixing)
         self._cell = cell
         self._draws = Draws(len(stream), cell.batch, seed)
         self._rows = rows_of(stream)
         self._shape = network_shape(cell.size, len(vocabulary), cell.block)
         self._learner = learner(self._shape, cell.batch)
-        initial = initialization.initialise(cell.size, len(vocabulary), cell.block, [seed])
+        initial = initialization.initialise(cell.size, len(vocabulary), cell.block, [cell.seed_of_weights(seed)])
         self._learner.weights[:] = flatten(initial, self._shape)
         self._settings = Settings(
             cell.weight_decay, protocol.ADAM_BETA1, protocol.ADAM_BETA2, float(protocol.GRADIENT_CLIP)
@@ -117,7 +117,7 @@ class KernelTraining:
             return batch
         generator = self._draws.generator
         drawn = generator.integers(len(stream), self._cell.batch)
-        parts = numpy.array(stream.lines_of_tasks)
+        parts = numpy.array(stream.parts)
         raw = generator.raw(int((parts - 1).sum()))
         order = numpy.empty_like(stream.starts)
         streams.reshuffle(self._rows.codes, stream.text, stream.starts, stream.lengths, parts, raw, order)

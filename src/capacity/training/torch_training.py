@@ -51,8 +51,9 @@ class TorchTraining:
     ) -> None:
         devices.prepare(execution.threads, execution.precision == "bfloat16")
         vocabulary = corpus.vocabulary(lines)
-        stream = Stream(corpus.stream_lines(lines), vocabulary, cell.stream, cell.block)
-        initial = initialization.initialise(cell.size, len(vocabulary), cell.block, seeds)
+        stream = Stream(corpus.stream_lines(lines), vocabulary, cell.stream, cell.block, cell.mixing)
+        of_weights = [cell.seed_of_weights(seed) for seed in seeds]
+        initial = initialization.initialise(cell.size, len(vocabulary), cell.block, of_weights)
         self._tensors = {name: torch.tensor(value, device=device).requires_grad_() for name, value in initial.items()}
         self._cell = cell
         self._device = device

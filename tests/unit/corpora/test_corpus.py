@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capacity.corpora.corpus import build, corpus_lines, from_table, read, stream_lines, to_table
+from capacity.evaluation.questions import questions_of
 from capacity.experiment.cell import make_cell
 from capacity.paper.protocol import SIZES
 from capacity.storage import parquet
@@ -129,6 +130,35 @@ def test_the_joint_stream_is_the_arithmetic_stream_then_the_facts_in_order(seed,
     joint = stream_text(corpus_lines("joint", [(5, 7)], facts, seed))
     arithmetic = stream_text(corpus_lines("arithmetic", [(5, 7)], 50, seed))
     assert joint == arithmetic + stream_text(corpus_lines("facts", [], facts, 0))
+
+
+@given(st.integers(0, 10**6), st.sampled_from([None, 0.25, 0.9]))
+def test_shuffled_lines_are_those_of_the_blocks_in_another_order(seed, share):
+    blocks, shuffled = (
+        corpus_lines("joint", [(5, 7)], 20, seed, mixing=mixing, arithmetic_share=share)
+        for mixing in ("blocks", "shuffled")
+    )
+    text = [line.text for line in stream_lines(blocks)]
+    mixed = [line.text for line in stream_lines(shuffled)]
+    assert sorted(text) == sorted(mixed)
+    assert text != mixed
+    assert [line.position for line in stream_lines(shuffled)] == list(range(len(mixed)))
+    tasks = [line.task for line in stream_lines(shuffled)]
+    assert sum(before != after for before, after in itertools.pairwise(tasks)) > 10
+    assert questions_of(shuffled)[0].line.split == "seen"
+    assert {(each.line.text, each.prompts) for each in questions_of(shuffled)} == {
+        (each.line.text, each.prompts) for each in questions_of(blocks)
+    }
+    assert len(questions_of(shuffled)) == 200 + 2 * 20
+
+
+@given(st.integers(0, 10**6))
+def test_repeated_lines_come_in_the_same_order_each_time(seed):
+    once, often = (
+        [line.text for line in stream_lines(corpus_lines("joint", [(5, 7)], 50, seed, arithmetic_share=share))]
+        for share in (None, 0.9)
+    )
+    assert often == once[:196] * 5 + once[196:] * 2
 
 
 @given(st.integers(0, 10**6), held_out_sets)

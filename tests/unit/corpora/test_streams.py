@@ -64,6 +64,19 @@ def test_reshuffling_keeps_the_lines_and_puts_arithmetic_before_facts(task, seed
     assert [line.startswith("Capital") for line in shuffled] == [line.task == "facts" for line in lines]
 
 
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=15)
+def test_lines_of_mixed_tasks_are_reshuffled_all_together(seed):
+    every = corpus_lines("joint", [(5, 7)], 50, 1337, mixing="shuffled")
+    vocabulary, lines = corpus.vocabulary(every), corpus.stream_lines(every)
+    stream = Stream(lines, vocabulary, "reshuffled", 24, "shuffled")
+    shuffled = text_of(stream.reshuffle(generator(seed)), vocabulary).splitlines(keepends=True)
+    assert Counter(shuffled) == Counter(line.text for line in lines)
+    are_facts = [line.startswith("Capital") for line in shuffled]
+    assert are_facts != [line.task == "facts" for line in lines]
+    assert 1 < sum(are_facts[:123]) < 49
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_reshuffled_windows_are_slices_of_one_text(task):
     stream, _, vocabulary = make(task, "reshuffled")

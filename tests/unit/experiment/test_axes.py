@@ -83,6 +83,27 @@ def test_what_all_cells_share_is_what_does_not_vary():
     assert "held_out" not in axes.shared(alone)
 
 
+def test_an_axis_that_few_studies_have_is_said_where_cells_depart_from_the_paper():
+    assert "answers" not in axes.shared(cells(SMALL[0]))
+    assert "answers" in axes.shared(cells(SMALL[0], answers=("permuted",)))
+    both = cells(SMALL[0], answers=("permuted", "correct"), held_out=([(3, 4)], [(2, 9)]))
+    assert axes.varying(both) == ["answers", "held_out"]
+    assert axes.ordered(both, "answers") == ["correct", "permuted"]
+    seeds = [*cells(SMALL[0], initialisation_seed=(10, 9)), *cells(SMALL[0])]
+    assert axes.ordered(seeds, "initialisation_seed") == [None, 9, 10]
+    assert axes.varying(seeds) == axes.all_varying(seeds) == ["initialisation_seed"]
+
+
+def test_splits_are_told_apart_by_fraction_and_seed_and_not_by_their_pairs():
+    drawn = cells(SMALL[0], held_out_fraction=(0.1, 0.3), split_seed=(0, 1))
+    assert axes.varying(drawn) == axes.all_varying(drawn) == ["held_out_fraction", "split_seed"]
+    assert "held_out" not in axes.shared(drawn[:1])
+    assert {"held_out_fraction", "split_seed"} <= set(axes.shared(drawn[:1]))
+    assert axes.in_every_cell(drawn[:1])[2:5] == ["stream fixed", "held-out fraction 0.1", "split seed 0"]
+    listed = cells(SMALL[0], held_out=([(3, 4)], [(3, 4), (2, 9)]))
+    assert axes.varying(listed) == axes.all_varying(listed) == ["held_out"]
+
+
 def test_values_are_ordered_as_tables_are():
     every = cells(*reversed(SIZES.values()), task=("joint", "arithmetic"), stream=("aligned", "fixed"))
     assert axes.ordered(every, "size") == ["n14", "n28", "n56", "mlt"]
@@ -108,6 +129,14 @@ def test_values_are_ordered_as_tables_are():
         ("dropout", 0.2, "dropout 0.2"),
         ("iterations", 30000, "30,000 updates"),
         ("facts", 20, "20 facts"),
+        ("answers", "permuted", "permuted answers"),
+        ("mixing", "blocks", "tasks in blocks"),
+        ("mixing", "shuffled", "tasks shuffled"),
+        ("fact_kind", "filler", "filler for facts"),
+        ("arithmetic_share", 0.25, "share of arithmetic 0.25"),
+        ("initialisation_seed", 1234, "initialisation seed 1234"),
+        ("initialisation_seed", None, "initialisation seed of the run"),
+        ("initialisation_seed", "of the run", "initialisation seed of the run"),
         ("corpus_seed", 1337, "seed of the order of lines 1337"),
         ("block", 9, "block 9"),
         ("parameters", 5230, "5,230 parameters"),
@@ -123,7 +152,15 @@ def test_every_axis_has_a_label_and_can_be_said():
     cell = make_cell("joint", SIZES["mlt"])
     settings = set(Cell.__dataclass_fields__) - {"size"}
     assert settings | {"size", "parameters", *axes.SHAPE} == set(axes.LABELS)
-    assert set(axes.NUMERIC) == set(axes.LABELS) - {"task", "size", "held_out", "stream"}
+    assert set(axes.NUMERIC) == set(axes.LABELS) - {
+        "task",
+        "size",
+        "held_out",
+        "answers",
+        "fact_kind",
+        "mixing",
+        "stream",
+    } - set(axes.UNSET)
     assert set(axes.DERIVED) == set(_DERIVED_AXES)
     for axis in axes.LABELS:
         if axis != "parameters":

@@ -22,6 +22,7 @@ GRID = "studies.base.grids.0"
 SAID_GRID = "studies.base.grids[0]"
 ENTRY = "budgets.laptop.cells.2"
 SAID_ENTRY = "budgets.laptop.cells[2]"
+SPLIT = {"task": ["arithmetic"], "size": ["n14"], "held_out_fraction": [0.3], "split_seed": [0]}
 TWIN = {"layers": 1, "heads": 1, "width": 14, "mlp_factor": 1}
 
 # What is changed, to what, and what the message says: first the key, then parts of the rest.
@@ -85,7 +86,18 @@ MUTATIONS: list[tuple[str, Any, str, tuple[str, ...]]] = [
     (f"{GRID}.seeds", [-3], f"{SAID_GRID}.seeds[0]", ("-3", "a number, or a range")),
     (f"{ENTRY}.set.evaluation_interval", 0, f"{SAID_ENTRY}.set.evaluation_interval", ("0", "a number of updates")),
     ("budgets.laptop.seeds_per_job", -1, "budgets.laptop.seeds_per_job", ("-1", "a number of seeds")),
+    (f"{GRID}.held_out_fraction", [1.5], f"{SAID_GRID}.held_out_fraction[0]", ("1.5", "a share, from 0 to 1")),
+    (f"{GRID}.arithmetic_share", [1.5], f"{SAID_GRID}.arithmetic_share[0]", ("1.5", "a share, from 0 to 1")),
     # contradictory
+    (GRID, {"task": ["joint"], "size": ["n14"], "arithmetic_share": [1]}, f"{SAID_GRID}.arithmetic_share",
+     ("1 hardly leaves both tasks", "from 0.01 to 0.99")),
+    (GRID, {"task": ["facts"], "size": ["n14"], "fact_kind": ["filler"]}, f"{SAID_GRID}.fact_kind",
+     ("'filler' needs a task beside it", "joint")),
+    (f"{GRID}.held_out_fraction", [0.3], f"{SAID_GRID}.split_seed", ("is missing", "held_out_fraction needs it")),
+    (f"{GRID}.split_seed", [3], f"{SAID_GRID}.held_out_fraction", ("is missing", "split_seed needs it")),
+    (GRID, SPLIT | {"held_out": [[[5, 7]]]}, f"{SAID_GRID}.held_out", ("either held_out or", "not both")),
+    (GRID, SPLIT | {"held_out_fraction": [1]}, f"{SAID_GRID}.held_out_fraction", ("all 55 pairs", "leave at least")),
+    (GRID, SPLIT | {"held_out_fraction": [0]}, f"{SAID_GRID}.held_out_fraction", ("no pair", "at least one")),
     ("sizes.mlt.heads", 5, "sizes.mlt.heads", ("5 heads do not divide the width 384",)),
     ("sizes.n14.width", 28, "sizes.n14", ("width=28", "width=14", "choose another name")),
     (f"{GRID}.width", [14], f"{SAID_GRID}.width", ("either size or", "not both")),

@@ -13,7 +13,14 @@ from capacity.paper.protocol import MLT, SIZES, Size
 from capacity.tasks.arithmetic import ARITHMETIC
 from capacity.tasks.registry import TASKS
 
-DERIVED = ("final_learning_rate", "block", "warmup_iterations", "decay_iterations", "evaluation_interval")
+DERIVED = (
+    "arithmetic_share",
+    "final_learning_rate",
+    "block",
+    "warmup_iterations",
+    "decay_iterations",
+    "evaluation_interval",
+)
 
 
 def twelve_digits(lowest: float, highest: float) -> st.SearchStrategy[float]:
@@ -32,6 +39,9 @@ sizes = st.sampled_from(list(SIZES.values())) | st.builds(
 INDEPENDENT = {
     "held_out": st.sets(pairs, min_size=1, max_size=6).map(list),
     "facts": st.integers(1, 50),
+    "answers": st.sampled_from(protocol.ANSWERS),
+    "fact_kind": st.sampled_from(protocol.FACT_KINDS),
+    "mixing": st.sampled_from(protocol.MIXINGS),
     "corpus_seed": st.integers(0, 2**32 - 1),
     "stream": st.sampled_from(protocol.STREAMS),
     "learning_rate": twelve_digits(1e-9, 10),
@@ -39,8 +49,11 @@ INDEPENDENT = {
     "dropout": twelve_digits(0, 0.99),
     "batch": whole,
     "iterations": whole,
+    "initialisation_seed": st.integers(0, 2**32 - 1),
 }
+SPLIT = {"held_out_fraction": twelve_digits(0.01, 0.99), "split_seed": st.integers(0, 2**32 - 1)}
 DEPENDENT = {
+    "arithmetic_share": twelve_digits(0.01, 0.99),
     "final_learning_rate": twelve_digits(1e-12, 10),
     "block": st.integers(2, 65536),
     "warmup_iterations": whole,
@@ -53,7 +66,9 @@ def cells(optional: dict[str, st.SearchStrategy]) -> st.SearchStrategy[tuple[Cel
     def build(task: str, size: Size, chosen: dict) -> tuple[Cell, dict]:
         return make_cell(task, size, **chosen), chosen
 
-    axes = st.fixed_dictionaries({}, optional=optional)
+    listed = st.fixed_dictionaries({}, optional=optional)
+    drawn = st.fixed_dictionaries(SPLIT, optional={key: optional[key] for key in optional if key != "held_out"})
+    axes = listed | drawn
     return st.builds(build, st.sampled_from(protocol.TASKS), sizes, axes)
 
 
@@ -130,6 +145,53 @@ def test_departures_from_what_was_published_are_named_in_words():
     assert "weight decay" not in words
 
 
+def test_how_tasks_are_mixed_is_in_the_name_of_joint_cells_alone():
+    mixed = {"mixing": "shuffled", "arithmetic_share": 0.25, "fact_kind": "filler"}
+    cell = make_cell("joint", SIZES["n14"], **mixed)
+    assert cell.variant == "arithmetic_share-0.25_fact_kind-filler_mixing-shuffled"
+    assert cell.corpus_name == f"joint_{cell.variant}"
+    assert make_cell("arithmetic", SIZES["n14"], **mixed) == make_cell("arithmetic", SIZES["n14"])
+    assert [make_cell(task, SIZES["n14"]).arithmetic_share for task in protocol.TASKS] == [1, 0, 196 / 246]
+    assert make_cell("joint", SIZES["n14"], arithmetic_share=196 / 246).variant == "paper"
+
+
+def test_a_split_is_named_by_its_fraction_and_its_seed_and_not_by_its_pairs():
+    cell = make_cell("joint", SIZES["n14"], held_out_fraction=0.3, split_seed=4)
+    assert cell.variant == "held_out_fraction-0.3_split_seed-4"
+    assert cell.corpus_name == "joint_held_out_fraction-0.3_split_seed-4"
+    assert len(cell.held_out) == 17
+    assert describe_departures(cell) == "held out fraction 0.3 (paper: 1 of 55), split seed 4"
+    listed = make_cell("joint", SIZES["n14"], held_out=cell.held_out)
+    assert listed.held_out_fraction == 17 / 55
+    assert listed.variant.startswith("held_out-0")
+    assert make_cell("facts", MLT, held_out_fraction=0.3, split_seed=4) == make_cell("facts", MLT)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        ({"held_out_fraction": 0.3}, "held_out_fraction 0.3 needs split_seed"),
+        ({"split_seed": 3}, "split_seed 3 needs held_out_fraction"),
+        ({"held_out_fraction": 0.3, "split_seed": 3, "held_out": [(5, 7)]}, "give one or the other"),
+        ({"held_out_fraction": 1.1, "split_seed": 3}, "held_out_fraction 1.1 is not from 0 to 1"),
+    ],
+)
+def test_half_a_split_or_two_are_refused(chosen, said):
+    with pytest.raises(ValueError, match=said):
+        make_cell("arithmetic", MLT, **chosen)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+def test_the_seed_of_a_run_is_that_of_its_weights_unless_the_cell_has_one(seed, other):
+    assert make_cell("facts", MLT).seed_of_weights(seed) == seed
+    cell = make_cell("facts", MLT, initialisation_seed=other)
+    assert cell.seed_of_weights(seed) == other
+    assert (cell.variant, describe_departures(cell)) == (
+        f"initialisation_seed-{other}",
+        f"initialisation seed {other}",
+    )
+
+
 def test_a_task_that_is_not_in_the_paper_departs_from_it(monkeypatch):
     monkeypatch.setitem(TASKS, "sums", dataclasses.replace(ARITHMETIC, name="sums", batch=64))
     usual, other = (make_cell("sums", SIZES["n14"], **chosen) for chosen in ({}, {"batch": 8}))
@@ -178,6 +240,7 @@ def test_streams_of_one_line_per_row_take_the_block_of_the_longest_line(stream):
         ("arithmetic", {"corpus_seed": 4}, "arithmetic_corpus_seed-4"),
         ("joint", {"facts": 10, "held_out": [(7, 3), (0, 0)], "batch": 3}, "joint_facts-10_held_out-00.37"),
         ("facts", {"iterations": 5, "stream": "aligned"}, "facts"),
+        ("arithmetic", {"answers": "permuted", "corpus_seed": 4}, "arithmetic_answers-permuted_corpus_seed-4"),
     ],
 )
 def test_cells_of_one_corpus_share_its_name(task, chosen, name):
@@ -187,6 +250,7 @@ def test_cells_of_one_corpus_share_its_name(task, chosen, name):
 def test_axes_that_a_task_does_not_have_do_not_matter():
     assert make_cell("facts", MLT, held_out=[(1, 2)]) == make_cell("facts", MLT)
     assert make_cell("arithmetic", MLT, facts=3) == make_cell("arithmetic", MLT)
+    assert make_cell("facts", MLT, answers="permuted") == make_cell("facts", MLT)
 
 
 @pytest.mark.parametrize(
@@ -230,6 +294,7 @@ def test_a_name_that_is_not_canonical_is_refused_with_the_right_one(name, right)
         ("task=facts/size=large/variant=paper", "size 'large' is not 'mlt'"),
         ("task=facts/size=n14/variant=lr-0.1", "axis 'lr' is not one of held_out"),
         ("task=facts/size=n14/variant=stream-random", "stream 'random' is not one of fixed, reshuffled"),
+        ("task=joint/size=n14/variant=answers-true", "answers 'true' is not one of correct, permuted"),
     ],
 )
 def test_a_name_of_no_cell_is_refused_with_what_is_wrong(name, said):

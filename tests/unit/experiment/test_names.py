@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from capacity.errors import ConfigurationError
 from capacity.experiment import configuration
 from capacity.experiment.assignment import assign_jobs
-from capacity.experiment.cell import corpus_cell, describe_departures, make_cell, parse_cell
+from capacity.experiment.cell import LINE_AXES, SPLIT_AXES, corpus_cell, describe_departures, make_cell, parse_cell
 from capacity.experiment.checks import BOUNDS, LONGEST_NAME, check_named_cell
 from capacity.experiment.plan import Plan, make_plan
 from capacity.experiment.schema import SCHEMA
 from capacity.experiment.seeds import LONGEST_RUNS_NAME, format_seeds, longest_seeds, parse_seeds
-from capacity.paper.protocol import SIZES, STREAMS
+from capacity.paper.protocol import ANSWERS, FACT_KINDS, MIXINGS, SIZES, STREAMS
 from capacity.tasks.registry import TASKS
 from tests.support.configuration_slips import GRID, SMALL, changed
 
@@ -36,7 +36,12 @@ AXES = {
     **{axis: st.integers(int(low) - 1, int(high) + 1) | st.integers(1, 3000) for axis, (low, high) in BOUNDS.items()
        if axis not in FLOATS},
     "stream": st.sampled_from(STREAMS),
+    "answers": st.sampled_from(ANSWERS),
+    "mixing": st.sampled_from(MIXINGS),
+    "fact_kind": st.sampled_from(FACT_KINDS),
+    "arithmetic_share": st.floats(0, 1),
     "held_out": pairs,
+    "held_out_fraction": st.floats(0, 1) | st.sampled_from((0, 1, 0.02, 0.3, 0.7, 0.98, 1 / 3)),
     "task": st.sampled_from(list(TASKS)),
 }  # fmt: skip
 SHAPE = ("layers", "heads", "width", "mlp_factor")
@@ -56,6 +61,10 @@ grids_of_all_axes = st.one_of(
         lambda grid, kept: {axis: grid[axis] for axis in grid if axis in kept} | {"task": grid["task"], "size": "n14"},
         grids(ALONE),
         st.sets(st.sampled_from(sorted(ALONE)), min_size=1, max_size=2),
+    ),
+    st.builds(
+        lambda grid: {axis: grid[axis] for axis in grid if axis in SPLIT_AXES} | {"task": grid["task"], "size": "n14"},
+        grids(ALONE),
     ),
 )
 
@@ -97,7 +106,7 @@ def test_what_is_accepted_has_a_name_that_reads_back_and_fits_and_the_rest_is_re
     assert re.fullmatch(r"task=[a-z]+/size=[a-z0-9]+/variant=[a-z0-9_.+-]+", name)
     assert len(name) <= LONGEST_NAME
     assert len(f".{cell.corpus_name}.12345678.parquet") <= 255  # as it is written
-    for axis in set(grid) - {"task", "size", "held_out", "facts", *SHAPE}:
+    for axis in set(grid) - {"task", "size", *LINE_AXES, *SPLIT_AXES, *SHAPE}:
         assert getattr(cell, axis) == grid[axis]
     assert not any(math.copysign(1, getattr(cell, axis)) < 0 for axis in FLOATS)
     for job in plan.jobs[name]:

@@ -112,6 +112,21 @@ def test_a_size_of_one_s_own_is_of_no_variant():
     assert published_cells.variant_of(make_cell("facts", type(MLT)(1, 1, 20, 1))) is None
 
 
+@pytest.mark.parametrize(
+    "axes",
+    [
+        {"answers": "permuted"},
+        {"fact_kind": "filler"},
+        {"mixing": "shuffled"},
+        {"arithmetic_share": 0.5},
+        {"initialisation_seed": 1337},
+    ],
+)
+def test_a_cell_that_asks_something_else_stands_for_none_of_the_paper_s(axes):
+    assert published_cells.variant_of(make_cell("joint", SIZES["n14"])) == "base"
+    assert published_cells.variant_of(make_cell("joint", SIZES["n14"], **axes)) is None
+
+
 def test_training_starts_near_the_loss_of_guessing_and_ends_below_it():
     """With tied embeddings of small numbers every character is nearly as likely: the loss is the log of how many."""
     vocabulary = {"arithmetic": 17, "facts": 51, "joint": 66}

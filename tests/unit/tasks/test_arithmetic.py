@@ -63,6 +63,47 @@ def test_every_answer_is_right_and_every_line_has_nine_characters(task, held_out
             assert len(line.text) == 9
 
 
+def by_expression(lines: list[Line]) -> dict[tuple[int, str, int], int]:
+    """The answer of each expression, read from the texts."""
+    return {read[:3]: read[3] for read in (read_expression(line.text) for line in lines if line.task == "arithmetic")}
+
+
+@given(arithmetic_tasks, held_out_sets, st.integers(0, 10**6))
+def test_permuted_answers_are_those_of_the_seen_lines_of_an_operation_in_another_place(task, held_out, seed):
+    correct, permuted = (corpus_lines(task, held_out, 50, seed, answers=each) for each in ("correct", "permuted"))
+    assert [line.prompt for line in permuted] == [line.prompt for line in correct]
+    assert [(line.split, line.position) for line in permuted] == [(line.split, line.position) for line in correct]
+    for sign in "+-":
+        for split in ("seen", "held_out"):
+            of_split = ([line for line in lines if line.split == split] for lines in (correct, permuted))
+            mine = [
+                {key: answer for key, answer in by_expression(lines).items() if key[1] == sign} for lines in of_split
+            ]
+            assert sorted(mine[0].values()) == sorted(mine[1].values())
+            if split == "held_out":
+                assert mine[0] == mine[1]
+
+
+@given(arithmetic_tasks, held_out_sets, st.integers(0, 10**6))
+def test_lines_with_permuted_answers_are_written_and_judged_as_others(task, held_out, seed):
+    for line in corpus_lines(task, held_out, 50, seed, answers="permuted"):
+        assert line.text.startswith(line.prompt + line.answer + line.terminator)
+        assert is_right(line, line.answer + line.terminator)
+        if line.task == "arithmetic":
+            assert len(line.text) == 9
+            assert read_expression(line.text)[3] == int(line.answer)
+            assert not is_right(line, f"{int(line.answer) + 1}>")
+
+
+def test_a_permutation_is_decided_by_the_corpus_seed_and_leaves_few_true_answers():
+    true = by_expression(corpus_lines("arithmetic", [(5, 7)], 50, 1))
+    drawn = [by_expression(corpus_lines("arithmetic", [(5, 7)], 50, seed, answers="permuted")) for seed in (1, 2, 3)]
+    assert drawn[0] == by_expression(corpus_lines("arithmetic", [(5, 7)], 50, 1, answers="permuted"))
+    assert len({tuple(each.items()) for each in drawn}) == 3
+    kept = [sum(each[key] == answer for key, answer in true.items()) for each in drawn]
+    assert all(4 < number < 40 for number in kept)  # 4 held-out ones, and of 196 lines 1 in 15 on average
+
+
 @pytest.mark.parametrize(
     ("text", "left", "operation", "right"),
     [

@@ -34,9 +34,9 @@ STEADY = {"learning_rate": 1e-3, "final_learning_rate": 1e-4}
 def plain_training(cell, lines):
     """The losses and the parameters of training in double precision, with the draws of the seed."""
     vocabulary = corpus.vocabulary(lines)
-    stream = Stream(corpus.stream_lines(lines), vocabulary, cell.stream, cell.block)
+    stream = Stream(corpus.stream_lines(lines), vocabulary, cell.stream, cell.block, cell.mixing)
     draws = Draws(len(stream), cell.batch, SEED)
-    initial = initialization.initialise(cell.size, len(vocabulary), cell.block, [SEED])
+    initial = initialization.initialise(cell.size, len(vocabulary), cell.block, [cell.seed_of_weights(SEED)])
     start = {name: torch.tensor(value, dtype=torch.float64) for name, value in initial.items()}
     network = plain_from_stack(start, 0, cell.size)
     optimizer = plain_adam(network, cell)
@@ -95,6 +95,28 @@ def test_updates_at_the_rates_of_the_paper_are_those_of_plain_training(task, str
     losses = updated(KernelTraining(cell, lines, SEED), 0, 20)
     plain_losses, _ = plain_training(cell, lines)
     numpy.testing.assert_allclose(losses, plain_losses, rtol=0, atol=2e-6)
+
+
+CORPORA = {
+    "permuted answers": ("arithmetic", {"answers": "permuted"}),
+    "a drawn split": ("arithmetic", {"held_out_fraction": 0.7, "split_seed": 1}),
+    "a seed of the weights": ("arithmetic", {"initialisation_seed": 4}),
+    "tasks shuffled": ("joint", {"mixing": "shuffled", "facts": 10}),
+    "tasks reshuffled": ("joint", {"mixing": "shuffled", "facts": 10, "stream": "reshuffled"}),
+    "repeated facts": ("joint", {"arithmetic_share": 0.5, "stream": "reshuffled"}),
+    "filler": ("joint", {"fact_kind": "filler"}),
+}
+
+
+@pytest.mark.parametrize(("task", "settings"), CORPORA.values(), ids=CORPORA)
+def test_whatever_the_corpus_is_updates_are_those_of_plain_training_and_of_torch(task, settings):
+    cell = short_cell(SIZES["n14"], task, **{"batch": 64, "facts": 50, **settings}, **STEADY)
+    lines = corpus.build(cell)
+    losses = updated(KernelTraining(cell, lines, SEED), 0, cell.iterations)
+    plain_losses, _ = plain_training(cell, lines)
+    numpy.testing.assert_allclose(losses, plain_losses, rtol=0, atol=2e-6)
+    by_torch = updated(TorchTraining(cell, lines, [SEED], "cpu"), 0, cell.iterations)
+    numpy.testing.assert_allclose(losses, by_torch, rtol=0, atol=2e-6)
 
 
 @pytest.mark.parametrize("stream", STREAMS)
