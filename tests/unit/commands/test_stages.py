@@ -19,6 +19,7 @@ from capacity.tables.runs import run_rows, runs_frame
 from capacity.tasks.registry import is_right
 from capacity.training.execution import KERNELS
 from tests.support.commands import run_command
+from tests.support.handmade_results import mechanisms
 
 SIZE = Size(1, 1, 16, 1)
 SHORT = {"batch": 64, "iterations": 60, "evaluation_interval": 30}
@@ -100,7 +101,7 @@ def test_the_loss_has_its_floors_and_the_run_its_bits(stages):
 
 
 def test_a_run_has_its_row_in_the_table(stages):
-    rows = run_rows(stages.evaluation, [3])
+    rows = run_rows(stages.evaluation, [3], mechanisms(stages.evaluation))
     assert list(rows[0]) == list(names(studies.RUNS))
     frame = runs_frame(rows)
     assert frame.loc[0, "cell"] == stages.cell.name

@@ -25,6 +25,7 @@ from capacity.tables.frames import read_frame, write_frame
 from capacity.tables.runs import run_rows, runs_frame, sorted_runs
 from capacity.tables.summary import summary_frame, to_markdown
 from tests.support.configuration_slips import changed
+from tests.support.handmade_results import mechanisms
 from tests.support.networks import networks_of
 from tests.support.untrained_results import history_of, stack_of
 
@@ -86,7 +87,8 @@ def evaluated(cell: Cell) -> tuple[list[dict[str, Any]], pd.DataFrame]:
     lines = corpus.build(cell)
     history = history_of(cell, SEEDS, lines)
     networks = networks_of(stack_of(cell, SEEDS, lines), cell.size)
-    rows = run_rows(evaluate_job(cell, lines, SEEDS, networks, history, (None, None)), SEEDS)
+    evaluation = evaluate_job(cell, lines, SEEDS, networks, history, (None, None))
+    rows = run_rows(evaluation, SEEDS, mechanisms(evaluation))
     frame = history.to_pandas().drop(columns="questions_right")
     return rows, frame.assign(cell=cell.name, task=cell.task, size=cell.size.name, variant=cell.variant)
 
