@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 
 import numpy
 import pytest
 import torch
 
 from capacity.corpora import corpus
+from capacity.errors import InputError
 from capacity.explorer import content as explorer_content
 from capacity.explorer.content import to_json
 from capacity.model import transformer
@@ -373,6 +375,18 @@ def test_where_there_is_little_room_the_page_has_small_networks_and_says_what_is
     trained = [run for run in little["runs"] if "history" in run]
     assert 0 < len(trained) < 26
     assert little["left_out"]["training"].startswith(f"This page has the training of {len(trained)} of 26 runs: ")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda table: table.iloc[1:], lambda table: table.assign(answered=table["answered"].str[:-1])],
+    ids=["an expression is missing", "an evaluation is missing"],
+)
+def test_tables_that_do_not_fit_each_other_are_refused_by_cell_and_seed(damage):
+    tables = handmade.tables_of(handmade.CELLS[:1])
+    wrong = replace(tables, expression_histories=damage(tables.expression_histories))
+    with pytest.raises(InputError, match=rf"has not every expression .* of {handmade.CELLS[0].name}, seed 1337"):
+        explorer_content.content({"small": wrong}, [], handmade.RandomStacks())
 
 
 def test_a_run_of_two_studies_is_there_once_with_both(content):
