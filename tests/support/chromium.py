@@ -44,6 +44,7 @@ class Page:
         self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._call(f"{domain}.enable")
+        self.prefer("light")
 
     def open(self, path: Path) -> None:
         """Open a file, and wait until its scripts have run."""
@@ -120,7 +121,9 @@ class Page:
 
     def prefer(self, colours: str) -> None:
         """Make the system prefer colours: ``light`` or ``dark``."""
-        self._call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": colours}])
+        features = {"prefers-color-scheme": colours, "prefers-reduced-motion": "reduce"}  # nothing scrolls by itself
+        named = [{"name": name, "value": value} for name, value in features.items()]
+        self._call("Emulation.setEmulatedMedia", features=named)
 
     def picture(self, path: Path) -> None:
         """Write what the whole page looks like as PNG."""

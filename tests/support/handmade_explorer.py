@@ -66,6 +66,7 @@ def runs_of(cells: list[Cell]) -> pd.DataFrame:
     rows = []
     for cell in cells:
         asks = {part.name for part in corpus_parts(cell)}
+        characters = len(corpus.vocabulary(corpus.build(cell)))
         for seed in SEEDS:
             diverged = (cell.name, seed) == DIVERGED
             arithmetic = float(cell.size.width == 14), 0.9
@@ -73,7 +74,7 @@ def runs_of(cells: list[Cell]) -> pd.DataFrame:
                 {
                     "cell": cell.name,
                     "seed": seed,
-                    "parameters": count_parameters(cell.size, 17, cell.block)[0],
+                    "parameters": count_parameters(cell.size, characters, cell.block)[0],
                     "departs": "iterations 300 (paper: 30000)",
                     "diverged": diverged,
                     "loss_floor_order_known": 0.53,
@@ -147,7 +148,7 @@ def handmade_page() -> str:
         "verdict": f"replicated ({HOSTILE})",
         "outcome": "replicated",
         "n": 20,
-        "rule": HOSTILE,
+        "rule": f"It is *replicated*. {HOSTILE}",
         "protocol": HOSTILE,
         "sources": HOSTILE,
     }

@@ -67,3 +67,8 @@ def test_the_installed_package_has_the_templates_of_pages(run_installed, reposit
     program = f"from capacity.findings import {module}; print({module}.TEMPLATE.read_text('utf-8'), end='')"
     shown = run_installed("-c", program)
     assert shown == (repository / "src/capacity/findings" / template).read_text(encoding="utf-8")
+
+
+def test_the_installed_package_has_the_styles_and_scripts_of_the_explorer(run_installed):
+    program = "from capacity.explorer import page; print(all(path.is_file() for path in (page.STYLE, *page.SCRIPTS)))"
+    assert run_installed("-c", program) == "True\n"

@@ -15,6 +15,7 @@ from capacity.explorer.page import PageSources, page
 from capacity.findings.verdict_tables import check_made_of, read_verdicts
 from capacity.storage import files, provenance, records
 from capacity.studies.answer_file import read_answer
+from capacity.tables.expression_histories import checked_histories
 from capacity.tables.origins import by_study, identities, read_tables
 
 OF_STUDIES = {"runs": "runs", "history": "history", "expression_histories": "expression-histories"}
@@ -48,6 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
     judged = {name: read_verdicts(getattr(arguments, name), columns) for name, columns in VERDICTS.items()}
     for name, (_, made_of) in judged.items():
         check_made_of(getattr(arguments, name), made_of["settings"], identities(origins), arguments.budget)
+    tables["expression_histories"] = [checked_histories(each) for each in tables["expression_histories"]]
     plans = [
         read_plan(path, arguments.cells, origin.plan) for path, origin in zip(arguments.plans, origins, strict=True)
     ]

@@ -16,11 +16,12 @@ import numpy
 import pandas as pd
 
 from capacity.corpora import corpus
+from capacity.errors import InputError
 from capacity.experiment import axes
 from capacity.experiment.cell import Cell, parse_cell
 from capacity.explorer.networks import Run, Stacks, in_rounds, layout, that_fit
+from capacity.storage import files
 from capacity.tables.cells import axis_columns
-from capacity.tables.expression_histories import has_digits
 from capacity.tasks.registry import PARTS, TASKS
 from capacity.tasks.task import Line
 
@@ -55,6 +56,8 @@ def content(studies: Mapping[str, StudyTables], origins: Sequence[Mapping[str, A
         studies: their tables, by name.
         origins: for each training job, where its runs come from.
         stacks: the networks of all runs.
+
+    Raises InputError if the tables of a run have other evaluations or expressions, or naming a file of damaged weights.
     """
     runs = _runs(studies, origins)
     names = list(dict.fromkeys(run["cell"] for run in runs.values()))
@@ -275,12 +278,14 @@ def _answered(rows: pd.DataFrame, expressions: Sequence[Mapping[str, Any]], show
         (operation, int(left), int(right)): text
         for operation, left, right, text in rows[["operation", "left", "right", "answered"]].itertuples(index=False)
     }
-    table = []
-    for line in expressions:
-        text = digits[(line["operation"], *line["operands"])]
-        if not has_digits(text, len(text)):
-            raise ValueError(f"{text[:40]!r} is not a 0 or a 1 for each evaluation")
-        table.append([text[each] == "1" for each in shown])
+    try:
+        table = [[digits[line["operation"], *line["operands"]][each] == "1" for each in shown] for line in expressions]
+    except LookupError as error:
+        cell, seed = rows["cell"].iloc[0], rows["seed"].iloc[0]
+        raise InputError(
+            f"the table of expression histories has not every expression at every evaluation of {cell}, seed {seed}, "
+            f"that the table of histories has ({error!r}); {files.REMEDY}"
+        ) from error
     return base64.b64encode(numpy.packbits(numpy.array(table)).tobytes()).decode()
 
 

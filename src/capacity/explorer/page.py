@@ -65,6 +65,7 @@ def page(sources: PageSources, content: Mapping[str, Any]) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["short"] = short
+    environment.filters["emphasised"] = emphasised
     style, script = STYLE.read_text(encoding="utf-8"), _script()
     evidence = sources.evidence.to_dict("records")
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
@@ -96,6 +97,11 @@ def short(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3g}" if value != int(value) or abs(value) >= 1e6 else f"{int(value):,}"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def emphasised(text: str) -> Markup:
+    """Return a sentence as HTML, in which ``*replicated*`` is emphasised, and everything else is text."""
+    return Markup(MarkdownIt("zero").enable("emphasis").renderInline(text))
 
 
 def _script() -> str:

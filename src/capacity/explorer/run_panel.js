@@ -109,11 +109,12 @@ function runPanel(root, onShow) {
         .map(({ name, label }) => `${label} ${percent(run.history[name][number])}`)];
     part("readout").textContent = said.join("; ");
     part("slider").setAttribute("aria-valuetext", said.join("; "));
-    part("grids").replaceChildren(...grids(cell, line => {
+    const shownGrids = run.answered ? grids(cell, line => {
       const right = rightAt(run, line, number);
-      return right === undefined ? undefined
-        : { text: right ? "●" : "×", kind: right ? "right" : "wrong", label: right ? "right" : "wrong" };
-    }));
+      return { text: right ? "●" : "×", kind: right ? "right" : "wrong", label: right ? "right" : "wrong" };
+    }) : [];
+    part("grids").replaceChildren(...shownGrids);
+    part("key").hidden = !shownGrids.length;
   }
 
   function showAsking(cell) {
@@ -258,9 +259,6 @@ function runPanel(root, onShow) {
 // the expressions are in the order of the corpus.
 function rightAt(run, line, number) {
   const cell = data.cells[run.cell];
-  if (!run.answered) {
-    return undefined;
-  }
   run.bits ??= Uint8Array.from(atob(run.answered), character => character.charCodeAt(0));
   const expressions = data.corpora[cell.corpus].lines.map(each => data.lines[each]).filter(each => each.operands);
   const place = expressions.indexOf(line) * cell.evaluated.length + number;

@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 
 import numpy
 import pytest
 import torch
 
 from capacity.corpora import corpus
+from capacity.errors import InputError
+from capacity.explorer import content as explorer_content
 from capacity.explorer.content import to_json
 from capacity.model import transformer
 from capacity.model.one_network import forward
@@ -276,7 +279,8 @@ def test_titles_claims_and_methods_are_text(page):
     )
     assert page.value("document.querySelectorAll('script').length") == 2
     assert handmade.HOSTILE in page.text("#studies summary")
-    assert handmade.HOSTILE in page.text("#claims details")
+    assert f"It is replicated. {handmade.HOSTILE}" in page.text("#claims details")
+    assert page.text("#claims em") == "replicated"
     assert (
         page.value("document.querySelectorAll('.cards li').length") == 2
     )  # the claim with runs, and the study's answer
@@ -356,6 +360,33 @@ def test_weights_in_the_page_are_the_float32_numbers_of_the_network(content):
     expected = numpy.concatenate([value[0].ravel() for value in stack.values()])
     assert sorted(numbers) == sorted(expected)
     assert len(numbers) == sum(rows * columns for _, rows, columns in content["cells"][run["cell"]]["shapes"])
+
+
+def test_where_there_is_little_room_the_page_has_small_networks_and_says_what_is_left_out(monkeypatch):
+    monkeypatch.setattr(explorer_content, "ROOM_FOR_WEIGHTS", 60_000)
+    monkeypatch.setattr(explorer_content, "ROOM_FOR_TRAINING", 3_000)
+    little = handmade.handmade_content()
+    weights = [len(run["weights"]) for run in little["runs"] if "weights" in run]
+    assert 40_000 < sum(weights) <= 60_000
+    held = {(run["cell"], run["seed"]) for run in little["runs"] if "weights" in run}
+    assert (handmade.CELLS[0].name, 1337) in held
+    assert not held.intersection((cell.name, seed) for cell in handmade.CELLS[2::4] for seed in handmade.SEEDS)  # n56
+    assert little["left_out"]["weights"].startswith(f"This page has the weights of {len(weights)} of 26 runs: ")
+    trained = [run for run in little["runs"] if "history" in run]
+    assert 0 < len(trained) < 26
+    assert little["left_out"]["training"].startswith(f"This page has the training of {len(trained)} of 26 runs: ")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda table: table.iloc[1:], lambda table: table.assign(answered=table["answered"].str[:-1])],
+    ids=["an expression is missing", "an evaluation is missing"],
+)
+def test_tables_that_do_not_fit_each_other_are_refused_by_cell_and_seed(damage):
+    tables = handmade.tables_of(handmade.CELLS[:1])
+    wrong = replace(tables, expression_histories=damage(tables.expression_histories))
+    with pytest.raises(InputError, match=rf"has not every expression .* of {handmade.CELLS[0].name}, seed 1337"):
+        explorer_content.content({"small": wrong}, [], handmade.RandomStacks())
 
 
 def test_a_run_of_two_studies_is_there_once_with_both(content):
