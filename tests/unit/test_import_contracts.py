@@ -114,6 +114,6 @@ def test_a_forbidden_import_breaks_its_contract(tmp_path, contract, module, impo
 
 def test_a_package_without_a_layer_breaks_the_layers(tmp_path):
     shutil.copytree(PACKAGE, tmp_path / "capacity", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "capacity/explorer").mkdir()
-    (tmp_path / "capacity/explorer/__init__.py").touch()
+    (tmp_path / "capacity/unplaced").mkdir()
+    (tmp_path / "capacity/unplaced/__init__.py").touch()
     assert verdicts(tmp_path)["Layers"] == "BROKEN"

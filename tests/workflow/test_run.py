@@ -240,7 +240,7 @@ def test_a_comment_in_the_source_does_nothing(trained, counted_again):
         ("answers", Counter(draw_answers=1, figure_of_base=1)),
         ("held_out_histories", Counter(draw_held_out_histories=1, figure_of_base=1)),
         ("dynamics", Counter(draw_dynamics=1, figure_of_base=1)),
-        ("style", DRAWN),
+        ("style", DRAWN + Counter(draw_replication=1, manifest_of_pages=1)),
     ],
 )
 def test_an_edit_to_the_code_of_a_figure_draws_it_again_and_nothing_else(trained, counted_again, module, drawn):

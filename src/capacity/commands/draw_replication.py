@@ -7,9 +7,10 @@ from pathlib import Path
 
 from capacity.commands.arguments import add_origin_arguments
 from capacity.dictionary.verdicts import REPLICATION
+from capacity.errors import InputError
 from capacity.figures import replication, style
-from capacity.findings.verdict_tables import check_made_of, read_verdicts
-from capacity.storage import provenance, records
+from capacity.findings.verdict_tables import read_verdicts
+from capacity.storage import files, provenance, records
 from capacity.tables.origins import identities, read_origin
 
 
@@ -26,10 +27,15 @@ def run(arguments: argparse.Namespace) -> None:
     table, made_of = read_verdicts(arguments.replication, REPLICATION)
     digests = arguments.digest or [None] * len(arguments.record)
     origins = [read_origin(path, digest) for path, digest in zip(arguments.record, digests, strict=True)]
-    if origins:
-        check_made_of(arguments.replication, made_of["settings"], identities(origins), None)
+    drawn = made_of["settings"].get("tables", {})
+    for path, (table_name, identity) in zip(arguments.record, identities(origins).items(), strict=True):
+        if drawn.get(table_name) != identity:
+            raise InputError(
+                f"{path} is of the runs {identity} of {table_name}, and {arguments.replication} was made of "
+                f"{drawn.get(table_name)}; {files.REMEDY}"
+            )
     with style.styled():
         style.save(replication.draw(table), arguments.pdf, arguments.png)
-    record = provenance.record("draw-replication", {"tables": made_of["settings"].get("tables", {})})
+    record = provenance.record("draw-replication", {"tables": drawn})
     made = [arguments.pdf, arguments.png]
     records.write_record(arguments.pdf.with_suffix(".json"), record, made, [arguments.replication, *arguments.record])

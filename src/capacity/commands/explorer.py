@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 from capacity.commands.arguments import add_origin_arguments
@@ -49,12 +50,13 @@ def run(arguments: argparse.Namespace) -> None:
     judged = {name: read_verdicts(getattr(arguments, name), columns) for name, columns in VERDICTS.items()}
     for name, (_, made_of) in judged.items():
         check_made_of(getattr(arguments, name), made_of["settings"], identities(origins), arguments.budget)
+    _check_methods(arguments.methods, identities(origins), arguments.budget)
     tables["expression_histories"] = [checked_histories(each) for each in tables["expression_histories"]]
     plans = [
         read_plan(path, arguments.cells, origin.plan) for path, origin in zip(arguments.plans, origins, strict=True)
     ]
     jobs = [job for origin in origins for job in origin.runs]
-    stacks = Stacks(job for plan in plans for job in plan.jobs)
+    stacks = Stacks((job for plan in plans for job in plan.jobs), jobs)
     shown = content(
         {
             study: StudyTables(**{name: tables[name][number] for name in OF_STUDIES})
@@ -82,3 +84,11 @@ def run(arguments: argparse.Namespace) -> None:
     read += [*arguments.answers, arguments.claims, arguments.evidence, arguments.methods]
     read += sorted({Path(stacks.path((run["cell"], run["seed"]))) for run in shown["runs"] if "weights" in run})
     records.write_record(arguments.output.with_suffix(".json"), record, [arguments.output], read)
+
+
+def _check_methods(path: Path, tables: Mapping[str, str], budget: str) -> None:
+    """Raise InputError if the text of methods is not what its record says, or is of other runs or another budget."""
+    record = records.read_record(path.with_suffix(".json"))
+    if record[records.FILES].get(path.name) != files.sha256(path):
+        raise InputError(f"{path} has changed since {path.with_suffix('.json')} was written; {files.REMEDY}")
+    check_made_of(path, record["settings"], tables, budget)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy
 from numpy.typing import NDArray
 
+from capacity.errors import ForeignFileError
 from capacity.experiment.cell import Cell, parse_cell
 from capacity.experiment.table_plan import Job
 from capacity.model import weights
 from capacity.model.initialization import shapes
 from capacity.paper.protocol import PAPER_SEED
+from capacity.storage import files
 
 Run = tuple[str, int]
 """The name of a cell, and a seed."""
@@ -43,10 +46,12 @@ class Stacks:
 
     Args:
         jobs: of the plans of studies.
+        origins: for each training job, where its runs come from, with the checksum of their weights.
     """
 
-    def __init__(self, jobs: Iterable[Job]) -> None:
+    def __init__(self, jobs: Iterable[Job], origins: Iterable[Mapping[str, Any]]) -> None:
         self._jobs = {(job.cell, seed): job for job in jobs for seed in job.seeds}
+        self._checksums = {(job["cell"], seed): job.get("weights") for job in origins for seed in job["seeds"]}
         self._read: tuple[str, weights.Parameters] | None = None
 
     def path(self, run: Run) -> str:
@@ -57,7 +62,12 @@ class Stacks:
         """Return the network of a run. Raises InputError naming its file if it is damaged or of other runs."""
         job, (name, seed) = self._jobs[run], run
         if self._read is None or self._read[0] != job.folder:
-            self._read = job.folder, weights.load(self.path(run), parse_cell(name), job.trained)
+            stack = weights.load(self.path(run), parse_cell(name), job.trained)
+            if self._checksums.get(run) not in (None, weights.checksum(stack)):  # earlier versions did not write it
+                raise ForeignFileError(
+                    f"{self.path(run)} is not what the tables of {name} were made of; {files.REMEDY}"
+                )
+            self._read = job.folder, stack
         cell, number = parse_cell(name), job.trained.index(seed)
         stack = self._read[1]
         order = shapes(cell.size, stack["token_embedding"].shape[1], cell.block)

@@ -118,7 +118,7 @@ def test_a_job_of_training_runs_nothing_else_than_its_digest_the_plumbing_and_wh
     others = set(json.loads(done.stdout)) - set(code.stage_modules("train")) - set(code.PLUMBING)
     saves_results = {"capacity.commands", "capacity.commands.train", "capacity.training.job", "capacity.model.weights"}
     describes_columns = {"capacity.dictionary"}
-    modules = ("cells", "column", "histories", "jobs", "measures", "study_measures")
+    modules = ("cells", "column", "histories", "jobs", "measures", "mechanism", "study_measures")
     describes_columns |= {f"capacity.dictionary.{name}" for name in modules}
     checks = {f"capacity.experiment.{name}" for name in ("seeds", "checks", "text")}
     assert others == saves_results | describes_columns | checks
