@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from capacity.dictionary.column import names
 from capacity.dictionary.mechanism import MECHANISM
 from capacity.evaluation.texts import encode_padded
-from capacity.model.activations import Floats, activations
 from capacity.model.networks import len_of
+from capacity.model.one_network import forward
 from capacity.tasks.arithmetic import ARITHMETIC
 from capacity.tasks.task import Line
 from capacity.tasks.vocabulary import Vocabulary
@@ -41,6 +41,7 @@ PARALLELOGRAMS = tuple(
 )
 """The 70 sets of two pairs of digits, i, j and m, n, with i + j = m + n; a pair may be one digit twice."""
 
+Floats = NDArray[numpy.float64]
 Measured = dict[str, float | None]
 
 
@@ -117,18 +118,19 @@ def _of_network(parameters: Mapping[str, NDArray[numpy.float32]], heads: int, vo
     if not all(numpy.isfinite(value).all() for value in parameters.values()):
         return dict.fromkeys(COLUMNS)
     digits = vocabulary.encode("".join(map(str, DIGITS)))
-    measured = digit_geometry(parameters["token_embedding"][digits].astype(numpy.float64))
+    exact = {name: value.astype(numpy.float64) for name, value in parameters.items()}
+    measured = digit_geometry(exact["token_embedding"][digits])
     asked = list(itertools.product(DIGITS, DIGITS))
     left, right = numpy.array(asked).T
     attention = []
     for operation, sign in OPERATIONS.items():
         answers = left + right if operation == "addition" else left - right
         prompts, _ = encode_padded([f"<{a}{sign}{b}=" for a, b in asked], vocabulary)
-        computed = activations(parameters, heads, prompts)
+        reading = forward(exact, prompts, heads)
         begins = vocabulary.encode("".join(sorted({str(answer)[0] for answer in answers})))
-        logits = computed.logits[:, begins]
+        logits = reading.logits[:, -1, begins]
         # A softmax leaves out what all logits have in common.
         measured[f"logits_explained_{operation}"] = explained_share(logits - logits.mean(1, keepdims=True), answers)
-        attention.append(computed.attention)
+        attention.append(reading.attention[..., -1, :].swapaxes(1, 2))  # (L, H, N, T), of =
     measured["attention_to_operands"] = operand_attention(numpy.concatenate(attention, axis=2))
     return {name: None if (value := measured[name]) is None else round(value, DECIMALS) for name in COLUMNS}
