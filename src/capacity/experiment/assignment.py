@@ -8,6 +8,9 @@ from pathlib import Path
 from capacity.errors import InputError
 from capacity.experiment.seeds import LONGEST_RUNS_NAME, seeds_of
 
+WEIGHTS = "weights.safetensors"
+"""The file of a job with the weights of its networks."""
+
 RECORD = "run.json"
 """The file that a training job writes last, so that a folder with it is complete."""
 

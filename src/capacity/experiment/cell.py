@@ -301,8 +301,8 @@ def _natural_share(task: str, held_out: Pairs, facts: int) -> float:
     """Return the share of arithmetic among the trained lines of a task, each of them taken once."""
     described = TASKS[task]
     if isinstance(described, JointTask):
-        there_are = min(max(facts, 1), protocol.FACTS)  # other numbers are refused when the cell is checked
-        return described.natural_share(held_out=held_out, facts=there_are)
+        possible = min(max(facts, 1), protocol.FACTS)  # other numbers are refused when the cell is checked
+        return described.natural_share(held_out=held_out, facts=possible)
     return float(described.has_operands)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from capacity.errors import InputError
 from capacity.experiment import configuration, resources
 from capacity.experiment.answers import RULES
+from capacity.experiment.assignment import WEIGHTS
 from capacity.experiment.cell import Cell, corpus_cell, parse_cell
 from capacity.experiment.checks import check_named_cell
 from capacity.experiment.configuration import validate
@@ -154,7 +155,7 @@ class Workflow:
         """Return the weights of all jobs of the studies that the budget runs, apart from those of large networks."""
         jobs = [job for study in self.budget["run"] for job in self.plan.table(study).jobs]
         small = (job for job in jobs if self.plan.cells[job.cell].size.matrix_weights <= LARGEST_EXPLORED)
-        return list(dict.fromkeys(f"{job.folder}/weights.safetensors" for job in small))
+        return list(dict.fromkeys(f"{job.folder}/{WEIGHTS}" for job in small))
 
     def answers(self) -> list[str]:
         """Return the answers of the studies that the budget runs."""

@@ -11,6 +11,7 @@ import numpy
 from numpy.typing import NDArray
 
 from capacity.errors import ForeignFileError
+from capacity.experiment.assignment import WEIGHTS
 from capacity.experiment.cell import Cell, parse_cell
 from capacity.experiment.table_plan import Job
 from capacity.model import weights
@@ -20,8 +21,6 @@ from capacity.storage import files
 
 Run = tuple[str, int]
 """The name of a cell, and a seed."""
-
-WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,7 @@ def page(sources: PageSources, content: Mapping[str, Any]) -> str:
         answers=sources.answers,
         methods=_html(sources.methods),
         tables=sources.tables,
-        trained_by=_counted(job.get("git_commit") or "no commit" for job in sources.origins),
+        trained_by=Counter(job.get("git_commit") or "no commit" for job in sources.origins),
         versions=sources.versions,
         commit=sources.commit or "no commit",
         left_out=content["left_out"],
@@ -126,10 +127,3 @@ def _html(markdown: str) -> Markup:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, int(token.tag[1:]) + HEADING_SHIFT)}"
     return Markup(reader.renderer.render(tokens, reader.options, {}))
-
-
-def _counted(commits: Any) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for commit in commits:
-        counts[commit] = counts.get(commit, 0) + 1
-    return counts

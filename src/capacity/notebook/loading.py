@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from capacity.errors import InputError
-from capacity.experiment.assignment import RECORD
+from capacity.experiment.assignment import RECORD, WEIGHTS
 from capacity.experiment.cell import parse_cell
 from capacity.experiment.checks import check_named_cell
 from capacity.experiment.seeds import format_seeds, parse_seeds, seeds_of
 from capacity.model import weights
 from capacity.notebook.network import Network
 
-WEIGHTS = "weights.safetensors"
 MOST_NAMED = 5  # cells that a message names
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy
 
 from capacity.statistics.arrays import Floats, finite
-from capacity.statistics.intervals import CONFIDENCE, RESAMPLES, Interval
+from capacity.statistics.intervals import RESAMPLES, Interval, percentiles
 
 
 class Component(NamedTuple):
@@ -84,9 +84,6 @@ def _shares(tables: Floats) -> Floats:
     return shares
 
 
-def _interval(values: Floats) -> Interval:
-    if not len(values):
-        return Interval(0.0, 1.0)
-    tail = (1 - CONFIDENCE) / 2
-    low, high = numpy.quantile(values, [tail, 1 - tail])
-    return Interval(float(low), float(high))
+def _interval(shares: Floats) -> Interval:
+    """The interval of a share from its values in resamples; anything from 0 to 1 where none has a value."""
+    return percentiles(shares) if len(shares) else Interval(0.0, 1.0)

@@ -81,7 +81,7 @@ def crossing(
             resampled[kind].append(_medians(drawn))
     lows, highs, numbers, larger = _crossings(at, *(numpy.array(each)[None] for each in medians))
     told = _crossings(at, *(numpy.stack(each, axis=1) for each in resampled))
-    known = ~numpy.isnan(told[0])
+    tells_apart = ~numpy.isnan(told[0])
     score = None if numpy.isnan(lows[0]) else _middle(float(lows[0]), float(highs[0]))
     of_kinds = [
         tuple(
@@ -92,8 +92,8 @@ def crossing(
     ]
     return Crossing(
         score,
-        _end(told[0][known], upper=False),
-        _end(told[1][known], upper=True),
+        _end(told[0][tells_apart], upper=False),
+        _end(told[1][tells_apart], upper=True),
         int(numbers[0]),
         None if score is None else bool(larger[0]),
         of_kinds[0],

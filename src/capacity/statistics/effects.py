@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy
 
 from capacity.statistics.arrays import Floats, finite
-from capacity.statistics.intervals import CONFIDENCE, RESAMPLES
+from capacity.statistics.intervals import RESAMPLES, percentiles
 
 
 class Superiority(NamedTuple):
@@ -57,6 +57,4 @@ def superiority(
         resampled += ((draws[0] @ wins) * draws[1]).sum(1)
     if not total:
         return None
-    tail = (1 - CONFIDENCE) / 2
-    low, high = numpy.quantile(resampled / total, [tail, 1 - tail])
-    return Superiority(above / total, float(low), float(high), total)
+    return Superiority(above / total, *percentiles(resampled / total), total)

@@ -32,6 +32,13 @@ class Interval(NamedTuple):
     high: float
 
 
+def percentiles(resampled: Floats) -> Interval:
+    """Return the percentile bootstrap interval of a statistic from its values in resamples, of which there are some."""
+    tail = (1 - CONFIDENCE) / 2
+    low, high = numpy.quantile(resampled, [tail, 1 - tail])
+    return Interval(float(low), float(high))
+
+
 @functools.lru_cache(maxsize=10_000)
 def clopper_pearson(count: int, total: int) -> Interval:
     """Return the exact interval of a share (Clopper & Pearson 1934).

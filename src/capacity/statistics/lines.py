@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy
 
 from capacity.statistics.arrays import Floats, finite
-from capacity.statistics.intervals import CONFIDENCE, RESAMPLES, Interval
+from capacity.statistics.intervals import RESAMPLES, Interval, percentiles
 
 
 class Plateau(NamedTuple):
@@ -70,7 +70,7 @@ def slope_of_plateaus(
         drawn = [values[rng.integers(0, len(values), size=(resamples, len(values)))].mean(1) for _, values in samples]
         most: Floats = numpy.max(drawn, axis=0)
         at.append(float(size))
-        plateaus.append(Plateau(samples[largest][0], means[largest], _interval(most)))
+        plateaus.append(Plateau(samples[largest][0], means[largest], percentiles(most)))
         resampled.append(most)
     if len(at) < 2:
         return None
@@ -79,10 +79,4 @@ def slope_of_plateaus(
     values = numpy.array([plateau.value for plateau in plateaus])
     value = float(weights @ values)
     intercept = float(values.mean() - value * numpy.mean(at))
-    return Slope(value, _interval(weights @ numpy.array(resampled)), intercept, tuple(plateaus))
-
-
-def _interval(values: Floats) -> Interval:
-    tail = (1 - CONFIDENCE) / 2
-    low, high = numpy.quantile(values, [tail, 1 - tail])
-    return Interval(float(low), float(high))
+    return Slope(value, percentiles(weights @ numpy.array(resampled)), intercept, tuple(plateaus))

@@ -42,11 +42,11 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
         for key, slope in fitted.items()
         if slope is None
     ]
-    known = {key: slope for key, slope in fitted.items() if slope is not None}
-    if not known:
+    slopes = {key: slope for key, slope in fitted.items() if slope is not None}
+    if not slopes:
         return not_run(RULE, missing or [f"runs that are asked for {measure.words}"])
     parts, summary, rows = [], [], []
-    for key, slope in known.items():
+    for key, slope in slopes.items():
         place, sizes = dict(zip(by, key, strict=True)), _sizes(places[key])
         parts.append((label(place), _words(slope, sizes, over)))
         published = (_beside(slope.interval, low, high) for _, low, high in PUBLISHED)
@@ -57,9 +57,9 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
             for (parameters, groups), plateau in zip(sizes.items(), slope.plateaus, strict=True)
         ]
     names = tuple(axes.name(axis) for axis in by)
-    used = [group for key in known for group in places[key]]
+    used = [group for key in slopes for group in places[key]]
     return Answer(
-        "; ".join(dict.fromkeys(f"{slope.value:.2f}" for slope in known.values())),
+        "; ".join(dict.fromkeys(f"{slope.value:.2f}" for slope in slopes.values())),
         "How many bits does a parameter hold? " + sentence_of(parts),
         RULE,
         f"Further sizes and runs, and more data ({axes.name(over)}) for sizes whose most is at the largest amount.",

@@ -94,12 +94,13 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
         for (place, _), each in zip(places, compared, strict=True)
         if each is None
     ]
-    known = [(place, rows, each) for (place, rows), each in zip(places, compared, strict=True) if each is not None]
-    if not known:
+    measured = [(place, rows, each) for (place, rows), each in zip(places, compared, strict=True) if each is not None]
+    if not measured:
         return not_run(RULE, missing)
-    outcomes = [_outcome(each) for _, _, each in known]
+    outcomes = [_outcome(each) for _, _, each in measured]
     parts = [
-        (label(place), f"{outcome} ({_words(each)})") for (place, _, each), outcome in zip(known, outcomes, strict=True)
+        (label(place), f"{outcome} ({_words(each)})")
+        for (place, _, each), outcome in zip(measured, outcomes, strict=True)
     ]
     names = tuple(axes.name(name) for name in by)
     times = (
@@ -111,21 +112,21 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
         "Does generalization fall where memorizing becomes the faster one? " + sentence_of(parts),
         RULE,
         f"Further runs, and values of {axes.name(along)} between and beyond those that were run.",
-        sum(len(rows) for _, rows, _ in known),
-        sum(int(rows["diverged"].sum()) for _, rows, _ in known),
+        sum(len(rows) for _, rows, _ in measured),
+        sum(int(rows["diverged"].sum()) for _, rows, _ in measured),
         (
             Table(
                 "Where the speeds cross, and where half of the runs generalize",
                 (*names, *_CROSSINGS),
                 tuple(
                     (*place.values(), *_row(each), outcome)
-                    for (place, _, each), outcome in zip(known, outcomes, strict=True)
+                    for (place, _, each), outcome in zip(measured, outcomes, strict=True)
                 ),
             ),
             Table(
                 "Median updates until runs have memorized and generalized",
                 times,
-                tuple(row for place, _, each in known for row in _time_rows(tuple(place.values()), each)),
+                tuple(row for place, _, each in measured for row in _time_rows(tuple(place.values()), each)),
             ),
         ),
         tuple(missing),

@@ -150,8 +150,8 @@ class JointTask:
         if share is None or len(self.parts) != 2:
             return (1,) * len(self.parts)
         natural = self.natural_share(**settings)
-        wanted = share / (1 - share) if share < 1 else 0.0  # lines of the first part for each of the other
-        ratio = wanted * (1 - natural) / natural  # copies of the first part for each of the other
+        odds = share / (1 - share) if share < 1 else 0.0  # lines of the first part for each of the other
+        ratio = odds * (1 - natural) / natural  # copies of the first part for each of the other
         fewest = range(1, MOST_COPIES + 1)
         pairs = [(max(1, round(few * ratio)), few) for few in fewest]
         pairs += [(few, max(1, round(few / ratio))) for few in fewest] if ratio > 0 else []

@@ -9,6 +9,7 @@ from typing import Any
 from capacity.corpora import corpus
 from capacity.errors import ForeignFileError
 from capacity.experiment import file_bounds
+from capacity.experiment.assignment import RECORD, WEIGHTS
 from capacity.experiment.cell import Cell, corpus_cell, parse_cell
 from capacity.experiment.seeds import parse_seeds, runs_name
 from capacity.model import weights
@@ -17,7 +18,7 @@ from capacity.storage.parquet_bounds import Bounds
 from capacity.verification.checks import attempt, check_code
 from capacity.verification.findings import DAMAGED, FOREIGN, MISSING, Finding
 
-WEIGHTS, HISTORY, RECORD, TIMING = "weights.safetensors", "history.parquet", "run.json", "timing.json"
+HISTORY, TIMING = "history.parquet", "timing.json"
 EVALUATION, ANSWERS, OPERANDS, MECHANISM = "evaluation.json", *evaluations.BESIDE
 STAGES = ((WEIGHTS, HISTORY, RECORD, TIMING), (EVALUATION, ANSWERS, OPERANDS, MECHANISM))
 """The files that training and evaluation leave, which are there together."""
