@@ -32,7 +32,7 @@ all: run report
 install: $(VENV)/installed
 
 run: $(VENV)/installed
-	$(SNAKEMAKE) --cores all all $(if $(BUDGET),--config budget=$(BUDGET))
+	$(SNAKEMAKE) --logger capacity --cores all all $(if $(BUDGET),--config budget=$(BUDGET))
 
 report: run
 	$(SNAKEMAKE) --report results/report.html $(if $(BUDGET),--config budget=$(BUDGET))

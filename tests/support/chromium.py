@@ -22,6 +22,19 @@ from tests.support.browser import browser
 SECONDS = 120
 KEYS = {"Enter": (13, "\r"), "Tab": (9, ""), "ArrowRight": (39, ""), "ArrowLeft": (37, ""), "Home": (36, "")}
 
+MIDDLE = """(async () => {
+    const frames = async count => { while (count-- > 0) await new Promise(requestAnimationFrame); };
+    const element = document.querySelector(SELECTOR);
+    element.scrollIntoView({block: "center", behavior: "instant"});
+    const before = element.getBoundingClientRect();
+    await frames(5);
+    const box = element.getBoundingClientRect();
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    const isStill = box.x === before.x && box.y === before.y;
+    return isStill && element.contains(document.elementFromPoint(x, y)) ? {x, y} : null;
+})()"""
+"""The middle of an element, or null while it moves (a page may still be drawn around it) or something covers it."""
+
 
 class NavigatedError(Exception):
     """The page that was asked has been left for another one."""
@@ -77,15 +90,12 @@ class Page:
         return said
 
     def click(self, selector: str) -> None:
-        """Click the middle of the first element of a selector with the mouse."""
-        name = json.dumps(selector)
-        box = self.value(
-            f"(() => {{ const found = document.querySelector({name}); found.scrollIntoView({{block: 'center', "
-            "behavior: 'instant'}); const {x, y, width, height} = found.getBoundingClientRect(); "
-            "return {x: x + width / 2, y: y + height / 2}; })()"
-        )
+        """Click the middle of the first element of a selector with the mouse, once it stays where a click meets it."""
+        end = time.monotonic() + SECONDS
+        while (middle := self.value(MIDDLE.replace("SELECTOR", json.dumps(selector)))) is None:
+            assert time.monotonic() < end, f"a click does not meet this: {selector}"
         for kind in ("mousePressed", "mouseReleased"):
-            self._call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **box)
+            self._call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **middle)
 
     def focus(self, selector: str) -> None:
         """Move the focus to an element."""

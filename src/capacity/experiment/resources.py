@@ -55,10 +55,15 @@ def evaluation_mb(cell: Cell, seeds: int, attempt: int = 1) -> int:
     return _mb(2 * seeds * _parameters(cell) + _numbers_examined(cell), attempt)
 
 
+def training_seconds(cell: Cell, seeds: int) -> float:
+    """Return how long a training job takes on the core that was measured."""
+    evaluations = cell.iterations // cell.evaluation_interval + 1
+    return _seconds(cell, seeds * (cell.iterations * cell.batch * cell.block + evaluations * EXAMINED))
+
+
 def training_minutes(cell: Cell, seeds: int, attempt: int = 1) -> int:
     """Return the time limit of a training job, in minutes."""
-    evaluations = cell.iterations // cell.evaluation_interval + 1
-    return _minutes(cell, seeds * (cell.iterations * cell.batch * cell.block + evaluations * EXAMINED), attempt)
+    return _minutes(training_seconds(cell, seeds), attempt)
 
 
 def evaluation_minutes(cell: Cell, seeds: int, attempt: int = 1) -> int:
@@ -66,7 +71,7 @@ def evaluation_minutes(cell: Cell, seeds: int, attempt: int = 1) -> int:
 
     It takes as long as ten examinations, as it scores every answer to every expression with operands to 19.
     """
-    return _minutes(cell, seeds * 10 * EXAMINED, attempt)
+    return _minutes(_seconds(cell, seeds * 10 * EXAMINED), attempt)
 
 
 def work(cell: Cell, seeds: int) -> int:
@@ -98,7 +103,10 @@ def _mb(numbers: int, attempt: int) -> int:
     return math.ceil(MARGIN * attempt * (BASE_MB + 4 * numbers / 1e6) / 100) * 100
 
 
-def _minutes(cell: Cell, positions: int, attempt: int) -> int:
-    """Return the minutes that updates of so many positions take: memory traffic, and multiplications."""
-    seconds = positions * (0.08e-6 * cell.size.layers * cell.size.width + 6 * _parameters(cell) / 40e9)
+def _seconds(cell: Cell, positions: int) -> float:
+    """Return the seconds that updates of so many positions take: memory traffic, and multiplications."""
+    return positions * (0.08e-6 * cell.size.layers * cell.size.width + 6 * _parameters(cell) / 40e9)
+
+
+def _minutes(seconds: float, attempt: int) -> int:
     return min(LONGEST_MINUTES, math.ceil(attempt * (START_MINUTES + SLOWER * seconds / 60)))

@@ -12,6 +12,7 @@ from rich.table import Table
 from capacity.experiment.assignment import RECORD
 from capacity.experiment.cell import parse_cell
 from capacity.experiment.plan import Plan
+from capacity.experiment.resources import training_seconds
 from capacity.experiment.seeds import parse_seeds
 from capacity.experiment.table_plan import FILES, FOLDER
 from capacity.storage import json_files
@@ -19,6 +20,8 @@ from capacity.storage import json_files
 PLANS = "results/plans"
 PROGRESS = "progress.json"
 STATES = ("running", "waiting", "trained", "done")
+BAR = 40
+"""Characters of the bar of all training."""
 STALE_SECONDS = 600.0
 """A job writes its progress far more often than this, so one that is silent for longer has stopped."""
 
@@ -32,12 +35,16 @@ class JobStatus:
         seeds: that the job trains, as its folder is named.
         state: one of :data:`STATES`.
         detail: in words, how far a job is that runs or has stopped.
+        share: of its updates that it has done.
+        updates_per_second: of a job that runs.
     """
 
     cell: str
     seeds: str
     state: str
     detail: str
+    share: float = 0.0
+    updates_per_second: float = 0.0
 
 
 def current_studies(plan: Plan, run: Sequence[str], root: Path) -> list[str]:
@@ -73,10 +80,52 @@ def statuses(plan: Plan, studies: Sequence[str], root: Path, now: float) -> list
     return sorted(by_folder.values(), key=lambda job: (STATES.index(job.state), job.cell, job.seeds))
 
 
+@dataclass(frozen=True)
+class Totals:
+    """How far all jobs together are.
+
+    Attributes:
+        share: of the training that is done. A job counts by how long it takes.
+        seconds_left: until the last one is trained if as many go on training as now, or None if none is.
+    """
+
+    share: float
+    seconds_left: float | None
+
+
+def totals_of(jobs: Sequence[JobStatus]) -> Totals:
+    """Return how far some jobs together are, from how long each takes by :mod:`capacity.experiment.resources`.
+
+    The jobs that run now say how fast this machine is compared with the one that these times are of.
+    """
+    seconds = done = speed = 0.0
+    for job in jobs:
+        cell, seeds = parse_cell(job.cell), len(parse_seeds(job.seeds))
+        takes = training_seconds(cell, seeds)
+        seconds += takes
+        done += takes * job.share
+        speed += takes * job.updates_per_second / (seeds * cell.iterations)
+    return Totals(done / seconds if seconds else 1.0, (seconds - done) / speed if speed else None)
+
+
+def heading(jobs: Sequence[JobStatus]) -> str:
+    """Return the numbers of jobs in each state, and a bar of all training with the time left."""
+    numbers = ", ".join(f"{sum(job.state == state for job in jobs)} {state}" for state in STATES)
+    totals = totals_of(jobs)
+    full = int(totals.share * BAR)
+    left = "" if totals.seconds_left is None else f", about {duration(totals.seconds_left)} left"
+    return f"{numbers}\n{'#' * full}{'.' * (BAR - full)} {totals.share:.0%} of the training{left}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words: minutes, and hours from one hour on."""
+    hours, minutes = divmod(max(1, round(seconds / 60)), 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+
+
 def table(jobs: Sequence[JobStatus], longest: int) -> Table:
-    """Return a table of at most ``longest`` jobs, running ones first, under a line of totals."""
-    totals = ", ".join(f"{sum(job.state == state for job in jobs)} {state}" for state in STATES)
-    sheet = Table("task", "size", "variant", "seeds", "state", "progress", title=totals, title_justify="left")
+    """Return a table of at most ``longest`` jobs, running ones first, under :func:`heading`."""
+    sheet = Table("task", "size", "variant", "seeds", "state", "progress", title=heading(jobs), title_justify="left")
     for column in sheet.columns:
         column.overflow = "fold"
     for job in jobs[:longest]:
@@ -104,32 +153,33 @@ def _status(cell: str, folder: Path, now: float) -> JobStatus:
     return JobStatus(cell, folder.name.removeprefix("seeds="), *_state(folder, now))
 
 
-def _state(folder: Path, now: float) -> tuple[str, str]:
-    """Return the state and the detail of the job in a folder."""
+def _state(folder: Path, now: float) -> tuple[str, str, float, float]:
+    """Return the state, the detail, the share and the speed of the job in a folder."""
     if (folder / FILES["evaluation"]).exists():
-        return "done", ""
+        return "done", "", 1.0, 0.0
     if (folder / RECORD).exists():
-        return "trained", "not evaluated yet"
+        return "trained", "not evaluated yet", 1.0, 0.0
     progress = folder / PROGRESS
     if not progress.exists():
-        return "waiting", ""
+        return "waiting", "", 0.0, 0.0
     try:
-        share, detail = _progress(json_files.read_json(progress))
+        share, speed, detail = _progress(json_files.read_json(progress))
     except (KeyError, TypeError, ArithmeticError, ValueError) as error:
-        return "waiting", f"{progress.name} cannot be read ({error!r}); delete it"
+        return "waiting", f"{progress.name} cannot be read ({error!r}); delete it", 0.0, 0.0
     silent = now - progress.stat().st_mtime
     if silent > STALE_SECONDS:
-        return "waiting", f"stopped at {share:.0%}, silent for {silent / 60:.0f} minutes"
-    return "running", detail
+        return "waiting", f"stopped at {share:.0%}, silent for {silent / 60:.0f} minutes", share, 0.0
+    return "running", detail, share, speed
 
 
-def _progress(state: Mapping[str, Any]) -> tuple[float, str]:
-    """Return how far a job is, as a share and in words."""
+def _progress(state: Mapping[str, Any]) -> tuple[float, float, str]:
+    """Return how far a job is, as a share, its updates per second, and both in words."""
     share, left, loss = state["updates"] / state["updates_in_all"], state["seconds_left"], state["loss"]
+    speed = float(state["updates_per_second"])
     detail = f"{share:.0%}"
     if left is not None:
-        detail += f", {left // 60}:{left % 60:02d} left, {state['updates_per_second']:.1f} updates/s"
-    return share, detail + (f", loss {loss:.3f}" if loss is not None else "")
+        detail += f", {left // 60}:{left % 60:02d} left, {speed:.1f} updates/s"
+    return share, speed, detail + (f", loss {loss:.3f}" if loss is not None else "")
 
 
 def _json_files(folder: Path, name: str = "*.json") -> list[Path]:

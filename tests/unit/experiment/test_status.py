@@ -10,7 +10,17 @@ from rich.console import Console
 
 from capacity.experiment.configuration import NEWEST, main_configuration
 from capacity.experiment.plan import make_plan
-from capacity.experiment.status import STALE_SECONDS, STATES, current_studies, statuses, table
+from capacity.experiment.status import (
+    STALE_SECONDS,
+    STATES,
+    JobStatus,
+    current_studies,
+    duration,
+    heading,
+    statuses,
+    table,
+    totals_of,
+)
 from capacity.storage import json_files
 from tests.support.commands import run_command
 from tests.support.repository import REPOSITORY
@@ -198,3 +208,47 @@ def test_studies_whose_plans_are_there_are_looked_at_with_those_that_the_budget_
 def test_an_unknown_study_is_refused_by_name(root):
     with pytest.raises(SystemExit, match="'nosuch' is not one of base"):
         run_command("status", "--root", root, "--study", "nosuch")
+
+
+def job_of(state, share=0.0, updates_per_second=0.0):
+    return JobStatus(CELL, "0", state, "", share, updates_per_second)
+
+
+def test_the_share_of_all_training_counts_jobs_by_how_long_they_take():
+    longer = "task=facts/size=n14/variant=iterations-90000"
+    assert totals_of([job_of("done", 1.0), JobStatus(longer, "0", "waiting", "")]).share == pytest.approx(
+        0.25, abs=0.01
+    )
+    assert totals_of([]).share == 1
+
+
+def test_the_time_left_is_that_of_what_is_left_at_the_speed_of_the_running_jobs():
+    """Of 30,000 updates a job each: 15,000 are left at 100 a second, and 30,000 more at the same."""
+    running = job_of("running", 0.5, 100.0)
+    assert totals_of([running]).seconds_left == pytest.approx(150)
+    assert totals_of([running, job_of("waiting")]).seconds_left == pytest.approx(450)
+    assert totals_of([running, running, job_of("waiting")]).seconds_left == pytest.approx(300)
+    assert totals_of([job_of("waiting")]).seconds_left is None
+
+
+def test_the_heading_has_a_bar_of_all_training_with_the_time_left():
+    text = heading([job_of("running", 0.5, 100.0), job_of("waiting"), job_of("done", 1.0), job_of("done", 1.0)])
+    assert text.splitlines() == [
+        "1 running, 1 waiting, 0 trained, 2 done",
+        f"{'#' * 25}{'.' * 15} 62% of the training, about 8 min left",
+    ]
+
+
+def test_a_time_is_told_in_minutes_and_from_an_hour_on_in_hours():
+    assert [duration(seconds) for seconds in (0, 100, 3570, 3600, 49_000)] == [
+        "1 min",
+        "2 min",
+        "1 h 00 min",
+        "1 h 00 min",
+        "13 h 37 min",
+    ]
+
+
+def test_the_part_of_a_stopped_job_that_is_done_counts(by_seed):
+    assert by_seed["2"].share == pytest.approx(0.01)
+    assert by_seed["2"].updates_per_second == 0

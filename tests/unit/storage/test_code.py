@@ -26,25 +26,46 @@ MODULES = {
 STAGES = tuple(COMMANDS)
 FIGURES = ("tradeoff", "curves", "dynamics", "answers", "held_out_histories")
 
-# Imports the modules that its arguments name, and lists those of the package that are loaded then.
-# Loads modules, then what their functions import when they are called, and what that imports, until nothing is new.
+# For each list of modules that it is given, in a process of its own: loads these, then what their functions import when
+# they are called, and what that imports, until nothing is new, and lists the modules of the package that are loaded
+# then. Other libraries are loaded once, before.
 LOADED = """
-import ast, importlib, inspect, json, sys
-for name in sys.argv[1:]:
-    importlib.import_module(name)
+import ast, importlib, inspect, json, multiprocessing, sys
+import matplotlib.pyplot, numba, pandas, pyarrow.compute, pyarrow.parquet, rich.table, scipy.stats, torch
 def loaded():
     return {name for name in sys.modules if name == "capacity" or name.startswith("capacity.")}
-done = set()
-while waiting := loaded() - done:
-    for name in waiting:
-        tree = ast.parse(inspect.getsource(sys.modules[name]) or "pass")
-        for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
-            for node in ast.walk(function):
-                if isinstance(node, ast.ImportFrom) and node.module.startswith("capacity."):
-                    importlib.import_module(node.module)
-    done |= waiting
-print(json.dumps(sorted(loaded())))
+def loaded_by(modules):
+    for name in modules:
+        importlib.import_module(name)
+    done = set()
+    while waiting := loaded() - done:
+        for name in waiting:
+            tree = ast.parse(inspect.getsource(sys.modules[name]) or "pass")
+            for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+                for node in ast.walk(function):
+                    if isinstance(node, ast.ImportFrom) and node.module.startswith("capacity."):
+                        importlib.import_module(node.module)
+        done |= waiting
+    return sorted(loaded())
+assert not loaded()
+with multiprocessing.get_context("fork").Pool(1, maxtasksperchild=1) as pool:
+    print(json.dumps(pool.map(loaded_by, json.loads(sys.argv[1]), chunksize=1)))
 """
+
+
+@pytest.fixture(scope="module")
+def loaded_modules() -> dict[str, set[str]]:
+    """The modules of the package that are loaded for a stage, and for the command of training whole."""
+    roots = {stage: code.ROOTS.get(stage, (f"capacity.commands.{stage.replace('-', '_')}",)) for stage in STAGES}
+    roots["the command of training"] = ("capacity.commands.train",)
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, json.dumps(list(roots.values()))],
+        env=os.environ | {"PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(zip(roots, map(set, json.loads(done.stdout)), strict=True))
 
 
 @pytest.fixture
@@ -78,16 +99,8 @@ def appended(path: Path, text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_modules_of_a_stage_are_those_that_its_import_loads_less_the_plumbing(stage):
-    roots = code.ROOTS.get(stage, (f"capacity.commands.{stage.replace('-', '_')}",))
-    done = subprocess.run(
-        [sys.executable, "-c", LOADED, *roots],
-        env=os.environ | {"PYTHONPATH": str(SOURCE)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    loaded = set(json.loads(done.stdout))
+def test_the_modules_of_a_stage_are_those_that_its_import_loads_less_the_plumbing(stage, loaded_modules):
+    loaded = loaded_modules[stage]
     modules = set(code.stage_modules(stage))
     assert modules <= loaded
     # What plumbing alone imports decides as little as the plumbing itself.
@@ -107,15 +120,8 @@ def test_every_module_of_the_plumbing_exists():
     assert all((PACKAGE / name).is_file() for names in code.DATA_FILES.values() for name in names)
 
 
-def test_a_job_of_training_runs_nothing_else_than_its_digest_the_plumbing_and_what_saves_its_results():
-    done = subprocess.run(
-        [sys.executable, "-c", LOADED, "capacity.commands.train"],
-        env=os.environ | {"PYTHONPATH": str(SOURCE)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    others = set(json.loads(done.stdout)) - set(code.stage_modules("train")) - set(code.PLUMBING)
+def test_a_job_of_training_runs_nothing_else_than_its_digest_the_plumbing_and_what_saves_its_results(loaded_modules):
+    others = loaded_modules["the command of training"] - set(code.stage_modules("train")) - set(code.PLUMBING)
     saves_results = {"capacity.commands", "capacity.commands.train", "capacity.training.job", "capacity.model.weights"}
     describes_columns = {"capacity.dictionary"}
     modules = ("cells", "column", "histories", "jobs", "measures", "mechanism", "study_measures")

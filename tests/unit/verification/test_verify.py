@@ -28,6 +28,9 @@ from tests.support.whole_results import configure, make, stages
 CONFIG = configure()
 WRITTEN = [path for stage in stages(CONFIG) for path in (*stage.writes, *getattr(stage, "target", "").split())]
 FILES = ["results/configuration.json", *sorted(set(WRITTEN))]
+# One file of each name, as each has its own reader; which of the alike ones is chance. The campaigns of `make faults`
+# take any.
+CHOSEN = sorted({Path(path).name: path for path in Random(2).sample(FILES, len(FILES))}.values())
 LAST_CELL = sorted(make_plan(CONFIG, None).cells)[-1]
 
 
@@ -65,7 +68,7 @@ def test_whole_results_are_all_right(results):
     assert report.files == len(FILES)
 
 
-@pytest.mark.parametrize("path", FILES)
+@pytest.mark.parametrize("path", CHOSEN)
 def test_a_bit_turned_over_in_any_file_is_found(results, path):
     content = bytearray(Path(path).read_bytes())
     random = Random(path)
@@ -79,7 +82,7 @@ def test_a_bit_turned_over_in_any_file_is_found(results, path):
     assert kinds.get(path.removeprefix("results/")) in expected, (place, kinds)
 
 
-@pytest.mark.parametrize("path", FILES)
+@pytest.mark.parametrize("path", CHOSEN)
 def test_a_file_that_is_removed_or_cut_short_is_found(results, path):
     content = Path(path).read_bytes()
     with kept(path):
@@ -91,7 +94,7 @@ def test_a_file_that_is_removed_or_cut_short_is_found(results, path):
 
 def swaps():
     """Each file with the next of the same name, or, if there is none, of the same kind."""
-    for path in FILES:
+    for path in CHOSEN:
         alike = [each for each in FILES if Path(each).name == Path(path).name and each != path]
         alike += [each for each in FILES if Path(each).suffix == Path(path).suffix and each != path]
         if alike:
