@@ -80,8 +80,8 @@ def _file_partings(folder: Path, digests: Mapping[str, str], study: Study) -> It
     if study.name == plan.MAIN_STUDY:
         pages = {Path(page).name for page in publication.PAGES_ON_ALL_STUDIES}
         expected |= pages - (
-            {"methods.md", "replication.png"} - set(digests)
-        )  # results that were published before there was this text
+            {"methods.md", "replication.png", "explorer.html"} - set(digests)
+        )  # results that were published before there were these
     there = {path.name for path in folder.iterdir() if path.is_file()} - NO_COPIES
     expected |= there & {publication.NETWORKS}
     yield from _set_partings("file", there, expected)

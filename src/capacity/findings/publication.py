@@ -26,6 +26,7 @@ PAGES_ON_ALL_STUDIES = (
     "figures/replication.png",
     "findings.md",
     "methods.md",
+    "explorer.html",
 )
 
 
@@ -54,7 +55,7 @@ def publish(study: Study, root: Path, target: Path, networks: bool = False) -> l
     """Copy the figures, tables and page of a study, and return the paths of what was written.
 
     Figures are copied as PNG. The verdicts, the page of findings and the text of methods are about every study of the
-    budget, and are copied with the main study.
+    budget, and are copied with the main study, and so is the explorer.
 
     Args:
         study: to copy.

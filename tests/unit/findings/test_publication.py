@@ -31,6 +31,7 @@ def root(tmp_path):
         "figures/replication.png",
         "findings.md",
         "methods.md",
+        "explorer.html",
     ]:
         (results / name).parent.mkdir(parents=True, exist_ok=True)
         (results / name).write_text(name)
@@ -47,7 +48,8 @@ def study(name):
 
 def test_the_main_study_is_published_with_the_verdicts_and_the_findings(root):
     written = publication.publish(study("base"), root, root / "docs")
-    assert {path.name for path in written} >= {"tradeoff.png", "summary.md", "claims.md", "findings.md", "methods.md"}
+    names = {path.name for path in written}
+    assert names >= {"tradeoff.png", "summary.md", "claims.md", "findings.md", "methods.md", "explorer.html"}
     assert (root / "docs/findings.md").read_text() == "findings.md"
     assert (root / "docs/claims.md").read_text() == "tables/claims.md"
     found = json_files.read_json(root / "docs/provenance.json")
