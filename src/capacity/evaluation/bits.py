@@ -1,4 +1,4 @@
-"""What a run has memorized, in bits: the order of the lines, the facts, and the answers to the expressions.
+"""What a run has memorized, in bits: the order of the lines, the facts, whole lines, and answers to expressions.
 
 The code length of an answer is what it takes to send it to someone who has the network: minus the base-2 logarithm of
 the probability that the network gives the answer and its terminator after the prompt, which starts at position 0. The
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy
 from numpy.typing import NDArray
 
 from capacity.exact.elementary import LOG_2, log, log2, log_sum_exp
+from capacity.tasks.random_facts import LETTERS
 from capacity.tasks.registry import PARTS
 from capacity.tasks.task import Line
 
@@ -57,25 +58,57 @@ def memorized(baseline: Bits, lengths: Bits) -> Bits:
     return baseline - numpy.minimum(baseline, lengths)
 
 
-def fact_baselines(facts: Sequence[Line]) -> dict[str, Bits]:
+def fact_baselines(facts: Sequence[Line], are_random: bool = False) -> dict[str, Bits]:
     """Bits of the answers to K facts in three codes that know nothing of the prompts, each (K,).
+
+    Values of random facts have letters alone, and all have as many. Codes for them know that, so that nothing is saved
+    by knowing where an answer ends, and are those of :func:`letter_codes`: the uniform one is the bits that were drawn.
 
     ``list`` is a uniform choice from the list of the distinct answers: log2 50 for each of the paper's 50, 282.2 in
     all. ``unigram`` sends character by character, terminator included, by the frequencies of characters in these
     answers: 2,039.9 in all. ``uniform`` sends character by character, uniformly over the 51 characters of the facts:
     2,535.6 in all.
     """
+    answers = log2(float(len({line.answer for line in facts})))
+    if are_random:
+        return {"list": numpy.full(len(facts), answers), **letter_codes([line.answer for line in facts])}
     written = [line.answer + line.terminator for line in facts]
     counts = Counter("".join(written))
     frequencies = numpy.array(list(counts.values())) / counts.total()
     cost = dict(zip(counts, (-log2(frequencies)).tolist(), strict=True))
     characters = len(set().union(*(line.text for line in facts)))
-    answers = len({line.answer for line in facts})
     return {
-        "list": numpy.full(len(facts), log2(float(answers))),
+        "list": numpy.full(len(facts), answers),
         "unigram": numpy.array([math.fsum(cost[character] for character in text) for text in written]),
         "uniform": numpy.array([len(text) for text in written]) * log2(float(characters)),
     }
+
+
+def letter_codes(texts: Sequence[str]) -> dict[str, Bits]:
+    """Bits of the letters a to z of K texts in two codes for single letters, each (K,); other characters cost nothing.
+
+    ``unigram`` sends a letter by the frequencies in these texts, and ``uniform`` by log2 26 bits.
+    """
+    letters = ["".join(character for character in text if character in LETTERS) for text in texts]
+    counts = Counter("".join(letters))
+    cost = dict(zip(counts, (-log2(numpy.array(list(counts.values())) / counts.total())).tolist(), strict=True))
+    return {
+        "unigram": numpy.array([math.fsum(cost[letter] for letter in text) for text in letters]),
+        "uniform": numpy.array([len(text) for text in letters]) * log2(float(len(LETTERS))),
+    }
+
+
+def line_bits(lines: Sequence[Line], log_probabilities: NDArray[Any]) -> dict[str, float | dict[str, float]]:
+    """Bits memorized of K whole lines of random letters, under each of :func:`letter_codes`.
+
+    Nothing tells which line comes next, so a line costs at least log2 K bits: the most is the sum of the baseline, less
+    K log2 K. That is the information in a set of lines, less 1.44 bits a line at most.
+
+    Args:
+        lines: K different lines.
+        log_probabilities: (K,), natural logarithms of the probability of each line, to its newline, after another line.
+    """
+    return _under(letter_codes([line.text for line in lines]), code_lengths(log_probabilities))
 
 
 def true_columns(lines: Sequence[Line], answers: Sequence[str]) -> list[int]:
@@ -145,18 +178,35 @@ def answer_bits(
 
 
 def fact_bits(
-    facts: Sequence[Line], answers: Sequence[str], log_probabilities: NDArray[Any]
+    facts: Sequence[Line], answers: Sequence[str], log_probabilities: NDArray[Any], are_random: bool = False
 ) -> dict[str, float | dict[str, float]]:
     """Bits memorized of K facts, all asked with one kind of prompts: under each baseline, and key-specific.
 
-    The arguments are those of :func:`answer_bits`.
+    The arguments are those of :func:`answer_bits` and :func:`recalled_bits`.
     """
-    lengths = _true_code_lengths(facts, answers, log_probabilities)
-    baselines = fact_baselines(facts)
+    true = true_columns(facts, answers)
+    recalled = recalled_bits(facts, log_probabilities[numpy.arange(len(facts)), true], are_random)
+    return recalled | {"key_specific": key_specific_bits(log_probabilities, true)}
+
+
+def recalled_bits(
+    facts: Sequence[Line], log_probabilities: NDArray[Any], are_random: bool = False
+) -> dict[str, float | dict[str, float]]:
+    """Bits memorized of K facts, all asked with one kind of prompts, under each baseline.
+
+    Args:
+        facts: K lines.
+        log_probabilities: (K,), natural logarithms of the probability of each true answer and its terminator.
+        are_random: Whether the answers are random letters, see :func:`fact_baselines`.
+    """
+    return _under(fact_baselines(facts, are_random), code_lengths(log_probabilities))
+
+
+def _under(baselines: Mapping[str, Bits], lengths: Bits) -> dict[str, float | dict[str, float]]:
+    """K code lengths, (K,), added up, and the bits memorized under each baseline."""
     return {
         "code_length": float(lengths.sum()),
         "memorized": {name: float(memorized(baseline, lengths).sum()) for name, baseline in baselines.items()},
-        "key_specific": key_specific_bits(log_probabilities, true_columns(facts, answers)),
     }
 
 

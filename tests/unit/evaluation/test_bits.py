@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import numpy
 import pytest
@@ -11,9 +12,10 @@ from capacity.corpora import corpus
 from capacity.evaluation import bits
 from capacity.evaluation.floors import Floors, loss_floors
 from capacity.experiment.cell import make_cell
+from capacity.paper import protocol
 from capacity.paper.protocol import SIZES
 from capacity.tasks.arithmetic import arithmetic_line
-from capacity.tasks.facts import fact_line
+from capacity.tasks.facts import FACTS, fact_line
 
 ARITHMETIC, JOINT = (make_cell(task, SIZES["n14"]) for task in ("arithmetic", "joint"))
 LINES = corpus.build(JOINT)
@@ -67,6 +69,52 @@ def test_baselines_with_a_pencil():
     assert found["unigram"].tolist() == pytest.approx([8.0] * 4)
     characters = len(set("Capital of A is ab \n" + "BCD"))
     assert found["uniform"].tolist() == pytest.approx([4 * math.log2(characters)] * 4)
+
+
+RANDOM = {
+    f"{facts} {kind}": FACTS.lines(facts=facts, fact_kind=kind, key_length=4, value_length=5)
+    for kind in protocol.RANDOM_FACT_KINDS
+    for facts in (3, 40)
+}
+
+
+@pytest.mark.parametrize("lines", RANDOM.values(), ids=RANDOM)
+def test_the_uniform_code_of_random_values_is_the_bits_that_were_drawn(lines):
+    baselines = bits.fact_baselines(lines, are_random=True)
+    assert baselines["uniform"].tolist() == pytest.approx([5 * math.log2(26)] * len(lines))
+    assert baselines["list"].tolist() == pytest.approx([math.log2(len(lines))] * len(lines))
+    letters = Counter("".join(line.answer for line in lines))
+    entropy = sum(count / letters.total() * math.log2(letters.total() / count) for count in letters.values())
+    assert baselines["unigram"].sum() == pytest.approx(5 * len(lines) * entropy)
+    assert baselines["unigram"].sum() < baselines["uniform"].sum()
+
+
+@pytest.mark.parametrize("lines", RANDOM.values(), ids=RANDOM)
+def test_who_knows_the_form_of_random_lines_and_no_line_has_memorized_nothing(lines):
+    values = numpy.full(len(lines), -5 * math.log(26))
+    recalled = bits.recalled_bits(lines, values, are_random=True)
+    assert recalled["memorized"]["uniform"] == pytest.approx(0, abs=1e-9)
+    whole = bits.line_bits(lines, numpy.full(len(lines), -9 * math.log(26)))
+    assert whole["code_length"] == pytest.approx(len(lines) * 9 * math.log2(26))
+    assert whole["memorized"]["uniform"] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("lines", RANDOM.values(), ids=RANDOM)
+def test_who_knows_random_lines_has_all_their_bits_but_for_which_of_them_comes_next(lines):
+    recalled = bits.recalled_bits(lines, numpy.zeros(len(lines)), are_random=True)
+    assert recalled["memorized"]["uniform"] == pytest.approx(len(lines) * 5 * math.log2(26))
+    whole = bits.line_bits(lines, numpy.full(len(lines), -math.log(len(lines))))
+    saved = len(lines) * (9 * math.log2(26) - math.log2(len(lines)))
+    assert whole["memorized"]["uniform"] == pytest.approx(saved)
+    in_the_set = 9 * len(lines) * math.log2(26) - math.log2(math.factorial(len(lines)))
+    assert 0 <= in_the_set - saved <= len(lines) / math.log(2)
+
+
+def test_codes_of_letters_with_a_pencil():
+    """Eight letters: a 4 times, b and c twice each. Spaces and newlines are free."""
+    codes = bits.letter_codes(["aa b\n", "aabcc\n"])
+    assert codes["unigram"].tolist() == pytest.approx([1 + 1 + 2, 1 + 1 + 2 + 2 + 2])
+    assert codes["uniform"].tolist() == pytest.approx([3 * math.log2(26), 5 * math.log2(26)])
 
 
 def test_what_costs_more_than_the_baseline_is_not_memorized_and_not_held_against_the_rest():
