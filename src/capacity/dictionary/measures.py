@@ -85,7 +85,8 @@ OUTCOMES: Columns = (
 _PROMPTS = {"paper_prompts": "the paper's prompts", "matched_prompts": "the prompts that the network was trained on"}
 _BASELINES = {
     "list": "a uniform choice from the list of all answers",
-    "unigram": "a code for single characters by their frequencies in the answers (of random facts, for letters alone)",
+    "unigram": "a code for single characters by their frequencies in the answers (of random facts, for letters alone, "
+    "and all facts as one message)",
     "uniform": "a uniform code for the characters of the facts (of random facts, log2 26 bits for each letter: all the "
     "bits that were drawn)",
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy
@@ -58,27 +58,22 @@ def memorized(baseline: Bits, lengths: Bits) -> Bits:
     return baseline - numpy.minimum(baseline, lengths)
 
 
-def fact_baselines(facts: Sequence[Line], are_random: bool = False) -> dict[str, Bits]:
+def fact_baselines(facts: Sequence[Line]) -> dict[str, Bits]:
     """Bits of the answers to K facts in three codes that know nothing of the prompts, each (K,).
-
-    Values of random facts have letters alone, and all have as many. Codes for them know that, so that nothing is saved
-    by knowing where an answer ends, and are those of :func:`letter_codes`: the uniform one is the bits that were drawn.
 
     ``list`` is a uniform choice from the list of the distinct answers: log2 50 for each of the paper's 50, 282.2 in
     all. ``unigram`` sends character by character, terminator included, by the frequencies of characters in these
     answers: 2,039.9 in all. ``uniform`` sends character by character, uniformly over the 51 characters of the facts:
     2,535.6 in all.
     """
-    answers = log2(float(len({line.answer for line in facts})))
-    if are_random:
-        return {"list": numpy.full(len(facts), answers), **letter_codes([line.answer for line in facts])}
     written = [line.answer + line.terminator for line in facts]
     counts = Counter("".join(written))
     frequencies = numpy.array(list(counts.values())) / counts.total()
     cost = dict(zip(counts, (-log2(frequencies)).tolist(), strict=True))
     characters = len(set().union(*(line.text for line in facts)))
+    answers = len({line.answer for line in facts})
     return {
-        "list": numpy.full(len(facts), answers),
+        "list": numpy.full(len(facts), log2(float(answers))),
         "unigram": numpy.array([math.fsum(cost[character] for character in text) for text in written]),
         "uniform": numpy.array([len(text) for text in written]) * log2(float(characters)),
     }
@@ -98,6 +93,20 @@ def letter_codes(texts: Sequence[str]) -> dict[str, Bits]:
     }
 
 
+def memorized_of_letters(texts: Sequence[str], lengths: Bits) -> dict[str, float]:
+    """Bits memorized of K texts of random letters, all together, under each of :func:`letter_codes`.
+
+    All are one message: what some of them cost more is held against the others. Of each by itself, with less than 0
+    taken for 0, chance would add up over many texts that are hardly known.
+
+    Args:
+        texts: K texts.
+        lengths: (K,), bits of each.
+    """
+    codes = letter_codes(texts)
+    return {name: float(memorized(baseline.sum(), lengths.sum())) for name, baseline in codes.items()}
+
+
 def line_bits(lines: Sequence[Line], log_probabilities: NDArray[Any]) -> dict[str, float | dict[str, float]]:
     """Bits memorized of K whole lines of random letters, under each of :func:`letter_codes`.
 
@@ -108,7 +117,9 @@ def line_bits(lines: Sequence[Line], log_probabilities: NDArray[Any]) -> dict[st
         lines: K different lines.
         log_probabilities: (K,), natural logarithms of the probability of each line, to its newline, after another line.
     """
-    return _under(letter_codes([line.text for line in lines]), code_lengths(log_probabilities))
+    lengths = code_lengths(log_probabilities)
+    of_letters = memorized_of_letters([line.text for line in lines], lengths)
+    return {"code_length": float(lengths.sum()), "memorized": of_letters}
 
 
 def true_columns(lines: Sequence[Line], answers: Sequence[str]) -> list[int]:
@@ -197,17 +208,14 @@ def recalled_bits(
     Args:
         facts: K lines.
         log_probabilities: (K,), natural logarithms of the probability of each true answer and its terminator.
-        are_random: Whether the answers are random letters, see :func:`fact_baselines`.
+        are_random: Whether the answers are random letters, all equally many. Then the unigram and the uniform code are
+            those of :func:`memorized_of_letters`, so that nothing is saved by knowing where an answer ends.
     """
-    return _under(fact_baselines(facts, are_random), code_lengths(log_probabilities))
-
-
-def _under(baselines: Mapping[str, Bits], lengths: Bits) -> dict[str, float | dict[str, float]]:
-    """K code lengths, (K,), added up, and the bits memorized under each baseline."""
-    return {
-        "code_length": float(lengths.sum()),
-        "memorized": {name: float(memorized(baseline, lengths).sum()) for name, baseline in baselines.items()},
-    }
+    lengths = code_lengths(log_probabilities)
+    saved = {name: float(memorized(baseline, lengths).sum()) for name, baseline in fact_baselines(facts).items()}
+    if are_random:
+        saved |= memorized_of_letters([line.answer for line in facts], lengths)
+    return {"code_length": float(lengths.sum()), "memorized": saved}
 
 
 def _true_code_lengths(lines: Sequence[Line], answers: Sequence[str], log_probabilities: NDArray[Any]) -> Bits:

@@ -7,6 +7,8 @@ from collections import Counter
 
 import numpy
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from capacity.corpora import corpus
 from capacity.evaluation import bits
@@ -79,24 +81,33 @@ RANDOM = {
 
 
 @pytest.mark.parametrize("lines", RANDOM.values(), ids=RANDOM)
-def test_the_uniform_code_of_random_values_is_the_bits_that_were_drawn(lines):
-    baselines = bits.fact_baselines(lines, are_random=True)
-    assert baselines["uniform"].tolist() == pytest.approx([5 * math.log2(26)] * len(lines))
-    assert baselines["list"].tolist() == pytest.approx([math.log2(len(lines))] * len(lines))
+def test_codes_for_random_values_are_what_was_drawn_and_the_entropy_of_the_letters(lines):
+    saved = bits.recalled_bits(lines, numpy.zeros(len(lines)), are_random=True)["memorized"]
+    assert saved["uniform"] == pytest.approx(len(lines) * 5 * math.log2(26))
+    assert saved["list"] == pytest.approx(len(lines) * math.log2(len(lines)))
     letters = Counter("".join(line.answer for line in lines))
     entropy = sum(count / letters.total() * math.log2(letters.total() / count) for count in letters.values())
-    assert baselines["unigram"].sum() == pytest.approx(5 * len(lines) * entropy)
-    assert baselines["unigram"].sum() < baselines["uniform"].sum()
+    assert saved["unigram"] == pytest.approx(5 * len(lines) * entropy)
+    assert saved["unigram"] < saved["uniform"]
 
 
 @pytest.mark.parametrize("lines", RANDOM.values(), ids=RANDOM)
 def test_who_knows_the_form_of_random_lines_and_no_line_has_memorized_nothing(lines):
     values = numpy.full(len(lines), -5 * math.log(26))
     recalled = bits.recalled_bits(lines, values, are_random=True)
-    assert recalled["memorized"]["uniform"] == pytest.approx(0, abs=1e-9)
+    assert recalled["memorized"] == pytest.approx({"list": 0, "unigram": 0, "uniform": 0}, abs=1e-9)
     whole = bits.line_bits(lines, numpy.full(len(lines), -9 * math.log(26)))
     assert whole["code_length"] == pytest.approx(len(lines) * 9 * math.log2(26))
-    assert whole["memorized"]["uniform"] == pytest.approx(0, abs=1e-9)
+    assert whole["memorized"] == pytest.approx({"unigram": 0, "uniform": 0}, abs=1e-9)
+
+
+@given(st.lists(st.floats(0, 60), min_size=40, max_size=40))
+def test_random_facts_are_one_message_in_which_chance_does_not_add_up(lengths):
+    lines = RANDOM["40 synthetic"]
+    saved = bits.recalled_bits(lines, -numpy.array(lengths) * math.log(2), are_random=True)["memorized"]
+    total = 40 * 5 * math.log2(26)
+    assert saved["uniform"] == pytest.approx(max(0.0, total - math.fsum(lengths)), abs=1e-6)
+    assert saved["list"] == pytest.approx(sum(max(0.0, math.log2(40) - length) for length in lengths), abs=1e-6)
 
 
 @pytest.mark.parametrize("lines", RANDOM.values(), ids=RANDOM)

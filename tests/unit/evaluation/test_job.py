@@ -162,14 +162,14 @@ def test_random_facts_have_the_bits_of_their_values_and_where_lines_follow_each_
     lengths = [-answer["log_probability"] / math.log(2) for answer in run["answers"] if answer["prompts"] == "matched"]
     assert len(lengths) == facts
     measured = run["bits"]["facts"]["matched_prompts"]
-    saved = sum(max(0.0, 6 * math.log2(26) - length) for length in lengths)
+    saved = max(0.0, facts * 6 * math.log2(26) - math.fsum(lengths))
     assert measured["memorized"]["uniform"] == pytest.approx(saved)
     assert (measured["key_specific"] is None) == (facts > 200)
     assert {answer["margin"] is None for answer in run["answers"]} == {facts > 200}
     if stream in ("fixed", "reshuffled"):
         whole = whole_lines(lines, vocabulary, cell.block).log_probabilities(networks)[0] / -math.log(2)
         assert run["bits"]["lines"]["code_length"] == pytest.approx(whole.sum())
-        saved = sum(max(0.0, 12 * math.log2(26) - length) for length in whole)
+        saved = max(0.0, facts * 12 * math.log2(26) - whole.sum())
         assert run["bits"]["lines"]["memorized"]["uniform"] == pytest.approx(saved)
     else:
         assert "lines" not in run["bits"]
