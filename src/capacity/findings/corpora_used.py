@@ -63,6 +63,7 @@ def _of_task(task: str, cells: Sequence[Cell]) -> Values:
         "kinds": {kind: sum(cell.fact_kind == kind for cell in corpora.values()) for kind in protocol.FACT_KINDS},
         "key_letters": _range(cell.key_length for cell in random) if random else "",
         "value_letters": _range(cell.value_length for cell in random) if random else "",
+        "fact_seeds": ", ".join(str(seed) for seed in dict.fromkeys(cell.fact_seed for cell in random)),
         "shares": sorted(
             {cell.arithmetic_share for cell in corpora.values() if "arithmetic_share" in cell.departures()}
         ),
