@@ -35,6 +35,7 @@ from capacity.experiment.plan import figure_paths, own_figure_paths
 from capacity.experiment.seeds import format_seeds, parse_seeds
 from capacity.experiment.study_figures import KINDS, ROLES
 from capacity.experiment.workflow import Workflow
+from capacity.paper.protocol import FACT_KINDS
 from tests.support.commands import run_command
 
 SECONDS = 20
@@ -276,7 +277,10 @@ def _configuration(draw: random.Random) -> dict[str, Any]:
     }
 
 
-UNSETTABLE = ("facts", "corpus_seed", "initialisation_seed", "held_out_fraction", "split_seed", "arithmetic_share")
+UNSETTABLE = (
+    *("facts", "key_length", "value_length", "fact_seed", "corpus_seed", "initialisation_seed"),
+    *("held_out_fraction", "split_seed", "arithmetic_share"),
+)
 SETTABLE = tuple(axis for axis in BOUNDS if axis not in (*SHAPE, *UNSETTABLE))
 
 
@@ -292,7 +296,7 @@ def _grid(draw: random.Random, sizes: dict[str, Any]) -> dict[str, Any]:
         grid[axis] = list({repr(value): value for value in values}.values())
     if draw.random() < 0.3:
         grid["stream"] = draw.sample(("fixed", "reshuffled", "aligned", "answer-only"), draw.choice((1, 2)))
-    for axis, kinds in (("mixing", ("blocks", "shuffled")), ("fact_kind", ("capitals", "filler"))):
+    for axis, kinds in (("mixing", ("blocks", "shuffled")), ("fact_kind", FACT_KINDS)):
         if draw.random() < 0.1:
             grid[axis] = draw.sample(kinds, draw.choice((1, 2)))
     if draw.random() < 0.2:

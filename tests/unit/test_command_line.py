@@ -127,7 +127,7 @@ WRONG_WORDS = {
     "half a pair": ("task=joint/size=n14/variant=held_out-5", "'5' is not a value of held_out"),
     "a pair of letters": ("task=joint/size=n14/variant=held_out-5x", "'5x' is not a value of held_out"),
     "a number of letters": ("task=joint/size=n14/variant=facts-x", "'x' is not a value of facts"),
-    "too many facts": ("task=joint/size=n14/variant=facts-999999999", "facts: 999999999 must be from 1 to 50"),
+    "too many facts": ("task=joint/size=n14/variant=facts-999999999", "facts: 999999999 must be from 1 to 10,000"),
     "no number": ("task=joint/size=n14/variant=final_learning_rate-nan_learning_rate-nan", "nan must be from 5e-324"),
     "control characters": ("a\x1b[31mb", "'a\\x1b[31mb' is not of the form"),
     "another stream": ("task=joint/size=n14/variant=stream-x", "stream 'x' is not one of"),

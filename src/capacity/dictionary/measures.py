@@ -85,9 +85,19 @@ OUTCOMES: Columns = (
 _PROMPTS = {"paper_prompts": "the paper's prompts", "matched_prompts": "the prompts that the network was trained on"}
 _BASELINES = {
     "list": "a uniform choice from the list of all answers",
-    "unigram": "a code for single characters by their frequencies in the answers",
-    "uniform": "a uniform code for the characters of the facts",
+    "unigram": "a code for single characters by their frequencies in the answers (of random facts, for letters alone, "
+    "and all facts as one message)",
+    "uniform": "a uniform code for the characters of the facts (of random facts, log2 26 bits for each letter: all the "
+    "bits that were drawn)",
 }
+_LINE_CODES = {
+    "unigram": "a code for single letters by their frequencies",
+    "uniform": "log2 26 bits for each letter",
+}
+_LINE_BITS = [
+    (f"line_bits_{code}", f"of whole lines of random facts, keys included, compared with {words}")
+    for code, words in _LINE_CODES.items()
+]
 _FACT_BITS = [
     (f"fact_bits_{baseline}_{prompts}", f"of the answers to all facts asked with {asked}, compared with {code}")
     for prompts, asked in _PROMPTS.items()
@@ -107,11 +117,16 @@ BITS: Columns = (
         Column(f"{name}_per_parameter", NUMBER, f"Bits per parameter memorized {what}.", "bits per parameter")
         for name, what in _FACT_BITS
     ),
+    *(Column(name, NUMBER, f"Bits memorized {what}.", BITS_UNIT) for name, what in _LINE_BITS),
+    *(
+        Column(f"{name}_per_parameter", NUMBER, f"Bits per parameter memorized {what}.", "bits per parameter")
+        for name, what in _LINE_BITS
+    ),
     *(
         Column(
             f"key_specific_bits_{prompts}",
             NUMBER,
-            f"Bits known of which answer belongs to which fact, asked with {asked}.",
+            f"Bits known of which answer belongs to which fact, asked with {asked}; empty for more than 200 facts.",
             BITS_UNIT,
         )
         for prompts, asked in _PROMPTS.items()

@@ -136,6 +136,23 @@ MEASURES: Mapping[str, Measure] = {
         score="facts_matched_prompts",
         has_zero=True,
     ),
+    "line-bits": Measure(
+        "bits of whole lines memorized",
+        NUMBER,
+        "line_bits_unigram",
+        score="facts_matched_prompts",
+        streams=STREAMS_WITH_ORDER,
+        digits=1,
+        has_zero=True,
+    ),
+    "line-bits-per-parameter": Measure(
+        "bits of whole lines per parameter",
+        NUMBER,
+        "line_bits_unigram_per_parameter",
+        score="facts_matched_prompts",
+        streams=STREAMS_WITH_ORDER,
+        has_zero=True,
+    ),
     "arithmetic-bits": Measure(
         "bits saved on seen answers", NUMBER, "arithmetic_bits_seen", score="seen", digits=1, has_zero=True
     ),

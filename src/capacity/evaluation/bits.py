@@ -1,4 +1,4 @@
-"""What a run has memorized, in bits: the order of the lines, the facts, and the answers to the expressions.
+"""What a run has memorized, in bits: the order of the lines, the facts, whole lines, and answers to expressions.
 
 The code length of an answer is what it takes to send it to someone who has the network: minus the base-2 logarithm of
 the probability that the network gives the answer and its terminator after the prompt, which starts at position 0. The
@@ -16,6 +16,7 @@ import numpy
 from numpy.typing import NDArray
 
 from capacity.exact.elementary import LOG_2, log, log2, log_sum_exp
+from capacity.tasks.random_facts import LETTERS
 from capacity.tasks.registry import PARTS
 from capacity.tasks.task import Line
 
@@ -76,6 +77,49 @@ def fact_baselines(facts: Sequence[Line]) -> dict[str, Bits]:
         "unigram": numpy.array([math.fsum(cost[character] for character in text) for text in written]),
         "uniform": numpy.array([len(text) for text in written]) * log2(float(characters)),
     }
+
+
+def letter_codes(texts: Sequence[str]) -> dict[str, Bits]:
+    """Bits of the letters a to z of K texts in two codes for single letters, each (K,); other characters cost nothing.
+
+    ``unigram`` sends a letter by the frequencies in these texts, and ``uniform`` by log2 26 bits.
+    """
+    letters = ["".join(character for character in text if character in LETTERS) for text in texts]
+    counts = Counter("".join(letters))
+    cost = dict(zip(counts, (-log2(numpy.array(list(counts.values())) / counts.total())).tolist(), strict=True))
+    return {
+        "unigram": numpy.array([math.fsum(cost[letter] for letter in text) for text in letters]),
+        "uniform": numpy.array([len(text) for text in letters]) * log2(float(len(LETTERS))),
+    }
+
+
+def memorized_of_letters(texts: Sequence[str], lengths: Bits) -> dict[str, float]:
+    """Bits memorized of K texts of random letters, all together, under each of :func:`letter_codes`.
+
+    All are one message: what some of them cost more is held against the others. Of each by itself, with less than 0
+    taken for 0, chance would add up over many texts that are hardly known.
+
+    Args:
+        texts: K texts.
+        lengths: (K,), bits of each.
+    """
+    codes = letter_codes(texts)
+    return {name: float(memorized(baseline.sum(), lengths.sum())) for name, baseline in codes.items()}
+
+
+def line_bits(lines: Sequence[Line], log_probabilities: NDArray[Any]) -> dict[str, float | dict[str, float]]:
+    """Bits memorized of K whole lines of random letters, under each of :func:`letter_codes`.
+
+    Nothing tells which line comes next, so a line costs at least log2 K bits: the most is the sum of the baseline, less
+    K log2 K. That is the information in a set of lines, less 1.44 bits a line at most.
+
+    Args:
+        lines: K different lines.
+        log_probabilities: (K,), natural logarithms of the probability of each line, to its newline, after another line.
+    """
+    lengths = code_lengths(log_probabilities)
+    of_letters = memorized_of_letters([line.text for line in lines], lengths)
+    return {"code_length": float(lengths.sum()), "memorized": of_letters}
 
 
 def true_columns(lines: Sequence[Line], answers: Sequence[str]) -> list[int]:
@@ -145,19 +189,33 @@ def answer_bits(
 
 
 def fact_bits(
-    facts: Sequence[Line], answers: Sequence[str], log_probabilities: NDArray[Any]
+    facts: Sequence[Line], answers: Sequence[str], log_probabilities: NDArray[Any], are_random: bool = False
 ) -> dict[str, float | dict[str, float]]:
     """Bits memorized of K facts, all asked with one kind of prompts: under each baseline, and key-specific.
 
-    The arguments are those of :func:`answer_bits`.
+    The arguments are those of :func:`answer_bits` and :func:`recalled_bits`.
     """
-    lengths = _true_code_lengths(facts, answers, log_probabilities)
-    baselines = fact_baselines(facts)
-    return {
-        "code_length": float(lengths.sum()),
-        "memorized": {name: float(memorized(baseline, lengths).sum()) for name, baseline in baselines.items()},
-        "key_specific": key_specific_bits(log_probabilities, true_columns(facts, answers)),
-    }
+    true = true_columns(facts, answers)
+    recalled = recalled_bits(facts, log_probabilities[numpy.arange(len(facts)), true], are_random)
+    return recalled | {"key_specific": key_specific_bits(log_probabilities, true)}
+
+
+def recalled_bits(
+    facts: Sequence[Line], log_probabilities: NDArray[Any], are_random: bool = False
+) -> dict[str, float | dict[str, float]]:
+    """Bits memorized of K facts, all asked with one kind of prompts, under each baseline.
+
+    Args:
+        facts: K lines.
+        log_probabilities: (K,), natural logarithms of the probability of each true answer and its terminator.
+        are_random: Whether the answers are random letters, all equally many. Then the unigram and the uniform code are
+            those of :func:`memorized_of_letters`, so that nothing is saved by knowing where an answer ends.
+    """
+    lengths = code_lengths(log_probabilities)
+    saved = {name: float(memorized(baseline, lengths).sum()) for name, baseline in fact_baselines(facts).items()}
+    if are_random:
+        saved |= memorized_of_letters([line.answer for line in facts], lengths)
+    return {"code_length": float(lengths.sum()), "memorized": saved}
 
 
 def _true_code_lengths(lines: Sequence[Line], answers: Sequence[str], log_probabilities: NDArray[Any]) -> Bits:

@@ -19,11 +19,13 @@ from capacity.errors import InputError
 from capacity.evaluation import bits, floors, operands
 from capacity.evaluation.beyond_digits import answer_beyond_digits
 from capacity.evaluation.endpoints import average, averaged_evaluations, endpoint, finite, paper_best, score
-from capacity.evaluation.margins import Candidates, Logarithms, candidates_by_task
+from capacity.evaluation.margins import Logarithms, candidates_by_task, numbers_by_task
 from capacity.evaluation.questions import Answers, Question, QuestionSet
+from capacity.evaluation.true_texts import true_answers, whole_lines
 from capacity.experiment.cell import Cell
 from capacity.model.initialization import count_parameters
 from capacity.model.networks import Networks
+from capacity.paper.protocol import RANDOM_FACT_KINDS
 from capacity.storage import files
 from capacity.tasks.registry import PARTS
 from capacity.tasks.task import Line
@@ -57,11 +59,20 @@ def evaluate_job(
     answers = question_set.ask(networks)
     log_probability = numpy.full((len(seeds), len(questions)), math.nan)
     margin = numpy.full((len(seeds), len(questions)), math.nan)
+    by_task = numbers_by_task(questions)
+    compared = candidates_by_task(questions, vocabulary, cell.block)
     tables = {}
-    for task, (numbers, candidates) in candidates_by_task(questions, vocabulary, cell.block).items():
-        table = candidates.log_probabilities(networks)
-        log_probability[:, numbers], margin[:, numbers] = candidates.margins(table)
-        tables[task] = (numbers, candidates, table)
+    for task, numbers in by_task.items():
+        if task in compared:
+            _, candidates = compared[task]
+            tables[task] = candidates.log_probabilities(networks)
+            log_probability[:, numbers], margin[:, numbers] = candidates.margins(tables[task])
+        else:
+            asked = [questions[number] for number in numbers]
+            true = true_answers(asked, vocabulary, cell.block)
+            log_probability[:, numbers] = true.log_probabilities(networks)
+    drawn = random_lines(cell, questions)
+    of_lines = whole_lines(drawn, vocabulary, cell.block).log_probabilities(networks) if drawn else None
     operand_answers = answer_beyond_digits(networks, lines, vocabulary, cell.block)
     scores = question_set.scores(answers)
     totals = question_set.totals()
@@ -79,10 +90,17 @@ def evaluate_job(
         final = {name: score(int(count[number]), totals[name]) for name, count in scores.items()}
         order = bits.order_bits(evaluations[-1]["stream_loss"], lowest.order_unknown, characters, cell.stream)
         memorized: dict[str, Any] = dict.fromkeys(bits.MEASURED)
-        for task, (mine, candidates, probabilities) in tables.items():
-            if task in memorized:
-                asked = [questions[each] for each in mine]
-                memorized[task] = memorized_bits(task, asked, candidates, probabilities[number])
+        for task, mine in by_task.items():
+            asked = [questions[each] for each in mine]
+            answers_compared = (compared[task][1].answers, tables[task][number]) if task in compared else None
+            if PARTS[task].bits == "facts":
+                are_random = cell.fact_kind in RANDOM_FACT_KINDS
+                of_task = log_probability[number, mine]
+                memorized[task] = fact_bits_by_prompts(asked, of_task, are_random, answers_compared)
+            elif PARTS[task].bits == "answers" and answers_compared is not None:
+                memorized[task] = bits.answer_bits([each.line for each in asked], *answers_compared)
+        if of_lines is not None:
+            memorized["lines"] = bits.line_bits(drawn, of_lines[number])
         runs.append(
             {
                 "seed": seed,
@@ -132,22 +150,41 @@ def answer_rows(
     ]
 
 
-def memorized_bits(
-    task: str, questions: Sequence[Question], candidates: Candidates, table: Logarithms
+def fact_bits_by_prompts(
+    questions: Sequence[Question],
+    log_probability: Logarithms,
+    are_random: bool,
+    compared: tuple[Sequence[str], Logarithms] | None,
 ) -> dict[str, Any]:
-    """What :mod:`capacity.evaluation.bits` measures of one network's answers to the K questions of a task.
+    """What :mod:`capacity.evaluation.bits` measures of one network's answers to K questions about facts.
 
-    ``table`` is (K, C), natural logarithms of probabilities: question k answered by candidate c of ``candidates``.
+    Args:
+        questions: The K questions, with each kind of prompts.
+        log_probability: (K,), natural logarithms of the probabilities of the true answers.
+        are_random: Whether the answers are random letters.
+        compared: The C candidates and a table (K, C), question k answered by candidate c; None where answers were not
+            compared, so that there are no key-specific bits.
     """
-    lines = [question.line for question in questions]
-    if PARTS[task].bits == "answers":
-        return bits.answer_bits(lines, candidates.answers, table)
     by_prompts = {}
-    for prompts in PARTS[task].prompts:
+    for prompts in dict.fromkeys(question.prompts for question in questions):
         numbers = [number for number, question in enumerate(questions) if question.prompts == prompts]
-        facts = [lines[number] for number in numbers]
-        by_prompts[f"{prompts}_prompts"] = bits.fact_bits(facts, candidates.answers, table[numbers])
+        facts = [questions[number].line for number in numbers]
+        if compared is None:
+            measured = bits.recalled_bits(facts, log_probability[numbers], are_random) | {"key_specific": math.nan}
+        else:
+            measured = bits.fact_bits(facts, compared[0], compared[1][numbers], are_random)
+        by_prompts[f"{prompts}_prompts"] = measured
     return by_prompts
+
+
+def random_lines(cell: Cell, questions: Sequence[Question]) -> list[Line]:
+    """The lines of random letters whose bits are measured as a whole; none where windows do not cross lines.
+
+    A row that begins with its line never shows what follows a newline.
+    """
+    if cell.fact_kind not in RANDOM_FACT_KINDS or cell.stream not in bits.STREAMS_WITH_ORDER:
+        return []
+    return [each.line for each in questions if PARTS[each.line.task].bits == "facts" and each.prompts == "matched"]
 
 
 def finite_tree(value: Any) -> Any:

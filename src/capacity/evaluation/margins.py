@@ -16,9 +16,13 @@ from capacity.evaluation.questions import Question
 from capacity.evaluation.readings import Readings
 from capacity.evaluation.texts import encode_padded
 from capacity.model.networks import Networks
+from capacity.tasks.registry import PARTS
 from capacity.tasks.vocabulary import Vocabulary
 
 Logarithms = NDArray[numpy.float64]
+
+MOST_FACTS_COMPARED = 200
+"""Facts whose answers are compared. Each is asked for after every prompt, so that of more it would take too long."""
 
 
 class Candidates:
@@ -83,16 +87,25 @@ class Candidates:
             return true, true - wrong.max(2)
 
 
-def candidates_by_task(
-    questions: Sequence[Question], vocabulary: Vocabulary, block: int
-) -> dict[str, tuple[list[int], Candidates]]:
-    """For each task of the questions: the numbers of its questions, and their candidates."""
+def numbers_by_task(questions: Sequence[Question]) -> dict[str, list[int]]:
+    """For each task of the questions the numbers of its questions."""
     numbers: dict[str, list[int]] = {}
     for number, question in enumerate(questions):
         numbers.setdefault(question.line.task, []).append(number)
+    return numbers
+
+
+def candidates_by_task(
+    questions: Sequence[Question], vocabulary: Vocabulary, block: int
+) -> dict[str, tuple[list[int], Candidates]]:
+    """For each task of the questions: the numbers of its questions, and their candidates.
+
+    A task with more than :data:`MOST_FACTS_COMPARED` facts is left out: its answers are not compared.
+    """
     return {
         task: (mine, Candidates([questions[number] for number in mine], vocabulary, block))
-        for task, mine in numbers.items()
+        for task, mine in numbers_by_task(questions).items()
+        if PARTS[task].bits != "facts" or len({questions[number].line for number in mine}) <= MOST_FACTS_COMPARED
     }
 
 

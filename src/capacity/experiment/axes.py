@@ -10,7 +10,7 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from capacity.experiment.cell import LINE_AXES, SPLIT_AXES, Cell
+from capacity.experiment.cell import LINE_AXES, RANDOM_FACT_AXES, SPLIT_AXES, Cell
 from capacity.paper import protocol
 from capacity.tasks.registry import TASKS
 
@@ -29,6 +29,9 @@ LABELS: Mapping[str, str] = {
     "facts": "facts in the corpus",
     "answers": "answers",
     "fact_kind": "kind of facts",
+    "key_length": "letters of a key",
+    "value_length": "letters of a value",
+    "fact_seed": "seed of the facts",
     "mixing": "mixing",
     "arithmetic_share": "share of arithmetic",
     "corpus_seed": "seed of the order of lines",
@@ -66,7 +69,8 @@ DERIVED = (*(axis for of_axis in FOLLOWERS.values() for axis in of_axis), "block
 """The axes that follow from others, unless they are set."""
 
 DISTINGUISHING: tuple[str, ...] = (
-    *("stream", "answers", "held_out", *SPLIT_AXES, "facts", "fact_kind", "mixing", "arithmetic_share", "corpus_seed"),
+    *("stream", "answers", "held_out", *SPLIT_AXES, "facts", "fact_kind", *RANDOM_FACT_AXES),
+    *("mixing", "arithmetic_share", "corpus_seed"),
     *(
         "learning_rate",
         "weight_decay",
@@ -83,13 +87,20 @@ DISTINGUISHING: tuple[str, ...] = (
 """The axes apart from task and shape, in the order in which they are looked at for what tells cells apart."""
 
 SHARED: tuple[str, ...] = (
-    *("task", "size", "stream", "answers", "held_out", *SPLIT_AXES, "facts", "fact_kind", "mixing", "arithmetic_share"),
-    *("learning_rate", "weight_decay", "dropout", "iterations", "batch", "initialisation_seed"),
+    *("task", "size", "stream", "answers", "held_out", *SPLIT_AXES, "facts", "fact_kind", *RANDOM_FACT_AXES),
+    *("mixing", "arithmetic_share", "learning_rate", "weight_decay", "dropout", "iterations", "batch"),
+    "initialisation_seed",
 )
 """The axes whose value is said where all cells share it; the others follow from these, or are as in the paper."""
 
-UNUSUAL = ("answers", *SPLIT_AXES, "fact_kind", "mixing", "arithmetic_share", "initialisation_seed")
+UNUSUAL = (
+    *("answers", *SPLIT_AXES, "fact_kind", *RANDOM_FACT_AXES),
+    *("mixing", "arithmetic_share", "initialisation_seed"),
+)
 """The axes that are said only where cells depart from the paper on them: few studies have them."""
+
+SEEDS = ("corpus_seed", "fact_seed")
+"""The seeds that every cell has, which are written without a comma for thousands."""
 
 _ORDERS = {
     "stream": protocol.STREAMS,
@@ -263,7 +274,7 @@ def short(axis: str, setting: Any) -> str:
     if isinstance(setting, float):
         text = f"{setting:.6g}"
         return text.replace("e-0", "e-")
-    return f"{setting:,}" if isinstance(setting, int) and axis != "corpus_seed" else str(setting)
+    return f"{setting:,}" if isinstance(setting, int) and axis not in SEEDS else str(setting)
 
 
 def in_words(axis: str, setting: Any, text: str = "") -> str:
@@ -280,7 +291,9 @@ def in_words(axis: str, setting: Any, text: str = "") -> str:
     if axis == "mixing":
         return f"tasks {'in blocks' if text == 'blocks' else text}"
     if axis == "fact_kind":
-        return f"{text} {'for' if text == 'filler' else 'as'} facts"
+        return {"filler": "filler for facts", "synthetic": "synthetic facts"}.get(text, f"{text} as facts")
+    if axis in ("key_length", "value_length"):
+        return f"{name(axis).removeprefix('letters of a ')} of {text} letters"
     if axis in ("facts", "parameters"):
         return f"{text} {axis}"
     if axis in ("dropout", "weight_decay") and not setting:

@@ -29,8 +29,9 @@ class Cell:
     with one line per row. ``iterations``, ``warmup_iterations``, ``decay_iterations`` and ``evaluation_interval`` are
     in updates. ``held_out_fraction`` is the share of the pairs of digits that is held out. They are drawn by
     ``split_seed``, or are a list of their own where it is None. ``arithmetic_share`` is the share of arithmetic among
-    the lines of the text. ``initialisation_seed`` is that of the initial weights of every run, or None where the seed
-    of a run decides these too, and not only its batches and dropout.
+    the lines of the text. ``key_length`` and ``value_length`` are the letters of random facts, which ``fact_seed``
+    draws; these three decide nothing where facts are not random. ``initialisation_seed`` is that of the initial weights
+    of every run, or None where the seed of a run decides these too, and not only its batches and dropout.
     """
 
     task: str
@@ -41,6 +42,9 @@ class Cell:
     facts: int
     answers: str
     fact_kind: str
+    key_length: int
+    value_length: int
+    fact_seed: int
     mixing: str
     arithmetic_share: float
     corpus_seed: int
@@ -113,8 +117,8 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
     """Return the paper's cell of a task and size, with the axes in ``chosen`` changed. A share or rate of -0.0 is 0.0.
 
     What the paper fixes in proportion stays in proportion unless it is chosen too: the schedule shrinks and grows with
-    ``iterations``, and the final learning rate follows the peak. The block of streams that hold one line per row is at
-    least as long as the longest line. Raises InputError for an unknown task, value or axis.
+    ``iterations``, and the final learning rate follows the peak. The block is at least as long as the longest line for
+    random facts, and for streams that hold one line per row. Raises InputError for an unknown task, value or axis.
     """
     if task not in TASKS:
         raise InputError(f"task {task!r} is not one of {', '.join(TASKS)}")
@@ -128,14 +132,19 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
     facts = chosen.get("facts", protocol.FACTS)
     answers = _one_of("answers", chosen.get("answers", "correct"), protocol.ANSWERS)
     fact_kind = _one_of("fact_kind", chosen.get("fact_kind", "capitals"), protocol.FACT_KINDS)
+    key_length = chosen.get("key_length", protocol.KEY_LENGTH)
+    value_length = chosen.get("value_length", protocol.VALUE_LENGTH)
     mixing = _one_of("mixing", chosen.get("mixing", "blocks"), protocol.MIXINGS)
-    share = _number(chosen.get("arithmetic_share", _natural_share(task, held_out, facts)))
+    share = _number(chosen.get("arithmetic_share", _natural_share(task, held_out, facts, fact_kind)))
     stream = _one_of("stream", chosen.get("stream", "fixed"), protocol.STREAMS)
     learning_rate = _number(chosen.get("learning_rate", recipe.learning_rate))
     iterations = int(chosen.get("iterations", protocol.ITERATIONS))
     block = TASKS[task].block
+    longest = _longest_line(task, facts, fact_kind, key_length, value_length)
     if stream in ("aligned", "answer-only"):
-        block = max(block, _longest_line(task, facts) - 1)
+        block = max(block, longest - 1)
+    elif fact_kind in protocol.RANDOM_FACT_KINDS:
+        block = max(block, longest)
 
     def in_proportion(value: int) -> int:
         return max(1, round(value * iterations / protocol.ITERATIONS))
@@ -152,6 +161,9 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
         facts=facts,
         answers=answers,
         fact_kind=fact_kind,
+        key_length=key_length,
+        value_length=value_length,
+        fact_seed=chosen.get("fact_seed", protocol.FACT_SEED),
         mixing=mixing,
         arithmetic_share=share,
         corpus_seed=int(chosen.get("corpus_seed", protocol.CORPUS_SEED)),
@@ -297,18 +309,28 @@ def _rounded(value: float) -> float:
 
 
 @functools.lru_cache(maxsize=1024)
-def _natural_share(task: str, held_out: Pairs, facts: int) -> float:
+def _natural_share(task: str, held_out: Pairs, facts: int, fact_kind: str) -> float:
     """Return the share of arithmetic among the trained lines of a task, each of them taken once."""
     described = TASKS[task]
     if isinstance(described, JointTask):
-        possible = min(max(facts, 1), protocol.FACTS)  # other numbers are refused when the cell is checked
-        return described.natural_share(held_out=held_out, facts=possible)
+        possible = _possible_facts(facts, fact_kind)
+        return described.natural_share(held_out=held_out, facts=possible, fact_kind=fact_kind)
     return float(described.has_operands)
 
 
-@functools.cache
-def _longest_line(task: str, facts: int) -> int:
-    return max(len(line.text) for line in TASKS[task].lines(held_out=(), facts=facts))
+@functools.lru_cache(maxsize=1024)
+def _longest_line(task: str, facts: int, fact_kind: str, key_length: int, value_length: int) -> int:
+    """Return the characters of the longest line of a task; all lines of random facts have the same length."""
+    possible = 1 if fact_kind in protocol.RANDOM_FACT_KINDS else _possible_facts(facts, fact_kind)
+    lines = TASKS[task].lines(
+        held_out=(), facts=possible, fact_kind=fact_kind, key_length=key_length, value_length=value_length
+    )
+    return max(len(line.text) for line in lines)
+
+
+def _possible_facts(facts: int, fact_kind: str) -> int:
+    """Return a number of facts that there are; other numbers are refused when the cell is checked."""
+    return min(max(facts, 1), MOST_FACTS[fact_kind])
 
 
 PARSERS: Mapping[str, Callable[[str], Any]] = {
@@ -318,6 +340,9 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "facts": _whole,
     "answers": str,
     "fact_kind": str,
+    "key_length": _whole,
+    "value_length": _whole,
+    "fact_seed": _whole,
     "mixing": str,
     "arithmetic_share": float,
     "corpus_seed": _whole,
@@ -334,8 +359,14 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "evaluation_interval": _whole,
     "initialisation_seed": _whole,
 }
-LINE_AXES = ("held_out", "facts", "answers", "fact_kind", "mixing", "arithmetic_share")
+RANDOM_FACT_AXES = ("key_length", "value_length", "fact_seed")
+"""Axes that decide random facts alone."""
+
+LINE_AXES = ("held_out", "facts", "answers", "fact_kind", *RANDOM_FACT_AXES, "mixing", "arithmetic_share")
 """Axes that decide the lines of a corpus, of the tasks that name them."""
+
+MOST_FACTS = {kind: 10_000 if kind in protocol.RANDOM_FACT_KINDS else protocol.FACTS for kind in protocol.FACT_KINDS}
+"""The most facts of each kind: as many as the paper has, or so many random ones that evaluations take seconds."""
 
 SPLIT_AXES = ("held_out_fraction", "split_seed")
 """Axes that decide what is held out instead of a list."""

@@ -14,10 +14,12 @@ from typing import Any
 
 from capacity.dictionary.study_measures import MEASURES
 from capacity.errors import ConfigurationError
-from capacity.experiment.cell import Cell
+from capacity.experiment.cell import MOST_FACTS, RANDOM_FACT_AXES, Cell, make_cell
 from capacity.experiment.seeds import LONGEST_RUNS_NAME
 from capacity.experiment.splits import PAIRS
+from capacity.paper import protocol
 from capacity.paper.protocol import Size
+from capacity.tasks.random_facts import LETTERS
 from capacity.tasks.registry import TASKS
 
 LONGEST_NAME = LONGEST_RUNS_NAME - len("/seeds=4294967295")
@@ -39,7 +41,10 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "mlp_factor": (1, 64),
     "held_out_fraction": (0, 1),
     "split_seed": (0, 2**32 - 1),
-    "facts": (1, 50),
+    "facts": (1, max(MOST_FACTS.values())),
+    "key_length": (1, 64),
+    "value_length": (1, 19),
+    "fact_seed": (0, 2**32 - 1),
     "corpus_seed": (0, 2**32 - 1),
     "arithmetic_share": (0, 1),
     "learning_rate": (math.nextafter(0, 1), 10),
@@ -90,9 +95,17 @@ def check_cell(cell: Cell, key: str) -> None:
             f"{key}.arithmetic_share: {cell.arithmetic_share:g} hardly leaves both tasks; give a share from "
             f"{LOWEST_SHARE:g} to {1 - LOWEST_SHARE:g}, or train on one task alone"
         )
-    characters, longest = _text_lengths(cell.task, tuple(cell.line_settings.items()))
+    _check_facts(cell, key)
+    # Which letters are drawn changes no length, so that one corpus is measured for all seeds of facts.
+    settings = cell.line_settings | {"fact_seed": protocol.FACT_SEED}
+    characters, longest = _text_lengths(cell.task, tuple(settings.items()))
     if cell.stream in ("fixed", "reshuffled") and cell.block >= characters:
         raise ConfigurationError(f"{key}.block: {cell.block} is not less than the text's {characters} characters")
+    if cell.stream in ("fixed", "reshuffled") and cell.fact_kind in protocol.RANDOM_FACT_KINDS and cell.block < longest:
+        raise ConfigurationError(
+            f"{key}.block: {cell.block} is too short for lines of {longest} characters (key_length {cell.key_length}, "
+            f"value_length {cell.value_length}); a window must hold a whole line, so give {longest} or more"
+        )
     if cell.stream in ("aligned", "answer-only") and cell.block < longest - 1:
         raise ConfigurationError(
             f"{key}.block: {cell.block} is too short for stream {cell.stream!r}; {longest - 1} or more"
@@ -128,6 +141,29 @@ def check_cell(cell: Cell, key: str) -> None:
         raise ConfigurationError(
             f"{key}: the name of the cell {cell.name} has {len(cell.name)} characters, more than {LONGEST_NAME}; "
             "hold out fewer pairs, or write numbers with fewer digits"
+        )
+
+
+def _check_facts(cell: Cell, key: str) -> None:
+    """Raise ConfigurationError if there are not so many facts of a kind, or settings of random facts have no effect."""
+    random_kinds = " or ".join(map(repr, protocol.RANDOM_FACT_KINDS))
+    if cell.facts > MOST_FACTS[cell.fact_kind]:
+        raise ConfigurationError(
+            f"{key}.facts: {cell.facts} is more than {MOST_FACTS[cell.fact_kind]}, the most with fact_kind "
+            f"{cell.fact_kind!r}; give fewer, or fact_kind {random_kinds}"
+        )
+    if cell.fact_kind not in protocol.RANDOM_FACT_KINDS:
+        usual = make_cell(cell.task, cell.size)
+        for axis in RANDOM_FACT_AXES:
+            if getattr(cell, axis) != getattr(usual, axis):
+                raise ConfigurationError(
+                    f"{key}.{axis}: {getattr(cell, axis)} has no effect with fact_kind {cell.fact_kind!r}; leave it "
+                    f"out, or give fact_kind {random_kinds}"
+                )
+    elif cell.facts > len(LETTERS) ** cell.key_length:
+        raise ConfigurationError(
+            f"{key}.key_length: {cell.key_length} makes {len(LETTERS) ** cell.key_length} keys, fewer than "
+            f"{cell.facts} facts; give longer keys or fewer facts"
         )
 
 

@@ -17,7 +17,7 @@ from capacity.errors import ConfigurationError, InputError
 from capacity.storage import files, json_files
 
 MOST_BYTES = 2**17
-"""Bytes of a configuration that a user writes: sixteen times the shipped one. More takes seconds to read."""
+"""Bytes of a configuration that a user writes: several times the shipped one. More takes seconds to read."""
 MOST_BYTES_AS_JSON = 2**24
 """Bytes of a configuration in JSON, which is read a hundred times as fast, and written with a value to a line."""
 MOST_VALUES = 40_000

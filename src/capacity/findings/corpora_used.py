@@ -9,6 +9,7 @@ import pandas as pd
 from capacity.corpora import corpus
 from capacity.experiment.cell import Cell
 from capacity.findings.prose import Values, number_range
+from capacity.paper import protocol
 from capacity.tasks.registry import PARTS, TASKS
 from capacity.tasks.task import Line
 
@@ -24,7 +25,8 @@ def corpora_used(cells: Sequence[Cell]) -> list[Values]:
 
 def prompts_asked(cells: Sequence[Cell]) -> Values:
     """Return which facts of any cell the paper asks by another prompt than they are trained with."""
-    lines = dict.fromkeys(line for cell in _by_corpus(cells).values() for line in corpus.build(cell) if _is_fact(line))
+    of_paper = [cell for cell in _by_corpus(cells).values() if cell.fact_kind == "capitals"]
+    lines = dict.fromkeys(line for cell in of_paper for line in corpus.build(cell) if _is_fact(line))
     prompts = dict.fromkeys((line.paper_prompt, line.prompt) for line in lines)
     other = [(paper, trained) for paper, trained in prompts if paper != trained]
     return {
@@ -39,13 +41,14 @@ def _by_corpus(cells: Sequence[Cell]) -> dict[str, Cell]:
 
 
 def _is_fact(line: Line) -> bool:
-    return PARTS[line.task].prompts != ("paper",) and line.split != "filler"
+    return PARTS[line.task].prompts != ("paper",)
 
 
 def _of_task(task: str, cells: Sequence[Cell]) -> Values:
     corpora = _by_corpus(cells)
     lines = {name: corpus.build(cell) for name, cell in corpora.items()}
     seen = {name: corpus.stream_lines(each) for name, each in lines.items()}
+    random = [cell for cell in corpora.values() if cell.fact_kind in protocol.RANDOM_FACT_KINDS]
     first = next(iter(lines))
     pairs = dict.fromkeys(cell.held_out for cell in cells)
     return {
@@ -57,7 +60,10 @@ def _of_task(task: str, cells: Sequence[Cell]) -> Values:
         "pairs": [f"{left} and {right}" for left, right in next(iter(pairs))] if len(pairs) == 1 else [],
         "held_out_texts": [line.prompt.strip("<=") for line in lines[first] if line.position is None],
         "shuffled": sum(cell.mixing == "shuffled" for cell in corpora.values()),
-        "filler": sum(cell.fact_kind == "filler" for cell in corpora.values()),
+        "kinds": {kind: sum(cell.fact_kind == kind for cell in corpora.values()) for kind in protocol.FACT_KINDS},
+        "key_letters": _range(cell.key_length for cell in random) if random else "",
+        "value_letters": _range(cell.value_length for cell in random) if random else "",
+        "fact_seeds": ", ".join(str(seed) for seed in dict.fromkeys(cell.fact_seed for cell in random)),
         "shares": sorted(
             {cell.arithmetic_share for cell in corpora.values() if "arithmetic_share" in cell.departures()}
         ),

@@ -78,6 +78,7 @@ def values(sources: MethodsSources) -> Values:
         "streams": [stream for stream in protocol.STREAMS if any(cell.stream == stream for cell in cells)],
         "has_operands": any(TASKS[cell.task].has_operands for cell in cells),
         "asks_facts": any(part.name == "facts" for cell in cells for part in TASKS[cell.task].parts),
+        "random_facts": any(cell.fact_kind in protocol.RANDOM_FACT_KINDS for cell in cells),
         "corpora": corpora_used(cells),
         "prompts": prompts_asked(cells),
         "run": runs_counted(sources.runs, sources.answers),

@@ -22,8 +22,11 @@ ANSWERS = ("correct", "permuted")
 MIXINGS = ("blocks", "shuffled")
 """How the lines of two tasks stand in one text; the paper has ``blocks`` alone."""
 
-FACT_KINDS = ("capitals", "filler")
+FACT_KINDS = ("capitals", "filler", "synthetic", "strings")
 """What stands where the paper has facts; it has ``capitals`` alone."""
+
+RANDOM_FACT_KINDS = ("synthetic", "strings")
+"""Those of :data:`FACT_KINDS` whose lines are letters drawn at random."""
 
 ITERATIONS = 30_000
 WARMUP_ITERATIONS = 2_000
@@ -38,6 +41,11 @@ PAPER_SEED = 1337
 HELD_OUT = ((5, 7),)
 FACTS = 50
 CORPUS_SEED = 1337
+
+KEY_LENGTH = 6
+VALUE_LENGTH = 6
+FACT_SEED = 1337
+"""Of random facts, which the paper does not have: letters of a key and of a value, and the seed that draws them."""
 
 BLOCK = {"arithmetic": 9, "facts": 24, "joint": 24}
 """Characters that a network reads at a time, by task."""

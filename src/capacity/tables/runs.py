@@ -105,6 +105,9 @@ def bits_columns(memorized_bits: Mapping[str, Any], parameters: int) -> dict[str
             name = f"fact_bits_{baseline}_{prompts}"
             row[name] = value
             row[f"{name}_per_parameter"] = None if value is None else value / parameters
+    for code, value in memorized_bits.get("lines", {"memorized": {}})["memorized"].items():
+        row[f"line_bits_{code}"] = value
+        row[f"line_bits_{code}_per_parameter"] = None if value is None else value / parameters
     return row
 
 

@@ -1,8 +1,12 @@
-"""Facts: the capitals of 50 countries (paper, section 3.1), all of them trained on; or filler in their place."""
+"""Facts: the capitals of 50 countries (paper, section 3.1), all of them trained on; or what stands in their place.
+
+That is filler, from which nothing is to be learned, or any number of facts or strings of random letters.
+"""
 
 from __future__ import annotations
 
 from capacity.paper import protocol
+from capacity.tasks.random_facts import random_facts
 from capacity.tasks.task import Line, Task
 
 NAME = "facts"
@@ -80,15 +84,33 @@ def filler_line(length: int) -> Line:
     return Line(f"{dots}\n", dots[:1], dots[:1], dots[1:], "\n", NAME, "recall", None, "filler")
 
 
-def fact_lines(facts: int, fact_kind: str = "capitals") -> list[Line]:
-    """The first so many of the paper's facts, or filler of the same lengths.
+def random_line(key: str, value: str, fact_kind: str) -> Line:
+    """A fact of random letters, ``key value``; or the same letters as one string, which its beginning asks for."""
+    prompt = f"{key} " if fact_kind == "synthetic" else key
+    return Line(f"{prompt}{value}\n", prompt, prompt, value, "\n", NAME, "recall", None, "seen")
+
+
+def fact_lines(
+    facts: int,
+    fact_kind: str = "capitals",
+    key_length: int = protocol.KEY_LENGTH,
+    value_length: int = protocol.VALUE_LENGTH,
+    fact_seed: int = protocol.FACT_SEED,
+) -> list[Line]:
+    """The first so many of the paper's facts, filler of the same lengths, or the first so many of a seed's random ones.
 
     Args:
         facts: How many.
         fact_kind: One of :data:`capacity.paper.protocol.FACT_KINDS`.
+        key_length: Letters of a random key, or of the beginning by which a random string is asked for.
+        value_length: Letters that follow it.
+        fact_seed: Draws the letters.
 
-    Raises ValueError if the paper has fewer facts, or for less than one.
+    Raises ValueError if there are not so many facts, or for less than one.
     """
+    if fact_kind in protocol.RANDOM_FACT_KINDS:
+        pairs = random_facts(facts, key_length, value_length, fact_seed)
+        return [random_line(key, value, fact_kind) for key, value in pairs]
     if not 1 <= facts <= len(CAPITALS):
         raise ValueError(f"facts: {facts} is not between 1 and {len(CAPITALS)}, the number of capitals in the paper")
     lines = [fact_line(*pair) for pair in CAPITALS[:facts]]
@@ -109,7 +131,7 @@ FACTS = Task(
     name=NAME,
     block=protocol.BLOCK[NAME],
     batch=protocol.BATCH[NAME],
-    axes=("facts", "fact_kind"),
+    axes=("facts", "fact_kind", "key_length", "value_length", "fact_seed"),
     make_lines=fact_lines,
     is_shuffled=False,
     operations=("recall",),

@@ -13,7 +13,7 @@ from capacity.dictionary import studies
 from capacity.dictionary.column import names
 from capacity.evaluation.questions import questions_of
 from capacity.experiment.cell import Cell, make_cell
-from capacity.paper.protocol import Size
+from capacity.paper.protocol import RANDOM_FACT_KINDS, Size
 from capacity.storage import json_files, parquet
 from capacity.tables.runs import run_rows, runs_frame
 from capacity.tasks.registry import is_right
@@ -32,6 +32,8 @@ CELLS: dict[str, tuple[str, dict[str, Any]]] = {
     "tasks reshuffled together": ("joint", {"mixing": "shuffled", "stream": "reshuffled", "facts": 10}),
     "repeated facts": ("joint", {"arithmetic_share": 0.5, "stream": "reshuffled"}),
     "filler for facts": ("joint", {"fact_kind": "filler"}),
+    "synthetic facts": ("joint", {"fact_kind": "synthetic", "facts": 20, "key_length": 3, "value_length": 2}),
+    "strings": ("joint", {"fact_kind": "strings", "facts": 210, "fact_seed": 4, "stream": "reshuffled"}),
     "a seed of the weights": ("arithmetic", {"initialisation_seed": 8}),
 }
 
@@ -105,10 +107,13 @@ def test_a_run_has_its_row_in_the_table(stages):
     assert list(rows[0]) == list(names(studies.RUNS))
     frame = runs_frame(rows)
     assert frame.loc[0, "cell"] == stages.cell.name
-    for axis in ("fact_kind", "mixing", "arithmetic_share"):
+    for axis in ("fact_kind", "key_length", "value_length", "fact_seed", "mixing", "arithmetic_share"):
         assert frame.loc[0, axis] == getattr(stages.cell, axis)
-    recalls = stages.cell.task == "joint" and stages.cell.fact_kind == "capitals"
+    recalls = stages.cell.task == "joint" and stages.cell.fact_kind != "filler"
     assert bool(frame["final_facts_matched_prompts"].notna().all()) == recalls
+    are_random = stages.cell.fact_kind in RANDOM_FACT_KINDS
+    assert frame[["line_bits_unigram", "line_bits_uniform"]].notna().all(axis=None) == are_random
+    assert bool(frame["key_specific_bits_matched_prompts"].notna().all()) == (recalls and stages.cell.facts <= 200)
     assert frame.loc[0, "answers"] == stages.cell.answers
     assert frame.loc[0, "held_out_fraction"] == stages.cell.held_out_fraction
     assert frame.loc[0, "split_seed"] == ("none" if stages.cell.split_seed is None else "2")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import numpy
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from capacity.corpora import corpus
 from capacity.evaluation import bits
 from capacity.evaluation.floors import Floors, loss_floors
 from capacity.experiment.cell import make_cell
+from capacity.paper import protocol
 from capacity.paper.protocol import SIZES
 from capacity.tasks.arithmetic import arithmetic_line
-from capacity.tasks.facts import fact_line
+from capacity.tasks.facts import FACTS, fact_line
 
 ARITHMETIC, JOINT = (make_cell(task, SIZES["n14"]) for task in ("arithmetic", "joint"))
 LINES = corpus.build(JOINT)
@@ -67,6 +71,61 @@ def test_baselines_with_a_pencil():
     assert found["unigram"].tolist() == pytest.approx([8.0] * 4)
     characters = len(set("Capital of A is ab \n" + "BCD"))
     assert found["uniform"].tolist() == pytest.approx([4 * math.log2(characters)] * 4)
+
+
+RANDOM = {
+    f"{facts} {kind}": FACTS.lines(facts=facts, fact_kind=kind, key_length=4, value_length=5)
+    for kind in protocol.RANDOM_FACT_KINDS
+    for facts in (3, 40)
+}
+
+
+@pytest.mark.parametrize("lines", RANDOM.values(), ids=RANDOM)
+def test_codes_for_random_values_are_what_was_drawn_and_the_entropy_of_the_letters(lines):
+    saved = bits.recalled_bits(lines, numpy.zeros(len(lines)), are_random=True)["memorized"]
+    assert saved["uniform"] == pytest.approx(len(lines) * 5 * math.log2(26))
+    assert saved["list"] == pytest.approx(len(lines) * math.log2(len(lines)))
+    letters = Counter("".join(line.answer for line in lines))
+    entropy = sum(count / letters.total() * math.log2(letters.total() / count) for count in letters.values())
+    assert saved["unigram"] == pytest.approx(5 * len(lines) * entropy)
+    assert saved["unigram"] < saved["uniform"]
+
+
+@pytest.mark.parametrize("lines", RANDOM.values(), ids=RANDOM)
+def test_who_knows_the_form_of_random_lines_and_no_line_has_memorized_nothing(lines):
+    values = numpy.full(len(lines), -5 * math.log(26))
+    recalled = bits.recalled_bits(lines, values, are_random=True)
+    assert recalled["memorized"] == pytest.approx({"list": 0, "unigram": 0, "uniform": 0}, abs=1e-9)
+    whole = bits.line_bits(lines, numpy.full(len(lines), -9 * math.log(26)))
+    assert whole["code_length"] == pytest.approx(len(lines) * 9 * math.log2(26))
+    assert whole["memorized"] == pytest.approx({"unigram": 0, "uniform": 0}, abs=1e-9)
+
+
+@given(st.lists(st.floats(0, 60), min_size=40, max_size=40))
+def test_random_facts_are_one_message_in_which_chance_does_not_add_up(lengths):
+    lines = RANDOM["40 synthetic"]
+    saved = bits.recalled_bits(lines, -numpy.array(lengths) * math.log(2), are_random=True)["memorized"]
+    total = 40 * 5 * math.log2(26)
+    assert saved["uniform"] == pytest.approx(max(0.0, total - math.fsum(lengths)), abs=1e-6)
+    assert saved["list"] == pytest.approx(sum(max(0.0, math.log2(40) - length) for length in lengths), abs=1e-6)
+
+
+@pytest.mark.parametrize("lines", RANDOM.values(), ids=RANDOM)
+def test_who_knows_random_lines_has_all_their_bits_but_for_which_of_them_comes_next(lines):
+    recalled = bits.recalled_bits(lines, numpy.zeros(len(lines)), are_random=True)
+    assert recalled["memorized"]["uniform"] == pytest.approx(len(lines) * 5 * math.log2(26))
+    whole = bits.line_bits(lines, numpy.full(len(lines), -math.log(len(lines))))
+    saved = len(lines) * (9 * math.log2(26) - math.log2(len(lines)))
+    assert whole["memorized"]["uniform"] == pytest.approx(saved)
+    in_the_set = 9 * len(lines) * math.log2(26) - math.log2(math.factorial(len(lines)))
+    assert 0 <= in_the_set - saved <= len(lines) / math.log(2)
+
+
+def test_codes_of_letters_with_a_pencil():
+    """Eight letters: a 4 times, b and c twice each. Spaces and newlines are free."""
+    codes = bits.letter_codes(["aa b\n", "aabcc\n"])
+    assert codes["unigram"].tolist() == pytest.approx([1 + 1 + 2, 1 + 1 + 2 + 2 + 2])
+    assert codes["uniform"].tolist() == pytest.approx([3 * math.log2(26), 5 * math.log2(26)])
 
 
 def test_what_costs_more_than_the_baseline_is_not_memorized_and_not_held_against_the_rest():

@@ -14,7 +14,7 @@ from capacity.corpora import corpus
 from capacity.corpora.streams import Stream
 from capacity.evaluation import floors
 from capacity.experiment.cell import make_cell
-from capacity.paper.protocol import SIZES
+from capacity.paper.protocol import RANDOM_FACT_KINDS, SIZES
 from capacity.tasks.task import Line
 
 ARITHMETIC, FACTS, JOINT = (make_cell(task, SIZES["n14"]) for task in ("arithmetic", "facts", "joint"))
@@ -98,6 +98,22 @@ def stream_of(lines, block, stream="fixed"):
 def test_a_rule_without_order_is_the_filter_over_all_sequences_of_lines(texts, block):
     lines = lines_of(*texts)
     assert floors.order_unknown(lines, lines, block) == pytest.approx(enumerated_loss(lines, lines, block), abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", RANDOM_FACT_KINDS)
+@pytest.mark.parametrize("block", [5, 8])
+def test_the_floors_of_random_facts_are_those_of_the_filter_and_of_all_contexts(kind, block):
+    drawn = {"fact_kind": kind, "facts": 4, "key_length": 2, "value_length": 1, "block": block}
+    lines = corpus.build(make_cell("facts", SIZES["n14"], **drawn))
+    fixed, reshuffled, alone = (
+        floors.loss_floors(make_cell("facts", SIZES["n14"], **drawn, stream=stream), lines)
+        for stream in ("fixed", "reshuffled", "answer-only")
+    )
+    assert fixed.order_unknown == reshuffled.order_unknown
+    assert fixed.order_unknown == pytest.approx(enumerated_loss(lines, lines, block), abs=1e-12)
+    assert fixed.order_known == pytest.approx(lowest_by_hand("".join(line.text for line in lines), block), abs=1e-12)
+    assert reshuffled.order_known is None
+    assert alone.order_unknown == 0  # a value follows from its key
 
 
 @pytest.mark.parametrize("order", ["aaff", "afaf", "affa", "aaaf"])

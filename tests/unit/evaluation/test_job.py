@@ -11,13 +11,15 @@ from capacity.evaluation import bits, floors
 from capacity.evaluation.job import check_finite, evaluate_job
 from capacity.evaluation.margins import candidates_by_task
 from capacity.evaluation.questions import QuestionSet
+from capacity.evaluation.true_texts import whole_lines
 from capacity.experiment.cell import make_cell
 from capacity.model import transformer
-from capacity.paper.protocol import Size
+from capacity.paper.protocol import STREAMS, Size
 from capacity.storage import evaluations, json_files
 from capacity.storage.evaluations import check, read_answers, write
 from capacity.training.history import history_table
 from tests.support.networks import networks_of
+from tests.support.plain_transformer import random_stack
 from tests.support.random_evaluations import (
     CELL,
     SEEDS,
@@ -143,6 +145,38 @@ def test_a_task_alone_has_no_bits_of_the_other_and_no_order_bits_where_lines_sta
     assert found["loss_floors"]["order_known"] is None
     assert found["loss_floors"]["order_unknown"] > 0
     check(evaluations.split(found)[0] | {"provenance": evaluation_record(cell, (0,))}, "evaluation.json")
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize(("kind", "facts"), [("synthetic", 12), ("strings", 12), ("strings", 230)])
+def test_random_facts_have_the_bits_of_their_values_and_where_lines_follow_each_other_of_whole_lines(
+    kind, facts, stream
+):
+    settings = {"fact_kind": kind, "facts": facts, "stream": stream, "iterations": 600}
+    cell = make_cell("facts", Size(1, 1, 8, 1), **settings)
+    lines = corpus.build(cell)
+    vocabulary = corpus.vocabulary(lines)
+    networks = networks_of(random_stack(cell.size, len(vocabulary), cell.block, 1), cell.size)
+    history = make_history(QuestionSet(lines, vocabulary, cell.block).totals(), 2, seeds=(0,))
+    (run,) = evaluate_job(cell, lines, (0,), networks, history_table(history), (None,))["runs"]
+    lengths = [-answer["log_probability"] / math.log(2) for answer in run["answers"] if answer["prompts"] == "matched"]
+    assert len(lengths) == facts
+    measured = run["bits"]["facts"]["matched_prompts"]
+    saved = max(0.0, facts * 6 * math.log2(26) - math.fsum(lengths))
+    assert measured["memorized"]["uniform"] == pytest.approx(saved)
+    assert (measured["key_specific"] is None) == (facts > 200)
+    assert {answer["margin"] is None for answer in run["answers"]} == {facts > 200}
+    if stream in ("fixed", "reshuffled"):
+        whole = whole_lines(lines, vocabulary, cell.block).log_probabilities(networks)[0] / -math.log(2)
+        assert run["bits"]["lines"]["code_length"] == pytest.approx(whole.sum())
+        saved = max(0.0, facts * 12 * math.log2(26) - whole.sum())
+        assert run["bits"]["lines"]["memorized"]["uniform"] == pytest.approx(saved)
+    else:
+        assert "lines" not in run["bits"]
+
+
+def test_without_random_facts_there_are_no_bits_of_lines(evaluated):
+    assert all("lines" not in run["bits"] for run in evaluated["runs"])
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

@@ -23,6 +23,7 @@ SAID_GRID = "studies.base.grids[0]"
 ENTRY = "budgets.laptop.cells.2"
 SAID_ENTRY = "budgets.laptop.cells[2]"
 SPLIT = {"task": ["arithmetic"], "size": ["n14"], "held_out_fraction": [0.3], "split_seed": [0]}
+RANDOM = {"task": ["facts"], "size": ["n14"], "fact_kind": ["synthetic"]}
 TWIN = {"layers": 1, "heads": 1, "width": 14, "mlp_factor": 1}
 
 # What is changed, to what, and what the message says: first the key, then parts of the rest.
@@ -80,7 +81,10 @@ MUTATIONS: list[tuple[str, Any, str, tuple[str, ...]]] = [
     (f"{GRID}.learning_rate", [float("nan")], f"{SAID_GRID}.learning_rate[0]", ("nan", "a number above 0")),
     (f"{GRID}.weight_decay", [float("inf")], f"{SAID_GRID}.weight_decay[0]", ("inf", "a number, 0 or more")),
     (f"{GRID}.dropout", [1], f"{SAID_GRID}.dropout[0]", ("1", "less than 1")),
-    (f"{GRID}.facts", [51], f"{SAID_GRID}.facts[0]", ("51", "50 capitals")),
+    (f"{GRID}.facts", [10_001], f"{SAID_GRID}.facts[0]", ("10001", "50 capitals, or of random facts")),
+    (f"{GRID}.key_length", [0], f"{SAID_GRID}.key_length[0]", ("0", "a number of letters")),
+    (f"{GRID}.value_length", [20], f"{SAID_GRID}.value_length[0]", ("20", "a number of letters")),
+    (f"{GRID}.fact_kind", ["random"], f"{SAID_GRID}.fact_kind[0]", ("random", "filler, synthetic or strings")),
     (f"{GRID}.corpus_seed", [-1], f"{SAID_GRID}.corpus_seed[0]", ("-1", "0 or more")),
     (f"{GRID}.held_out", [[[5, 10]]], f"{SAID_GRID}.held_out[0][0][1]", ("10", "a digit, 0 to 9")),
     (f"{GRID}.seeds", [-3], f"{SAID_GRID}.seeds[0]", ("-3", "a number, or a range")),
@@ -93,6 +97,16 @@ MUTATIONS: list[tuple[str, Any, str, tuple[str, ...]]] = [
      ("1 hardly leaves both tasks", "from 0.01 to 0.99")),
     (GRID, {"task": ["facts"], "size": ["n14"], "fact_kind": ["filler"]}, f"{SAID_GRID}.fact_kind",
      ("'filler' needs a task beside it", "joint")),
+    (GRID, {"task": ["facts"], "size": ["n14"], "facts": [51]}, f"{SAID_GRID}.facts",
+     ("51 is more than 50", "fact_kind 'capitals'", "'synthetic' or 'strings'")),
+    (GRID, {"task": ["joint"], "size": ["n14"], "fact_seed": [3]}, f"{SAID_GRID}.fact_seed",
+     ("3 has no effect with fact_kind 'capitals'", "'synthetic' or 'strings'")),
+    (GRID, RANDOM | {"key_length": [1]}, f"{SAID_GRID}.key_length", ("1 makes 26 keys, fewer than 50 facts", "longer")),
+    (GRID, RANDOM | {"block": [13]}, f"{SAID_GRID}.block",
+     ("13 is too short for lines of 14 characters", "key_length 6, value_length 6", "14 or more")),
+    (GRID, RANDOM | {"block": [13], "stream": ["reshuffled"], "task": ["joint"]}, f"{SAID_GRID}.block",
+     ("13 is too short for lines of 14 characters",)),
+    (GRID, RANDOM | {"block": [12], "stream": ["aligned"]}, f"{SAID_GRID}.block", ("12 is too short", "13 or more")),
     (f"{GRID}.held_out_fraction", [0.3], f"{SAID_GRID}.split_seed", ("is missing", "held_out_fraction needs it")),
     (f"{GRID}.split_seed", [3], f"{SAID_GRID}.held_out_fraction", ("is missing", "split_seed needs it")),
     (GRID, SPLIT | {"held_out": [[[5, 7]]]}, f"{SAID_GRID}.held_out", ("either held_out or", "not both")),

@@ -38,9 +38,12 @@ sizes = st.sampled_from(list(SIZES.values())) | st.builds(
 )
 INDEPENDENT = {
     "held_out": st.sets(pairs, min_size=1, max_size=6).map(list),
-    "facts": st.integers(1, 50),
+    "facts": st.integers(1, 60),
     "answers": st.sampled_from(protocol.ANSWERS),
     "fact_kind": st.sampled_from(protocol.FACT_KINDS),
+    "key_length": st.integers(3, 20),
+    "value_length": st.integers(1, 19),
+    "fact_seed": st.integers(0, 2**32 - 1),
     "mixing": st.sampled_from(protocol.MIXINGS),
     "corpus_seed": st.integers(0, 2**32 - 1),
     "stream": st.sampled_from(protocol.STREAMS),
@@ -153,6 +156,32 @@ def test_how_tasks_are_mixed_is_in_the_name_of_joint_cells_alone():
     assert make_cell("arithmetic", SIZES["n14"], **mixed) == make_cell("arithmetic", SIZES["n14"])
     assert [make_cell(task, SIZES["n14"]).arithmetic_share for task in protocol.TASKS] == [1, 0, 196 / 246]
     assert make_cell("joint", SIZES["n14"], arithmetic_share=196 / 246).variant == "paper"
+
+
+def test_random_facts_are_named_by_what_draws_them():
+    drawn = {"fact_kind": "synthetic", "facts": 1600, "key_length": 4, "fact_seed": 3}
+    cell = make_cell("facts", SIZES["n14"], **drawn)
+    assert cell.variant == "fact_kind-synthetic_fact_seed-3_facts-1600_key_length-4"
+    assert cell.corpus_name == f"facts_{cell.variant}"
+    assert make_cell("arithmetic", SIZES["n14"], **drawn) == make_cell("arithmetic", SIZES["n14"])
+    usual = {"key_length": 6, "value_length": 6, "fact_seed": 1337}
+    assert make_cell("facts", SIZES["n14"], **usual).variant == "paper"
+
+
+@pytest.mark.parametrize(
+    ("settings", "block"),
+    [
+        ({"fact_kind": "synthetic"}, 24),
+        ({"fact_kind": "synthetic", "key_length": 16, "value_length": 12}, 16 + 1 + 12 + 1),
+        ({"fact_kind": "strings", "key_length": 16, "value_length": 12}, 16 + 12 + 1),
+        ({"fact_kind": "synthetic", "key_length": 16, "value_length": 12, "stream": "aligned"}, 16 + 1 + 12),
+    ],
+)
+@pytest.mark.parametrize("task", ["facts", "joint"])
+def test_the_block_of_random_facts_is_that_of_the_paper_or_holds_a_whole_line(task, settings, block):
+    cell = make_cell(task, SIZES["n14"], **settings)
+    assert cell.block == block
+    assert "block" not in cell.departures()
 
 
 def test_a_split_is_named_by_its_fraction_and_its_seed_and_not_by_its_pairs():

@@ -126,7 +126,7 @@ BAD = [
     (f"{GRID}.learning_rate", [float("inf")], "studies.one.grids[0].learning_rate[0]", "inf"),
     (f"{GRID}.weight_decay", [-1], "studies.one.grids[0].weight_decay[0]", "-1"),
     (f"{GRID}.dropout", [1], "studies.one.grids[0].dropout[0]", "1"),
-    (f"{GRID}.facts", [51], "studies.one.grids[0].facts[0]", "51"),
+    (f"{GRID}.facts", [10_001], "studies.one.grids[0].facts[0]", "10001"),
     (f"{GRID}.facts", [0], "studies.one.grids[0].facts[0]", "0"),
     (f"{GRID}.batch", [0], "studies.one.grids[0].batch[0]", "0"),
     (f"{GRID}.block", [1], "studies.one.grids[0].block[0]", "1"),

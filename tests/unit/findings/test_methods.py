@@ -121,6 +121,21 @@ def test_the_data_are_those_of_the_tasks_that_were_trained(sources):
     assert "*Facts*" not in of(arithmetic("n14"))[DATA]
 
 
+def test_random_facts_are_told_from_capitals():
+    settings = [{}, {"fact_kind": "synthetic", "facts": 80}, {"fact_kind": "strings", "value_length": 9}]
+    cells = [make_cell("facts", SIZES["n14"], **each) for each in settings]
+    found = of(*(evaluation(cell, [run(cell, 0)]) for cell in cells))
+    assert "*Facts* had 50 to 80 lines, such as `" in found[DATA]
+    assert "In 2 of 3 texts, the facts were random: a key of 6 letters" in found[DATA]
+    assert "and a value of 6 to 9, all drawn uniformly from a to z (seed 1337)." in found[DATA]
+    assert "In 1 of these, no space stood between the two." in found[DATA]
+    assert "was the capital or the value, in capital or small letters" in found[EVALUATION]
+    assert "The two differed for 2 of 50 facts" in found[EVALUATION]
+    random = of(evaluation(cells[1], [run(cells[1], 0)]))
+    assert "no space" not in random[DATA]
+    assert "The two differed" not in random[EVALUATION]
+
+
 def test_held_out_expressions_that_differ_by_cell_are_a_range():
     found = of(arithmetic("n14"), arithmetic("n14", held_out=[(1, 1)]))[DATA]
     assert "Of these, 2 to 4 were held out, so that no model of the cell was trained on them. Which ones" in found

@@ -117,6 +117,8 @@ def test_a_size_of_one_s_own_is_of_no_variant():
     [
         {"answers": "permuted"},
         {"fact_kind": "filler"},
+        {"fact_kind": "synthetic"},
+        {"fact_kind": "strings"},
         {"mixing": "shuffled"},
         {"arithmetic_share": 0.5},
         {"initialisation_seed": 1337},

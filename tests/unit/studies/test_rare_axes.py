@@ -24,6 +24,7 @@ from capacity.tables import dynamics
 from capacity.tables.frames import read_frame, write_frame
 from capacity.tables.runs import run_rows, runs_frame, sorted_runs
 from capacity.tables.summary import summary_frame, to_markdown
+from capacity.tasks.registry import TASKS
 from tests.support.configuration_slips import changed
 from tests.support.handmade_results import mechanisms
 from tests.support.networks import networks_of
@@ -34,9 +35,21 @@ VARYING = {
     "fraction": {"held-out fraction", "split seed"},
     "crossed": {"answers", "initialisation seed"},
     "mixed": {"kind of facts", "mixing", "share of arithmetic"},
+    "random": {"facts in the corpus", "kind of facts", "size"},
 }
-SHORT = {"iterations": [600], "evaluation_interval": [200], "size": ["n14"], "seeds": list(SEEDS)}
+SHORT = {"iterations": [600], "evaluation_interval": [200], "seeds": list(SEEDS)}
 STUDIES: dict[str, dict[str, Any]] = {
+    "random": {
+        "answer": {"rule": "capacity", "over": "facts", "measure": "line-bits"},
+        "figures": {
+            "saturation": {"kind": "lines", "measure": ["bits", "line-bits"], "x": "facts", "colour": "size"},
+            "density": {"kind": "lines", "measure": "line-bits-per-parameter", "x": "parameters", "colour": "facts"},
+        },
+        "grids": [
+            {"task": ["facts"], "size": ["n14", "wide"], "fact_kind": [kind], "facts": [5, 8], "stream": ["reshuffled"]}
+            for kind in ("synthetic", "strings")
+        ],
+    },
     "fraction": {
         "answer": {"rule": "threshold", "along": "held_out_fraction", "measure": "all-right", "by": "task"},
         "figures": {
@@ -78,7 +91,7 @@ STUDIES: dict[str, dict[str, Any]] = {
 
 @functools.cache
 def study(name: str) -> grid.Study:
-    grids = [entry | SHORT for entry in STUDIES[name]["grids"]]
+    grids = [{"size": ["n14"]} | entry | SHORT for entry in STUDIES[name]["grids"]]
     config = changed("studies", {"one": STUDIES[name] | {"title": name, "grids": grids}})
     return configuration.validate(config)["one"]
 
@@ -130,7 +143,8 @@ def test_the_figures_are_drawn(made):
 def test_the_pages_tell_the_cells_apart(made):
     of, tables, summary = made
     page = to_markdown("A study", summary)
-    rows = [line.split("|")[3:8] for line in page.splitlines() if line.startswith(("| arithmetic", "| joint"))]
+    starts = tuple(f"| {task}" for task in TASKS)
+    rows = [line.split("|")[3:8] for line in page.splitlines() if line.startswith(starts)]
     apart = {tuple(row) for row in rows[: len(of.cells)]}
     assert len(apart) == len(of.cells)
     assert {name for name, _, _ in describe(tables.runs).varying} == VARYING[of.title]
@@ -140,5 +154,5 @@ def test_the_methods_say_what_the_texts_are(made):
     (said,) = corpora_used(list(made[0].cells.values()))
     cells = made[0].cells.values()
     assert said["permuted"] == any(cell.answers == "permuted" for cell in cells)
-    assert said["filler"] == any(cell.fact_kind == "filler" for cell in cells)
+    assert said["kinds"]["filler"] == any(cell.fact_kind == "filler" for cell in cells)
     assert said["shuffled"] == any(cell.mixing == "shuffled" for cell in cells)

@@ -115,6 +115,15 @@ def test_bits_come_from_their_own_prompts():
     assert (row["key_specific_bits_paper_prompts"], row["key_specific_bits_matched_prompts"]) == (0.5, 4)
 
 
+def test_bits_of_whole_lines_are_columns_where_there_are_any():
+    one, other = run(RECALL, 0), run(RECALL, 1)
+    one["bits"]["lines"] = {"code_length": 7.0, "memorized": {"unigram": 40.0, "uniform": 50.0}}
+    runs, _ = frames([evaluation(RECALL, [one, other])])
+    assert runs["line_bits_unigram"].tolist()[:1] == [40]
+    assert runs["line_bits_uniform_per_parameter"].tolist()[:1] == [50 / runs["parameters"][0]]
+    assert runs["line_bits_unigram"].isna().tolist() == [False, True]
+
+
 def test_what_the_weights_say_is_a_column_of_runs_and_a_mean_of_cells():
     one, other = run(PAPER, 0), run(PAPER, 1)
     one["mechanism"], other["mechanism"] = {"digit_parallelograms": 0.25}, {"digit_parallelograms": 1.0}

@@ -31,10 +31,11 @@ def test_a_joint_task_has_the_lines_axes_and_operands_of_its_parts():
     parts = ARITHMETIC.lines(held_out=[(5, 7)]) + FACTS.lines(facts=4)
     assert JOINT.lines(held_out=[(5, 7)], facts=4) == parts
     assert JOINT.parts == (ARITHMETIC, FACTS)
-    assert JOINT.axes == (*("held_out", "answers", "corpus_seed", "facts", "fact_kind", "mixing", "arithmetic_share"),)
+    of_facts = ("facts", "fact_kind", "key_length", "value_length", "fact_seed")
+    assert JOINT.axes == ("held_out", "answers", "corpus_seed", *of_facts, "mixing", "arithmetic_share")
     assert (JOINT.has_operands, ARITHMETIC.has_operands, FACTS.has_operands) == (True, True, False)
     alone = dataclasses.replace(JOINT, parts=(FACTS,))
-    assert (alone.axes, alone.has_operands) == (("facts", "fact_kind"), False)
+    assert (alone.axes, alone.has_operands) == (of_facts, False)
 
 
 @given(st.floats(0.01, 0.99), st.sets(st.tuples(digits, digits), min_size=1, max_size=30), st.integers(1, 50))

@@ -105,6 +105,10 @@ CORPORA = {
     "tasks reshuffled": ("joint", {"mixing": "shuffled", "facts": 10, "stream": "reshuffled"}),
     "repeated facts": ("joint", {"arithmetic_share": 0.5, "stream": "reshuffled"}),
     "filler": ("joint", {"fact_kind": "filler"}),
+    "synthetic facts": ("facts", {"fact_kind": "synthetic", "facts": 80, "stream": "reshuffled", "block": 14}),
+    "strings": ("facts", {"fact_kind": "strings", "facts": 80}),
+    "synthetic facts alone": ("facts", {"fact_kind": "synthetic", "facts": 80, "stream": "answer-only"}),
+    "synthetic facts beside": ("joint", {"fact_kind": "synthetic", "stream": "reshuffled"}),
 }
 
 
