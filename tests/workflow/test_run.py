@@ -142,7 +142,11 @@ def test_the_archive_is_made_of_what_is_there_and_verified(trained, capsys):
     assert ended.value.code == 0
     with zipfile.ZipFile(archive) as opened:
         names = set(opened.namelist())
+        graph = json.loads(opened.read("ro-crate-metadata.json"))["@graph"]
     assert {f"{folder}/weights.safetensors" for folder in FOLDERS} | {"cards/n14.md", "cards/l2h2d8m2.md"} <= names
+    actions = [entity for entity in graph if entity["@type"] == "CreateAction"]
+    assert len(actions) > 2 * len(CELLS)
+    assert [action["name"] for action in actions if not action.get("startTime", "?") <= action["endTime"]] == []
     assert trained.planned(*words) == []
 
 

@@ -18,8 +18,10 @@ rule archive:
         results=lambda wildcards, input: str(Path(next(path for path in input if "/manifests/" in path)).parents[1]),
         configuration=flow.note.as_posix(),
         metadata=".snakemake/metadata",
+        snakefile=[] if IN_CLONE else ["--snakefile", workflow.source_path("../Snakefile")],
         plans=flow.plan_digests(),
         code=flow.digest("archive"),
     shell:
         "python -m capacity archive --results {params.results:q} --configuration {params.configuration:q}"
-        " --metadata {params.metadata:q} --digest {params.plans:q} --output {output.archive:q} > {log:q} 2>&1"
+        " --metadata {params.metadata:q} {params.snakefile:q} --digest {params.plans:q} --output {output.archive:q}"
+        " > {log:q} 2>&1"

@@ -20,6 +20,8 @@ from capacity.verification.results import verify
 CONFIGURATION = "results/configuration.json"
 CODE = "code"
 """The folder of the archive with the code."""
+WORKFLOW = f"{CODE}/workflow/Snakefile"
+README = "README.md"
 SOURCES = (
     *("CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "Snakefile", "config.yaml", "pyproject.toml"),
     *("config", "envs", "profiles", "src", "workflow"),
@@ -101,12 +103,23 @@ def check_version(path: str | Path, record: Mapping[str, Any]) -> None:
         )
 
 
-def code_files() -> dict[str, Path]:
-    """Return the files of the code by their paths in the archive: those of the clone, or of the installed package."""
+def code_files(snakefile: Path | None = None) -> dict[str, Path]:
+    """Return the files of the code by their paths in the archive: those of the clone, or of the installed package.
+
+    Args:
+        snakefile: the main file of the workflow, where there is no clone.
+
+    Raises InputError if there is neither a clone nor such a file.
+    """
     package = Path(capacity.__file__).parent
     clone = package.parents[1]
     if not (clone / "workflow/Snakefile").is_file():
-        return {f"{CODE}/src/{path.relative_to(package.parent).as_posix()}": path for path in _below(package)}
+        if snakefile is None:
+            raise InputError(
+                "--snakefile: is missing; the installed package does not contain the rules of the workflow"
+            )
+        installed = {f"{CODE}/src/{path.relative_to(package.parent).as_posix()}": path for path in _below(package)}
+        return installed | {WORKFLOW: snakefile}
     places = (clone / name for name in SOURCES)
     paths = [path for place in places for path in (_below(place) if place.is_dir() else [place]) if path.is_file()]
     return {f"{CODE}/{path.relative_to(clone).as_posix()}": path for path in paths}

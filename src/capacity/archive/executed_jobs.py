@@ -87,6 +87,11 @@ def read_times(metadata: Path, contents: Contents) -> Times:
     return times
 
 
+def newest_date(contents: Contents) -> float:
+    """Return when the newest of the archived files was written, in seconds since 1970, by the dates of the files."""
+    return max(place.stat().st_mtime for place in contents.files.values())
+
+
 def _file_of(record: Path) -> str:
     """Return the file that a record of Snakemake is about: its name in base64, long ones as several folders."""
     try:

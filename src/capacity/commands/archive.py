@@ -11,14 +11,15 @@ from pathlib import Path
 
 from capacity.archive.bundle import digests, write_bundle
 from capacity.archive.cards import FOLDER, cards
-from capacity.archive.contents import code_files, read_contents
-from capacity.archive.executed_jobs import executed_jobs, read_times
+from capacity.archive.contents import README, code_files, read_contents
+from capacity.archive.crate import METADATA, crate
+from capacity.archive.executed_jobs import executed_jobs, newest_date, read_times
 from capacity.archive.readme import readme
 from capacity.experiment.configuration import NEWEST
 from capacity.storage import provenance, records
 from capacity.tables.origins import read_origin
 
-METADATA = Path(".snakemake/metadata")
+SNAKEMAKE = Path(".snakemake/metadata")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", default=Path("results"), type=Path, help="folder of results")
     parser.add_argument("--configuration", default=NEWEST, type=Path, help="configuration that made them (JSON)")
     parser.add_argument("--digest", nargs="*", default=[], help="digests of the plans of the studies, in their order")
-    parser.add_argument("--metadata", default=METADATA, type=Path, help="Snakemake's metadata, which have the times")
+    parser.add_argument("--metadata", default=SNAKEMAKE, type=Path, help="Snakemake's metadata, which have the times")
+    parser.add_argument("--snakefile", type=Path, help="main file of the workflow, where there is no clone")
     parser.add_argument("--output", required=True, type=Path, help="ZIP file to write")
 
 
@@ -41,12 +43,16 @@ def run(arguments: argparse.Namespace) -> None:
         summaries[study] = origin.read("summary", tables / "summary.parquet")
     record = provenance.record("archive", {"budget": contents.budget})
     described = {f"{FOLDER}/{size}.md": card for size, card in cards(summaries, jobs).items()}
-    sizes = {Path(path).stem: path for path in described}
-    pages = described | {"README.md": readme(contents, jobs, sizes, record["git_commit"])}
+    by_size = {Path(path).stem: path for path in described}
+    pages = described | {README: readme(contents, jobs, by_size, record["git_commit"])}
     archived: dict[str, Path | bytes] = {
         **contents.files,
-        **code_files(),
+        **code_files(arguments.snakefile),
         **{path: text.encode() for path, text in pages.items()},
     }
-    write_bundle(arguments.output, archived, digests(archived))
+    sums = digests(archived)
+    sizes = {path: len(each) if isinstance(each, bytes) else each.stat().st_size for path, each in archived.items()}
+    newest = max((job.ended for job in jobs if job.ended is not None), default=newest_date(contents))
+    archived[METADATA] = crate(contents, jobs, sums, sizes, newest, record["git_commit"])
+    write_bundle(arguments.output, archived, sums | digests({METADATA: archived[METADATA]}))
     records.write_record(arguments.output.with_suffix(".json"), record, [arguments.output], contents.files.values())

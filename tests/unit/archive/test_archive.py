@@ -77,7 +77,10 @@ def test_an_installed_package_is_archived_without_a_clone(monkeypatch, tmp_path)
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("")
     monkeypatch.setattr(capacity, "__file__", str(package / "__init__.py"))
-    assert code_files() == {"code/src/capacity/__init__.py": package / "__init__.py"}
+    expected = {"code/src/capacity/__init__.py": package / "__init__.py", "code/workflow/Snakefile": Path("Snakefile")}
+    assert code_files(Path("Snakefile")) == expected
+    with pytest.raises(InputError, match="--snakefile: is missing"):
+        code_files()
 
 
 def test_the_same_results_make_the_same_bytes(results, tmp_path):
