@@ -22,6 +22,8 @@ CODE = "code"
 """The folder of the archive with the code."""
 WORKFLOW = f"{CODE}/workflow/Snakefile"
 README = "README.md"
+AUTHORS = "The too-big-to-think workflow authors"
+LICENSE = "https://spdx.org/licenses/MIT"
 SOURCES = (
     *("CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "Snakefile", "config.yaml", "pyproject.toml"),
     *("config", "envs", "profiles", "src", "workflow"),

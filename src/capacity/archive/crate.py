@@ -21,7 +21,7 @@ from rocrate.rocrate import ROCrate
 
 import capacity
 from capacity.archive.bundle import MANIFEST
-from capacity.archive.contents import CODE, CONFIGURATION, README, WORKFLOW, Contents
+from capacity.archive.contents import AUTHORS, CODE, CONFIGURATION, LICENSE, README, WORKFLOW, Contents
 from capacity.archive.executed_jobs import ExecutedJob
 from capacity.storage import code
 
@@ -32,11 +32,9 @@ PROFILES = {
     "https://w3id.org/ro/wfrun/provenance/0.5": ("Provenance Run Crate", "0.5"),
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
 }
-AUTHORS = "The too-big-to-think workflow authors"
 BIOSCHEMAS = "https://bioschemas.org/profiles"
 TERMS = {name: f"https://w3id.org/ro/terms/workflow-run#{name}" for name in ("sha256", "resourceUsage")}
 """The terms that RO-Crate 1.1 lacks, from the namespace of the profile."""
-LICENSE = "https://spdx.org/licenses/MIT"
 SNAKEMAKE = "https://snakemake.github.io"
 COMPLETED = "http://schema.org/CompletedActionStatus"
 SECONDS = "http://qudt.org/vocab/unit/SEC"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from capacity.archive import croissant
 from capacity.archive.bundle import digests, write_bundle
 from capacity.archive.cards import FOLDER, cards
 from capacity.archive.contents import README, code_files, read_contents
@@ -50,9 +51,11 @@ def run(arguments: argparse.Namespace) -> None:
         **code_files(arguments.snakefile),
         **{path: text.encode() for path, text in pages.items()},
     }
-    sums = digests(archived)
-    sizes = {path: len(each) if isinstance(each, bytes) else each.stat().st_size for path, each in archived.items()}
     newest = max((job.ended for job in jobs if job.ended is not None), default=newest_date(contents))
+    sums = digests(archived)
+    archived[croissant.FILE] = croissant.croissant(contents, sums, newest)
+    sums |= digests({croissant.FILE: archived[croissant.FILE]})
+    sizes = {path: len(each) if isinstance(each, bytes) else each.stat().st_size for path, each in archived.items()}
     archived[METADATA] = crate(contents, jobs, sums, sizes, newest, record["git_commit"])
     write_bundle(arguments.output, archived, sums | digests({METADATA: archived[METADATA]}))
     records.write_record(arguments.output.with_suffix(".json"), record, [arguments.output], contents.files.values())
