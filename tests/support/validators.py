@@ -33,10 +33,13 @@ def run(package: str, script: str, *arguments: str | Path) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def crate_issues(folder: Path) -> dict[str, list[list[str]]]:
-    """What roc-validator finds wrong with an unpacked Provenance Run Crate: check and message by severity."""
+def crate_issues(folder: Path, least_checks: int = 150) -> dict[str, list[list[str]]]:
+    """What roc-validator finds wrong with an unpacked Provenance Run Crate: check and message by severity.
+
+    It has to carry out some number of checks, so that nothing passes because nothing was looked at.
+    """
     found = run("rocrate_validator", "validate_crate.py", folder, CONTEXT)
-    assert found["checks"] > 150
+    assert found["checks"] > least_checks
     issues: dict[str, list[list[str]]] = {"REQUIRED": [], "RECOMMENDED": []}
     for severity, *issue in found["issues"]:
         issues[severity].append(issue)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from capacity.storage import files, zip_files
 
 MANIFEST = "manifest.sha256"
 LINE = re.compile(r"([0-9a-f]{64})  ([^\n]+)")
+
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError, NotImplementedError, RuntimeError, OSError)
+"""What zipfile raises for a damaged archive, depending on where it is: some bits ask for ciphers and other methods."""
 
 Files = Mapping[str, Path | bytes]
 """The files of an archive by their paths in it, each as a file on the disk or as its content."""
@@ -49,7 +53,7 @@ def damages(path: Path) -> list[str]:
             if MANIFEST not in archive.namelist():
                 raise InputError(f"{path} has no {MANIFEST}, so it is not an archive of this workflow")
             return _damages(archive)
-    except (zipfile.BadZipFile, EOFError) as error:
+    except UNREADABLE as error:
         raise InputError(f"{path} is not a whole ZIP file ({error}); get it again, or make it anew") from error
 
 
@@ -82,7 +86,7 @@ def _difference(archive: zipfile.ZipFile, name: str, expected: str) -> str | Non
     try:
         with archive.open(name) as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-    except zipfile.BadZipFile as error:
+    except UNREADABLE as error:
         return f"it cannot be read ({error})"
     return None if found == expected else f"its digest is {found[:16]}, and {MANIFEST} says {expected[:16]}"
 

@@ -16,10 +16,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from capacity.archive.contents import CONFIGURATION, Contents, check_version
+from capacity.errors import InputError
 from capacity.experiment.assignment import RECORD, WEIGHTS
 from capacity.experiment.plan import MAIN_STUDY, record_paths
 from capacity.experiment.result_files import PAGES, copied_figures
-from capacity.storage import evaluations, json_files, parquet, records
+from capacity.storage import evaluations, files, json_files, parquet, records
 
 Times = Mapping[str, tuple[float, float]]
 """When the job that wrote a file began and when it had written it, in seconds since 1970, by the path of the file."""
@@ -162,7 +163,7 @@ def _of_cell(contents: Contents, folder: str) -> Iterator[ExecutedJob]:
     evaluation = json_files.read_sealed_json(contents.files[evaluated[0]])["provenance"]
     for path, origin in ((trained[2], training), (evaluated[0], evaluation)):
         check_version(contents.files[path], origin)
-    yield ExecutedJob("train", trained, (corpus,), training, seconds=timing["wall_seconds"])
+    yield ExecutedJob("train", trained, (corpus,), training, seconds=timing.get("wall_seconds"))
     yield ExecutedJob("evaluate", evaluated, (corpus, *trained[:2]), evaluation)
 
 
@@ -173,4 +174,9 @@ def _of_record(contents: Contents, path: str) -> ExecutedJob:
     folder = PurePosixPath(path).parent
     made = [(folder / name).as_posix() for name in record[records.FILES]]
     read = [os.path.normpath(folder / name) for name in record[records.READ]]
+    if others := [each for each in (*made, *read) if each not in contents.files]:
+        raise InputError(
+            f"{contents.files[path]} names {others[0]}, which is not among the results of the budget "
+            f"{contents.budget}; {files.REMEDY}"
+        )
     return ExecutedJob(str(record["stage"]).replace("-", "_"), (*made, path), tuple(read), record)

@@ -17,6 +17,7 @@ from rocrate.rocrate import ROCrate
 from capacity.archive.contents import read_contents
 from capacity.archive.crate import crate as metadata_of
 from capacity.archive.executed_jobs import executed_jobs, read_times
+from capacity.errors import InputError
 from capacity.experiment.plan import make_plan
 from capacity.storage import code, json_files
 from tests.support import validators
@@ -72,13 +73,14 @@ def test_it_follows_the_recommendations_for_what_it_knows(issues):
 
 
 def test_roc_validator_would_find_what_is_missing(unpacked, tmp_path):
-    shutil.copytree(unpacked, tmp_path / "crate")
-    path = tmp_path / "crate/ro-crate-metadata.json"
-    graph = json.loads(path.read_text(encoding="utf-8"))
-    for entity in graph["@graph"]:
-        entity.pop("instrument", None)
-    path.write_text(json.dumps(graph), encoding="utf-8")
-    assert any("instrument" in message for _, message in validators.crate_issues(tmp_path / "crate")["REQUIRED"])
+    """The run as a whole without its instrument, and without the files, which would take the validator seconds."""
+    metadata = json.loads((unpacked / "ro-crate-metadata.json").read_text(encoding="utf-8"))
+    kept = ("./", "ro-crate-metadata.json", "code/workflow/Snakefile", "#run")
+    metadata["@graph"] = [entity for entity in metadata["@graph"] if entity["@id"] in kept]
+    assert metadata["@graph"][-1].pop("instrument")
+    (tmp_path / "ro-crate-metadata.json").write_text(json.dumps(metadata), encoding="utf-8")
+    issues = validators.crate_issues(tmp_path, 50)
+    assert any("instrument" in message for _, message in issues["REQUIRED"])
 
 
 def test_which_code_made_this_file(crate, unpacked):
@@ -187,6 +189,16 @@ def _archived_graph(root, run, folder):
     jobs = executed_jobs(contents, {})
     paths = [*contents.files, "code/workflow/Snakefile", "README.md"]
     return json.loads(metadata_of(contents, jobs, dict.fromkeys(paths, "0" * 64), dict.fromkeys(paths, 1), 0.0, None))
+
+
+def test_a_record_that_names_a_file_of_other_results_is_refused(results, tmp_path):
+    shutil.copytree(results, tmp_path / "results", ignore=shutil.ignore_patterns("archive.*"))
+    contents = read_contents(tmp_path / "results", tmp_path / "results/configuration.json")
+    path = tmp_path / "results/methods.json"
+    record = json_files.read_sealed_json(path)
+    json_files.write_sealed_json(path, record | {"read": {"tables/other/runs.parquet": "0" * 64}})
+    with pytest.raises(InputError, match=r"methods.json names results/tables/other/runs.parquet, which is not among"):
+        executed_jobs(contents, {})
 
 
 def test_times_of_files_that_were_put_there_later_are_not_taken(results, tmp_path):
