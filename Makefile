@@ -82,6 +82,7 @@ benchmark-overhead: $(VENV)/installed
 audit: $(VENV)/installed-audit
 	$(VENV)/bin/pip-audit --strict --disable-pip --requirement envs/requirements-cuda.txt \
 		--requirement envs/requirements-benchmark.txt --requirement envs/requirements-audit.txt
+	$(VENV)/bin/pip-audit --strict --disable-pip --requirement envs/requirements-validators.txt
 
 # The hashes of the lock files, after a version in one of them was edited.
 lock: $(VENV)/installed-audit
@@ -98,8 +99,11 @@ $(VENV)/installed: envs/requirements-build.txt envs/requirements.txt envs/requir
 	$(INSTALL) --editable .
 	touch $@
 
-$(VENV)/installed-test: $(VENV)/installed envs/requirements-docs.txt envs/requirements-storage.txt envs/requirements-test.txt
+$(VENV)/installed-test: $(VENV)/installed envs/requirements-docs.txt envs/requirements-storage.txt envs/requirements-test.txt \
+		envs/requirements-validators.txt
 	$(INSTALL_LOCKED) envs/requirements-test.txt
+	@# Apart from the rest, of which it uses what is not in it: it needs another version of one package.
+	$(INSTALL_LOCKED) envs/requirements-validators.txt --upgrade --target $(VENV)/validators
 	touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed envs/requirements-docs.txt

@@ -24,6 +24,8 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 ENVIRONMENTS = Path(__file__).parents[1] / "envs"
 CUDA = ENVIRONMENTS / "requirements-cuda.txt"
+VALIDATORS = ENVIRONMENTS / "requirements-validators.txt"
+"""What is installed apart from everything else, and may have other versions."""
 CPU_BUILDS = ENVIRONMENTS / "torch-cpu.sha256"
 OLDEST_PYTHON = 11
 """The minor version of the oldest Python 3 that the project allows."""
@@ -38,6 +40,12 @@ Package = Mapping[str, Any]
 def main() -> None:
     """Write the hashes into every lock file."""
     paths = sorted(ENVIRONMENTS.glob("requirements*.txt"))
+    lock([path for path in paths if path != VALIDATORS])
+    lock([VALIDATORS])
+
+
+def lock(paths: Iterable[Path]) -> None:
+    """Write the hashes into lock files whose packages are installed together."""
     texts = {path: path.read_text(encoding="utf-8") for path in paths}
     packages = resolve({name: pin for text in texts.values() for name, pin in pins(text).items()}.values())
     known = {name for path, text in texts.items() if path != CUDA for name in pins(text)}

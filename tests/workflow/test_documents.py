@@ -131,7 +131,7 @@ def test_every_rule_but_training_travels_in_a_group_and_everything_can_be_planne
     rules = "\n".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "workflow/rules").glob("*.smk"))
     bodies = dict(re.findall(r"^rule (\w+):\n((?:(?: .*)?\n)+)", rules, re.MULTILINE))
     local = {name for name, body in bodies.items() if "localrule: True" in body}
-    assert local == {"plan"}
+    assert local == {"plan", "archive"}
     assert set(groups) == set(bodies) - local - {"train"}
     clone.snakemake("--dry-run", "all", "--workflow-profile", f"profiles/{profile}")
 

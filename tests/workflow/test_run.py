@@ -9,6 +9,7 @@ import json
 import platform
 import re
 import shutil
+import zipfile
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
@@ -129,6 +130,24 @@ def test_networks_of_an_archive_are_not_trained_again(trained, make_clone, tiny,
     assert costly(other.planned("--configfile", "tiny.yaml"))["train"] == len(CELLS)
     shutil.unpack_archive(tmp_path / "published/networks.zip", other.folder)
     assert costly(other.planned("--configfile", "tiny.yaml")) == NOTHING
+
+
+def test_the_archive_is_made_of_what_is_there_and_verified(trained, capsys):
+    words = ("results/archive.zip", "--configfile", "tiny.yaml")
+    assert [job.rule for job in trained.planned(*words)] == ["archive"]
+    trained.snakemake(*words)
+    archive = trained.folder / "results/archive.zip"
+    with pytest.raises(SystemExit) as ended:
+        run_command("verify", archive)
+    assert ended.value.code == 0
+    with zipfile.ZipFile(archive) as opened:
+        names = set(opened.namelist())
+        graph = json.loads(opened.read("ro-crate-metadata.json"))["@graph"]
+    assert {f"{folder}/weights.safetensors" for folder in FOLDERS} | {"cards/n14.md", "cards/l2h2d8m2.md"} <= names
+    actions = [entity for entity in graph if entity["@type"] == "CreateAction"]
+    assert len(actions) > 2 * len(CELLS)
+    assert [action["name"] for action in actions if not action.get("startTime", "?") <= action["endTime"]] == []
+    assert trained.planned(*words) == []
 
 
 def test_every_promised_file_is_there(trained):

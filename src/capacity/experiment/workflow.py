@@ -32,6 +32,7 @@ from capacity.experiment.plan import (
     page_path,
     record_paths,
 )
+from capacity.experiment.result_files import result_files
 from capacity.experiment.seeds import parse_seeds
 from capacity.experiment.study_figures import StudyFigure
 from capacity.experiment.text import for_command
@@ -55,6 +56,7 @@ class Workflow:
         config: the configuration.
         plan: the jobs of its studies.
         budget: settings of the budget that the configuration chooses.
+        note: the JSON file to which :meth:`write_note` writes the configuration.
     """
 
     def __init__(self, config: Config, cells: Path | None, note: Path) -> None:
@@ -69,17 +71,17 @@ class Workflow:
         self.plan = make_plan(config, cells, validate(config))
         self.budget: Config = config["budgets"][config["budget"]]
         self._cells = cells
-        self._note = note
+        self.note = note
         self._digest = functools.cache(code.source_digest)
 
     def write_note(self) -> None:
         """Write the configuration down for jobs that make plans and for the status, unless it is written already."""
         try:
-            written = json_files.read_sealed_json(self._note) if self._note.exists() else None
+            written = json_files.read_sealed_json(self.note) if self.note.exists() else None
         except InputError:
             written = None
         if written != self.config:
-            json_files.write_sealed_json(self._note, self.config)
+            json_files.write_sealed_json(self.note, self.config)
 
     # The files of jobs.
 
@@ -156,6 +158,10 @@ class Workflow:
         jobs = [job for study in self.budget["run"] for job in self.plan.table(study).jobs]
         small = (job for job in jobs if self.plan.cells[job.cell].size.matrix_weights <= LARGEST_EXPLORED)
         return list(dict.fromkeys(f"{job.folder}/{WEIGHTS}" for job in small))
+
+    def archived_files(self, wildcards: Wildcards) -> list[str]:
+        """Return every file of the results of the budget, from corpora and weights to pages and manifests."""
+        return result_files(self.plan, self.budget["run"])
 
     def answers(self) -> list[str]:
         """Return the answers of the studies that the budget runs."""
@@ -281,7 +287,7 @@ class Workflow:
     def plan_sources(self, wildcards: Wildcards) -> list[str]:
         """Return the words of the command ``plan`` that say what it reads."""
         cells = ["--cells", self._cells.as_posix()] if self._cells else []
-        return ["--configuration", self._note.as_posix(), *cells]
+        return ["--configuration", self.note.as_posix(), *cells]
 
     def execution_options(self, wildcards: Wildcards) -> str:
         """Return the options of the command ``train`` that say how its updates are carried out."""

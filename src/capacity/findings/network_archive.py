@@ -5,7 +5,6 @@ Unpacked in the folder of a clone, the archive puts every file of its jobs where
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,14 +12,12 @@ from capacity.errors import InputError
 from capacity.experiment.grid import Study
 from capacity.experiment.seeds import seeds_of
 from capacity.experiment.table_plan import FOLDER
-from capacity.storage import files, json_files
+from capacity.storage import json_files, zip_files
 
 MOST_PARAMETERS = 100_000
 """Parameters of the largest networks that are archived: one run of them takes at most 400 kB."""
 FIRST = ("weights.safetensors", "history.parquet", "timing.json", "run.json")
 """What training writes; a job's other files are made from these."""
-DATE = (1980, 1, 1, 0, 0, 0)
-"""The date of every file, the earliest that the format can hold, so that the same runs make the same archive."""
 
 
 def write_archive(path: Path, study: Study, root: Path) -> int:
@@ -48,13 +45,7 @@ def write_archive(path: Path, study: Study, root: Path) -> int:
     corpora = {f"results/corpora/{study.cells[name].corpus_name}.parquet" for name, _ in jobs}
     sources = [root / corpus for corpus in sorted(corpora)]
     sources += [source for _, folder in jobs for source in _files_of_job(folder)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with files.atomic(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        for source in sources:
-            entry = zipfile.ZipInfo(source.relative_to(root).as_posix(), DATE)
-            entry.external_attr = 0o644 << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, source.read_bytes())
+    zip_files.write_zip(path, ((source.relative_to(root).as_posix(), source) for source in sources))
     return len(sources)
 
 

@@ -40,6 +40,7 @@ TASK_STAGES = ("corpus", "train")
 """The stages that read, of all tasks, only that of their cell: a new task makes none of their results again."""
 
 DATA_FILES = {
+    "archive": ("archive/README.md.j2", "archive/card.md.j2"),
     "evaluate": ("storage/evaluation.schema.yaml",),
     "explorer": tuple(
         f"explorer/{name}"

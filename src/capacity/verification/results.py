@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ from capacity.verification.studies import MANIFEST, MANIFESTS, Studies, record_o
 CONFIGURATION = NEWEST.name
 PASSED_OVER = ("logs", "benchmarks", "report.html")
 """What is in the folder and no result of a stage: logs, measurements, and the report that ``make`` writes last."""
-PAGES = ("findings.md", "laboratory.md", "methods.md", "explorer.html")
-"""The pages about all studies."""
+PAGES = ("findings.md", "laboratory.md", "methods.md", "explorer.html", "archive.zip")
+"""What is about all studies: pages, and the archive."""
 SNAPSHOTS = "snapshots"
 """Folders in those of jobs: snapshots have checksums of their own, and are read with them."""
 WHILE_RUNNING = ("progress.json", "training.lock", ".gitkeep")
@@ -43,12 +43,17 @@ class Report:
     findings: tuple[Finding, ...]
 
 
-def verify(root: Path, told: Callable[[int, int], None] = lambda done, total: None) -> Report:
+def verify(
+    root: Path,
+    told: Callable[[int, int], None] = lambda done, total: None,
+    config: Mapping[str, Any] | None = None,
+) -> Report:
     """Check every file in a folder of results. Nothing is changed.
 
     Args:
         root: the folder.
         told: is called with the number of files that are done, and of all.
+        config: the checked configuration of the newest run; that in the folder if it is None.
 
     Raises InputError if there is no such folder, or nothing in it.
     """
@@ -75,7 +80,7 @@ def verify(root: Path, told: Callable[[int, int], None] = lambda done, total: No
             told(done, len(paths))
 
     groups = _groups(paths)
-    config = _configuration(root, paths, found)
+    config = _configuration(root, paths, found) if config is None else config
     plan = _plan(root, config, found)
     run = tuple(config["budgets"][config["budget"]]["run"]) if plan and config else ()
     studies = Studies(root, paths, plan, run, found)
@@ -166,7 +171,7 @@ def _configuration(root: Path, paths: dict[str, str], found: list[Finding]) -> d
         return None
 
 
-def _plan(root: Path, config: dict[str, Any] | None, found: list[Finding]) -> Plan | None:
+def _plan(root: Path, config: Mapping[str, Any] | None, found: list[Finding]) -> Plan | None:
     """Return the plan that the configuration makes of the jobs in the folder; None if it makes none."""
     try:
         return None if config is None else make_plan(config, root / "cells")

@@ -33,6 +33,8 @@ PAGE_STAGES = {
     "methods": "methods",
     "explorer": "explorer",
 }
+ARCHIVE = "archive"
+"""The stage that writes the archive, and the name of its files. No manifest lists it, as ``all`` does not make it."""
 PAGE_OF_STUDY = "answer"
 """The stage that writes the page of a study, whose record is ``studies/{study}/index.json``."""
 FIGURE_STAGES = {
@@ -47,7 +49,7 @@ OWN_FIGURES = "studies"
 
 RECORD_OF = {"summary": "runs", "claims_evidence": "claims", "answer": "index"}
 """Files that are named in the record of another name."""
-SUFFIXES = (".parquet", ".csv", ".md", ".pdf", ".png", ".html")
+SUFFIXES = (".parquet", ".csv", ".md", ".pdf", ".png", ".html", ".zip")
 MANIFEST_LINE = re.compile(r"[0-9a-f]{64}  [^\n]+\n")
 MANIFEST, MANIFESTS = "manifest.sha256", "manifests"
 PAGE_RECORDS = [f"{name}.json" for name in PAGE_STAGES]
@@ -66,8 +68,8 @@ def _stage(record: str) -> str | None:
     """Return the stage that leaves a record; None if there is none."""
     place = PurePosixPath(record)
     top, name = place.parts[0], place.stem
-    if record.removesuffix(".json") in PAGE_STAGES:
-        return PAGE_STAGES[record.removesuffix(".json")]
+    if record.removesuffix(".json") in (*PAGE_STAGES, ARCHIVE):
+        return PAGE_STAGES.get(record.removesuffix(".json"), ARCHIVE)
     if top == "tables" and (len(place.parts) == 3 or (len(place.parts) == 4 and place.parts[2] in TASKS)):
         return TABLE_STAGES.get(name)
     if top == "figures" and len(place.parts) == 3:

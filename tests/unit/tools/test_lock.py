@@ -59,6 +59,28 @@ def test_a_package_has_the_hashes_of_its_wheels_or_of_its_source():
     assert lock.requirement(package, True) == "a==1.0 ; sys_platform == 'linux' \\\n    --hash=sha256:dd"
 
 
+def test_the_validators_are_resolved_apart(monkeypatch, tmp_path):
+    """They may have other versions of the same packages than everything else."""
+    texts = {"requirements.txt": "rich==15.0.0\n", "requirements-validators.txt": "# Apart.\nrich==13.9.4\n"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+
+    def resolve(requirements):
+        (pin,) = requirements
+        name, version = pin.split("==")
+        return {name: {"name": name, "version": version, "sdist": {"hashes": {"sha256": version[:2]}}}}
+
+    monkeypatch.setattr(lock, "resolve", resolve)
+    monkeypatch.setattr(lock, "ENVIRONMENTS", tmp_path)
+    monkeypatch.setattr(lock, "VALIDATORS", tmp_path / "requirements-validators.txt")
+    lock.main()
+    written = [(tmp_path / name).read_text(encoding="utf-8") for name in texts]
+    assert written == [
+        "rich==15.0.0 \\\n    --hash=sha256:15\n",
+        "# Apart.\nrich==13.9.4 \\\n    --hash=sha256:13\n",
+    ]
+
+
 def test_torch_has_the_hashes_of_both_indexes_or_no_lock_is_written():
     wheels = [{"url": "somewhere/torch-2.13.0-cp312-cp312-macosx_14_0_arm64.whl", "hashes": {"sha256": "aa"}}]
     torch = {"name": "torch", "version": "2.13.0", "wheels": wheels}
