@@ -6,6 +6,7 @@ named where the run begins, and :class:`capacity.experiment.run_messages.RunMess
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
 import time
@@ -15,8 +16,8 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from capacity.experiment.run_messages import Job, RunMessages
-
+SHOWN = {LogEvent.RUN_INFO, LogEvent.JOB_INFO, LogEvent.JOB_FINISHED, LogEvent.JOB_ERROR}
+"""The events that lines come from. The first of them comes when the rules have been read."""
 IDLE = "Nothing to be done"
 """How Snakemake begins to say that everything is there already."""
 TOLD = "Exiting because a job execution failed"
@@ -28,9 +29,18 @@ class LogHandler(LogHandlerBase):
 
     def __post_init__(self) -> None:
         """Begin to count the seconds of the run."""
-        begin = time.monotonic()
-        messages = RunMessages(lambda: time.monotonic() - begin)
-        self._lines: dict[LogEvent | None, Callable[[Any], list[str]]] = {
+        self._begin = time.monotonic()
+
+    @functools.cached_property
+    def _lines(self) -> dict[LogEvent, Callable[[Any], list[str]]]:
+        # Snakemake loads every such plugin before it reads the rules, which say where the package is.
+        from capacity.experiment.run_messages import Job, RunMessages
+
+        def job_of(record: Any) -> Job:
+            return Job(record.rule_name, dict(record.wildcards or {}), list(record.output))
+
+        messages = RunMessages(lambda: time.monotonic() - self._begin)
+        return {
             LogEvent.RUN_INFO: lambda record: messages.planned(record.stats),
             LogEvent.JOB_INFO: lambda record: messages.begun(record.jobid, job_of(record)),
             LogEvent.JOB_FINISHED: lambda record: messages.ended(record.job_id),
@@ -42,7 +52,7 @@ class LogHandler(LogHandlerBase):
     def emit(self, record: logging.LogRecord) -> None:
         """Write what a message of Snakemake means for who watches."""
         event = getattr(record, "event", None)
-        if event in self._lines:
+        if event in SHOWN:
             lines = self._lines[event](record)
         elif event is None and _is_for_all(record):
             lines = [record.getMessage()]
@@ -75,11 +85,6 @@ class LogHandler(LogHandlerBase):
     def needs_rulegraph(self) -> bool:
         """Whether Snakemake has to tell it the graph of rules."""
         return False
-
-
-def job_of(record: Any) -> Job:
-    """Return the job that a message is about."""
-    return Job(record.rule_name, dict(record.wildcards or {}), list(record.output))
 
 
 def _is_for_all(record: logging.LogRecord) -> bool:

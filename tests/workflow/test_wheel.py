@@ -26,8 +26,8 @@ def run_installed(installed_python, clone, tmp_path):
 def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
-    files = {path.relative_to(SOURCE).as_posix() for path in (SOURCE / "capacity").rglob("*") if path.is_file()}
-    assert packed == {name for name in files if "__pycache__" not in name}
+    files = {path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*") if path.is_file()}
+    assert packed == {name for name in files if "__pycache__" not in name and ".egg-info/" not in name}
     assert "capacity/py.typed" in packed
 
 
