@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -56,4 +57,5 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 if __name__ == "__main__":
     keep_from_loading(sys.argv[1] if len(sys.argv) > 1 else "")
+    os.environ["MPLBACKEND"] = "agg"  # a notebook asks for its own, which need not be there, and figures go to files
     main()
