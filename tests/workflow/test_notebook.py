@@ -10,8 +10,8 @@ import sys
 import pytest
 
 NOTEBOOK = "docs/tutorial.ipynb"
-# What Jupyter does with the cells of code, in one namespace: it shows the value of a last expression. It also tells every
-# process that figures are drawn in the notebook, by a package that is not in this environment.
+# What Jupyter does with the cells of code, in one namespace: it shows the value of a last expression. And it tells
+# every process that figures are drawn by a package that is not in this environment.
 EXECUTE = """
 import ast, json, os, sys
 import matplotlib
