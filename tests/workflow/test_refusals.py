@@ -91,7 +91,7 @@ def test_numbers_within_a_mapping_of_the_command_line_are_numbers(clone):
         ("results/cells/task=facts/size=n14/variant=facts-x/seeds=0/run.json", "'x' is not a value of facts"),
         ("results/cells/task=facts/size=n14/variant=paper/seeds=9999999999/run.json", "is above 4294967295"),
         ("results/cells/task=facts/size=n14/variant=paper/seeds=3_2/run.json", "write '2-3'"),
-        ("results/corpora/facts_facts-999.parquet", "facts: 999 must be from 1 to 50"),
+        ("results/corpora/facts_facts-999.parquet", "facts: 999 is more than 50, the most with fact_kind 'capitals'"),
     ],
 )
 def test_an_unknown_target_is_refused_without_a_traceback(clone, target, words):
