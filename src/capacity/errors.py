@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 LONGEST_MESSAGE = 1600
 """Characters of a message: it fits a screen of 24 lines."""
 MOST_LINES = 12
@@ -38,6 +40,12 @@ class ForeignFileError(InputError):
 
 class ConfigurationError(InputError):
     """A configuration that cannot be run; the message names the key, the value and what would be right."""
+
+
+def some_of(names: Sequence[object], most: int = 3) -> str:
+    """Return the first names of those that a message is about, and how many more there are."""
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + rest
 
 
 def printable(message: str) -> str:

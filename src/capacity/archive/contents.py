@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import capacity
-from capacity.errors import InputError
+from capacity.errors import InputError, some_of
 from capacity.experiment.assignment import RECORD
 from capacity.experiment.configuration import validate
 from capacity.experiment.configuration_files import read_configuration
@@ -29,8 +29,6 @@ SOURCES = (
     *("config", "envs", "profiles", "src", "workflow"),
 )
 """What is archived of a clone: what runs the workflow again, and nothing that only tests or documents it."""
-MOST_NAMED = 3
-"""Files that a message names."""
 
 
 @dataclass(frozen=True)
@@ -141,10 +139,8 @@ def _check_presence(archived: Mapping[str, Path], studies: Sequence[str], budget
         return
     lacking = [study for study in studies if any(f"/{study}/" in path for path in missing)]
     what = f"what the study {lacking[0]} needs" if lacking else "files"
-    named = ", ".join(map(str, list(missing.values())[:MOST_NAMED]))
-    rest = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
     raise InputError(
-        f"there is nothing to archive yet: {what} is missing ({named}{rest}); "
+        f"there is nothing to archive yet: {what} is missing ({some_of(list(missing.values()))}); "
         f"`snakemake all --config budget={budget}` makes it"
     )
 
@@ -157,9 +153,8 @@ def _check_findings(archived: Mapping[str, Path], findings: Iterable[Finding]) -
             wrong.setdefault(place, f"{place} cannot be archived: it is {finding.kind} ({finding.why})")
     if wrong:
         first, *others = wrong
-        named = f"; wrong, too: {', '.join(map(str, others[:MOST_NAMED]))}" if others else ""
-        rest = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
-        raise InputError(f"{wrong[first]}{named}{rest}; python -m capacity verify says more")
+        too = f"; wrong, too: {some_of(others)}" if others else ""
+        raise InputError(f"{wrong[first]}{too}; python -m capacity verify says more")
 
 
 def _is_trained_by_other_code(finding: Finding) -> bool:

@@ -44,7 +44,7 @@ class Job:
         """What the job is called: by its cell and seeds, or else by its first file."""
         if "cell" not in self.wildcards:
             return self.outputs[0] if self.outputs else self.rule
-        task, size, variant = (part.partition("=")[2] for part in self.wildcards["cell"].split("/"))
+        task, size, variant = cell_labels(self.wildcards["cell"])
         words = [task, size, *([] if variant == "paper" else [variant]), f"seed {self.wildcards['seeds']}"]
         return ", ".join(words)
 
@@ -55,7 +55,7 @@ class RunMessages:
 
     Attributes:
         seconds: returns the seconds since the run began.
-        trained: how many jobs will evaluate networks.
+        evaluations: how many jobs will evaluate networks.
         others: how many other jobs follow on those.
         jobs: those that have begun, by their number.
         evaluated: how many jobs have evaluated networks.
@@ -63,7 +63,7 @@ class RunMessages:
     """
 
     seconds: Callable[[], float]
-    trained: int = 0
+    evaluations: int = 0
     others: int = 0
     jobs: dict[int, Job] = field(default_factory=dict)
     evaluated: int = 0
@@ -71,11 +71,11 @@ class RunMessages:
 
     def planned(self, jobs_of_rule: Mapping[str, int]) -> list[str]:
         """Return what is said once it is decided which jobs run."""
-        self.trained = jobs_of_rule.get("evaluate", 0)
+        self.evaluations = jobs_of_rule.get("evaluate", 0)
         self.others = sum(number for rule, number in jobs_of_rule.items() if rule not in OTHER_RULES)
         counts = [
             *([f"{jobs_of_rule['train']} to train"] if jobs_of_rule.get("train") else []),
-            *([f"{self.trained} to evaluate"] if self.trained else []),
+            *([f"{self.evaluations} to evaluate"] if self.evaluations else []),
             *([f"{self.others} tables, figures and pages to make"] if self.others else []),
         ]
         return [f"Jobs: {', '.join(counts)}."] if counts else []
@@ -92,8 +92,8 @@ class RunMessages:
             return []
         self.evaluated += 1
         evaluation = next(path for path in job.outputs if path.endswith(FILES["evaluation"]))
-        line = f"{self._clock()}  {self.evaluated} of {self.trained}  {job.name}: {_read_result(Path(evaluation))}"
-        last = self.evaluated == self.trained and self.others
+        line = f"{self._clock()}  {self.evaluated} of {self.evaluations}  {job.name}: {_read_result(Path(evaluation))}"
+        last = self.evaluated == self.evaluations and self.others
         return [printable(line), *([f"{self._clock()}  Tables, figures and pages follow."] if last else [])]
 
     def broken(self, number: int, rule: str, logs: Sequence[str], command: str | None) -> list[str]:
@@ -112,6 +112,11 @@ class RunMessages:
     def _clock(self) -> str:
         minutes, seconds = divmod(int(self.seconds()), 60)
         return f"{minutes:3}:{seconds:02}"
+
+
+def cell_labels(cell: str) -> list[str]:
+    """Return the task, the size and the variant in the canonical name of a cell."""
+    return [part.partition("=")[2] for part in cell.split("/")]
 
 
 def result(evaluation: Mapping[str, Any]) -> str:

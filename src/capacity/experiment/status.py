@@ -13,6 +13,7 @@ from capacity.experiment.assignment import RECORD
 from capacity.experiment.cell import parse_cell
 from capacity.experiment.plan import Plan
 from capacity.experiment.resources import training_seconds
+from capacity.experiment.run_messages import cell_labels
 from capacity.experiment.seeds import parse_seeds
 from capacity.experiment.table_plan import FILES, FOLDER
 from capacity.storage import json_files
@@ -129,8 +130,7 @@ def table(jobs: Sequence[JobStatus], longest: int) -> Table:
     for column in sheet.columns:
         column.overflow = "fold"
     for job in jobs[:longest]:
-        parts = [part.split("=", 1)[1] for part in job.cell.split("/")]
-        sheet.add_row(*parts, job.seeds, job.state, job.detail)
+        sheet.add_row(*cell_labels(job.cell), job.seeds, job.state, job.detail)
     if len(jobs) > longest:
         sheet.add_row(f"and {len(jobs) - longest} more", "", "", "", "", "")
     return sheet

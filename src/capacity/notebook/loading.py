@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from capacity.errors import InputError
+from capacity.errors import InputError, some_of
 from capacity.experiment.assignment import RECORD, WEIGHTS
 from capacity.experiment.cell import parse_cell
 from capacity.experiment.checks import check_named_cell
@@ -70,5 +70,4 @@ def _advice(cells: Path) -> str:
             "it has no trained networks at all: run snakemake, or unpack docs/results/arithmetic/networks.zip in the "
             "folder above results"
         )
-    rest = f" and {len(trained) - MOST_NAMED} more" if len(trained) > MOST_NAMED else ""
-    return f"it has {', '.join(trained[:MOST_NAMED])}{rest}"
+    return f"it has {some_of(trained, MOST_NAMED)}"
