@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy
 import pandas as pd
-from scipy import stats
+import scipy
 
 from capacity.claims.arms import Arm
 from capacity.claims.outcomes import MOST_FURTHER_RUNS, Outcome
@@ -177,7 +177,7 @@ def further_runs_of_trend(trend: Trend, level: float) -> int:
     if trend.statistic <= 0:
         return MOST_FURTHER_RUNS + 1
     runs = max(arm.n for arm in trend.arms)
-    enough = runs * (float(stats.norm.isf(level)) / trend.statistic) ** 2
+    enough = runs * (float(scipy.stats.norm.isf(level)) / trend.statistic) ** 2
     return min(max(1, math.ceil(enough - runs)), MOST_FURTHER_RUNS + 1)
 
 

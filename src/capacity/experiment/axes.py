@@ -160,13 +160,14 @@ def varying(cells: Iterable[Cell], told: Sequence[str] = ()) -> list[str]:
     """
     cells = list(cells)
     axes: list[str] = []
-    groups = len({_key(cell, told) for cell in cells})
+    keys = [_key(cell, told) for cell in cells]
+    groups = len(set(keys))
     unsaid = left_unsaid(cells)
     for axis in ("task", *_shape_axes(cells, told), *(axis for axis in DISTINGUISHING if axis not in unsaid)):
-        finer = len({_key(cell, (*told, *axes, axis)) for cell in cells})
-        if finer > groups:
+        finer = [(*key, value(cell, axis)) for key, cell in zip(keys, cells, strict=True)]
+        if (number := len(set(finer))) > groups:
             axes.append(axis)
-            groups = finer
+            keys, groups = finer, number
     return axes
 
 

@@ -89,8 +89,14 @@ class Cell:
 
     def departures(self) -> dict[str, Any]:
         """Return the axes that differ from the paper's base cell, without those that follow from another axis."""
-        default = make_cell(self.task, self.size, **{key: getattr(self, key) for key in _INDEPENDENT_AXES})
-        base = make_cell(self.task, self.size)
+        return dict(self._departures)
+
+    @functools.cached_property
+    def _departures(self) -> Mapping[str, Any]:
+        base = base_cell(self.task, self.size)
+        independent = {key: getattr(self, key) for key in _INDEPENDENT_AXES}
+        chosen = {key: value for key, value in independent.items() if value != getattr(base, key)}
+        default = make_cell(self.task, self.size, **chosen) if chosen else base
         derived = (*_DERIVED_AXES, "held_out_fraction" if self.split_seed is None else "held_out")
         pairs = {key: (getattr(self, key), getattr(default if key in derived else base, key)) for key in PARSERS}
         return {key: value for key, (value, reference) in pairs.items() if value != reference}
@@ -182,6 +188,12 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
     )
 
 
+@functools.lru_cache(maxsize=1024)
+def base_cell(task: str, size: Size) -> Cell:
+    """Return the paper's cell of a task and size, made once."""
+    return make_cell(task, size)
+
+
 def corpus_cell(corpus: str) -> Cell:
     """Return a cell that reads a corpus, from the name of the corpus. Raises InputError if no corpus has this name."""
     task, _, settings = corpus.partition("_")
@@ -220,7 +232,7 @@ def describe_departures(cell: Cell) -> str:
     The text is empty for a cell that the paper published.
     """
     departures = cell.departures_from_published()
-    usual = make_cell(cell.task, cell.size).settings()
+    usual = base_cell(cell.task, cell.size).settings()
     whose = "paper" if cell.task in protocol.TASKS else "default"
     words = []
     for name, value in departures.items():

@@ -14,7 +14,7 @@ from typing import Any
 
 from capacity.dictionary.study_measures import MEASURES
 from capacity.errors import ConfigurationError
-from capacity.experiment.cell import MOST_FACTS, RANDOM_FACT_AXES, Cell, make_cell
+from capacity.experiment.cell import MOST_FACTS, RANDOM_FACT_AXES, Cell, base_cell
 from capacity.experiment.seeds import LONGEST_RUNS_NAME
 from capacity.experiment.splits import PAIRS
 from capacity.paper import protocol
@@ -153,7 +153,7 @@ def _check_facts(cell: Cell, key: str) -> None:
             f"{cell.fact_kind!r}; give fewer, or fact_kind {random_kinds}"
         )
     if cell.fact_kind not in protocol.RANDOM_FACT_KINDS:
-        usual = make_cell(cell.task, cell.size)
+        usual = base_cell(cell.task, cell.size)
         for axis in RANDOM_FACT_AXES:
             if getattr(cell, axis) != getattr(usual, axis):
                 raise ConfigurationError(

@@ -11,5 +11,7 @@ One kind of number has one kind of interval, at 95 %, wherever it is shown:
 The only exception is the difference of two shares in a test of equivalence, whose interval is at 90 % because it
 belongs to two one-sided tests at 5 %.
 
-This is the only package that imports statsmodels. It may import nothing else of the package but ``errors``.
+This is the only package that imports statsmodels, and it does so in the functions that need it: statsmodels and
+``scipy.stats``, which scipy loads at its first use, take longer to load than most tables take to make. The package may
+import nothing else of ``capacity`` but ``errors``.
 """

@@ -10,9 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy
-from scipy import optimize, special, stats
-from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.weightstats import CompareMeans
+import scipy
 
 from capacity.statistics.arrays import Floats, check_count, check_proportion, finite
 from capacity.statistics.intervals import CONFIDENCE, RESAMPLES
@@ -63,8 +61,8 @@ def tost_proportions(
         raise ValueError(f"margin is {margin}; for a difference of proportions it must be below 1")
     table = (first_count, first_total, second_count, second_total)
     difference = first_count / first_total - second_count / second_total
-    p_value = float(stats.norm.sf(min(_score(-margin, *table), -_score(margin, *table))))
-    bound = float(stats.norm.isf(alpha))
+    p_value = float(scipy.stats.norm.sf(min(_score(-margin, *table), -_score(margin, *table))))
+    bound = float(scipy.stats.norm.isf(alpha))
     edge = 1 - 1e-9
 
     def limit(side: float) -> float:
@@ -75,7 +73,7 @@ def tost_proportions(
             return -1.0
         if side < 0 and excess(edge) >= 0:
             return 1.0
-        return float(optimize.brentq(excess, -edge, edge))
+        return float(scipy.optimize.brentq(excess, -edge, edge))
 
     return Equivalence(difference, limit(1.0), limit(-1.0), p_value, p_value <= alpha)
 
@@ -93,6 +91,8 @@ def tost_means(
     x, y = finite("first", first), finite("second", second)
     if min(len(x), len(y)) < 2 or (numpy.ptp(x) == 0 and numpy.ptp(y) == 0):
         return None
+    from statsmodels.stats.weightstats import CompareMeans
+
     compared = CompareMeans.from_data(x, y)
     p_value = float(compared.ttost_ind(-margin, margin, usevar="unequal")[0])
     low, high = compared.tconfint_diff(alpha=2 * alpha, usevar="unequal")
@@ -109,7 +109,7 @@ def fisher(first_count: int, first_total: int, second_count: int, second_total: 
     counts = numpy.array(
         [[first_count, first_total - first_count], [second_count, second_total - second_count]],
     )
-    return float(stats.fisher_exact(counts).pvalue)
+    return float(scipy.stats.fisher_exact(counts).pvalue)
 
 
 class Difference(NamedTuple):
@@ -143,8 +143,8 @@ def difference_of_means(
         difference: Floats = one.mean(axis=axis) - other.mean(axis=axis)
         return difference
 
-    tested = stats.permutation_test((x, y), statistic, vectorized=True, n_resamples=resamples, rng=rng)
-    bootstrapped = stats.bootstrap(
+    tested = scipy.stats.permutation_test((x, y), statistic, vectorized=True, n_resamples=resamples, rng=rng)
+    bootstrapped = scipy.stats.bootstrap(
         (x, y),
         statistic,
         n_resamples=resamples,
@@ -171,8 +171,8 @@ def fisher_power(
         raise ValueError(f"totals are {first_total} and {second_total}; they must not be negative")
     first_ways, second_ways = _log_ways(first_total), _log_ways(second_total)
     all_ways = _log_ways(first_total + second_total)
-    first_chance = stats.binom.pmf(numpy.arange(first_total + 1), first_total, first_share)
-    second_chance = stats.binom.pmf(numpy.arange(second_total + 1), second_total, second_share)
+    first_chance = scipy.stats.binom.pmf(numpy.arange(first_total + 1), first_total, first_share)
+    second_chance = scipy.stats.binom.pmf(numpy.arange(second_total + 1), second_total, second_share)
     power = 0.0
     for successes in range(first_total + second_total + 1):
         first = numpy.arange(max(0, successes - second_total), min(first_total, successes) + 1)
@@ -193,6 +193,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
     _check_p_values(p_values)
     if not p_values:
         return []
+    from statsmodels.stats.multitest import multipletests
+
     return [float(value) for value in multipletests(list(p_values), method="holm")[1]]
 
 
@@ -210,7 +212,8 @@ def intersection_union(*p_values: float) -> float:
 def _log_ways(total: int) -> Floats:
     """Return the logarithm of the number of ways to choose 0, 1, ..., ``total`` of ``total``."""
     chosen = numpy.arange(total + 1)
-    return special.gammaln(total + 1) - special.gammaln(chosen + 1) - special.gammaln(total - chosen + 1)
+    gammaln = scipy.special.gammaln
+    return gammaln(total + 1) - gammaln(chosen + 1) - gammaln(total - chosen + 1)
 
 
 def _score(value: float, first_count: int, first_total: int, second_count: int, second_total: int) -> float:

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy
-from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
+import scipy
 
 from capacity.statistics.arrays import Floats, check_proportion, finite
 
@@ -46,8 +45,11 @@ def clopper_pearson(count: int, total: int) -> Interval:
     Raises ValueError unless 0 <= count <= total and total > 0.
     """
     check_proportion(count, total)
-    low, high = proportion_confint(count, total, alpha=1 - CONFIDENCE, method="beta")
-    return Interval(float(low), float(high))
+    tail = (1 - CONFIDENCE) / 2
+    quantile = scipy.special.betaincinv
+    low = float(quantile(count, total - count + 1, tail)) if count else 0.0
+    high = float(quantile(count + 1, total - count, 1 - tail)) if count < total else 1.0
+    return Interval(low, high)
 
 
 def bootstrap_mean(values: Sequence[float], rng: numpy.random.Generator) -> Interval | None:
@@ -58,7 +60,7 @@ def bootstrap_mean(values: Sequence[float], rng: numpy.random.Generator) -> Inte
     if len(values) < 2:
         return None
     sample = (finite("values", values),)
-    bootstrapped = stats.bootstrap(
+    bootstrapped = scipy.stats.bootstrap(
         sample, numpy.mean, n_resamples=RESAMPLES, confidence_level=CONFIDENCE, method="percentile", rng=rng
     )
     low, high = bootstrapped.confidence_interval

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from enum import StrEnum
 
-from scipy import stats
+import scipy
 
 from capacity.statistics import intervals
 
@@ -57,7 +57,7 @@ def majority_p_value(count: int, total: int) -> float:
     It is below :data:`MAJORITY_ALPHA` if the exact 95 % interval lies above one half. Raises ValueError unless
     0 <= count <= total and total > 0.
     """
-    return float(stats.binomtest(count, total, HALF, alternative="greater").pvalue)
+    return float(scipy.stats.binomtest(count, total, HALF, alternative="greater").pvalue)
 
 
 def further_runs(count: int, total: int) -> int:

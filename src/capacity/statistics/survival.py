@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy
-from scipy import stats
-from statsmodels.duration.survfunc import SurvfuncRight
+import scipy
 
 from capacity.statistics.arrays import Floats, Integers, finite
 from capacity.statistics.intervals import CONFIDENCE
@@ -58,9 +57,7 @@ def kaplan_meier(times: Sequence[float], observed: Sequence[bool]) -> Survival:
     points = numpy.unique(numpy.append(ends, 0.0))
     at_risk = numpy.array([(ends >= point).sum() for point in points])
     events = numpy.array([(happened & (ends == point)).sum() for point in points])
-    curve = SurvfuncRight(ends, happened.astype(int))
-    # statsmodels keeps the times of events only; when a run is censored, the curve stays where it is.
-    share = numpy.append(1.0, curve.surv_prob)[numpy.searchsorted(curve.surv_times, points, side="right")]
+    share = numpy.cumprod(1 - events / at_risk)
     low, high = _beta_product_limits(at_risk, events)
     halved = points[share <= 0.5 + 1e-12]
     return Survival(
@@ -94,5 +91,5 @@ def _matched_quantile(first: Floats, second: Floats, probability: float) -> Floa
     spread = variance > 1e-15
     size = numpy.divide(first - second, variance, out=numpy.ones_like(first), where=spread)
     shapes = numpy.where(spread, [first * size, (1 - first) * size], 1.0)
-    quantile = stats.beta.ppf(probability, *shapes)
+    quantile = scipy.special.betaincinv(shapes[0], shapes[1], probability)
     return numpy.where(spread, quantile, first)

@@ -13,8 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy
-from scipy import stats
-from statsmodels.stats.contingency_tables import Table
+import scipy
 
 from capacity.statistics.arrays import Floats, Integers, check_count, finite
 
@@ -51,7 +50,7 @@ def rank_scores(parameters: Sequence[int]) -> list[float]:
 
     They check the primary test: MLT has 500 times the parameters of n56, so on a log axis it decides nearly alone.
     """
-    return [float(score) for score in stats.rankdata(parameters)]
+    return [float(score) for score in scipy.stats.rankdata(parameters)]
 
 
 def cochran_armitage(
@@ -78,6 +77,8 @@ def cochran_armitage(
         return None
     if counts.sum() in (0, sizes.sum()):
         return TrendTest(0.0, 1.0, 1.0)
+    from statsmodels.stats.contingency_tables import Table
+
     # Without shift_zeros=False, statsmodels would add half a run to every entry of a table that has a zero.
     table = Table(numpy.column_stack([counts, sizes - counts]), shift_zeros=False)
     association = table.test_ordinal_association(row_scores=values, col_scores=numpy.array([1, 0]))
@@ -174,7 +175,7 @@ def kendall(
     # Permutation keeps ties as they are, so tau-b is exactly as extreme as the number of concordant pairs.
     labels = numpy.unique(x, return_inverse=True)[1]
     tested = _ordered(labels, y, alternative, rng, permutations)
-    return Association(float(stats.kendalltau(x, y).statistic), tested.p_value)
+    return Association(float(scipy.stats.kendalltau(x, y).statistic), tested.p_value)
 
 
 def _proportions(successes: Sequence[int], totals: Sequence[int]) -> tuple[Integers, Integers]:
@@ -279,7 +280,7 @@ def _permutation_p_value(
 
 def _normal_p_value(z: float, alternative: Alternative) -> float:
     """Return the p-value of a standardised statistic by the normal approximation."""
-    tail = float(stats.norm.sf(_signed(numpy.array([z]), alternative)[0]))
+    tail = float(scipy.stats.norm.sf(_signed(numpy.array([z]), alternative)[0]))
     return 2 * tail if alternative == "two-sided" else tail
 
 
