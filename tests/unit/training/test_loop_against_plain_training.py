@@ -81,9 +81,9 @@ FEWEST_ROWS = {"arithmetic": 2, "facts": 1, "joint": 1}
 
 
 def reference_cell(name: str, task: str, **more) -> Cell:
-    """A cell of the paper with its whole schedule in 200 updates, or in 60 of MLT, each of which takes long."""
+    """A cell of the paper with its whole schedule in 200 updates, or in 24 of MLT, each of which takes long."""
     rows = FEWEST_ROWS[task] if name == "mlt" else 352 if (name, task) == ("n14", "arithmetic") else FEW_ROWS[task]
-    updates, peak = (60, 4) if name == "mlt" else (200, 13)
+    updates, peak = (24, 2) if name == "mlt" else (200, 13)
     cell = make_cell(task, SIZES[name], batch=rows, iterations=updates, **more)
     assert max(range(updates), key=lambda iteration: learning_rate(cell, iteration)) == cell.warmup_iterations == peak
     return cell
@@ -142,9 +142,9 @@ def test_in_single_precision_small_networks_stay_as_near_to_exact_training_as_pl
     [("arithmetic", {}), ("arithmetic", {"dropout": 0.0}), ("facts", {}), ("joint", {})],
     ids=["arithmetic", "arithmetic without dropout", "facts", "joint"],
 )
-def test_60_updates_of_the_papers_large_network_are_those_of_plain_training(task, more):
+def test_24_updates_of_the_papers_large_network_are_those_of_plain_training(task, more):
     """At its low rates nothing grows: over all updates losses differed by at most 1e-6 when this was measured, and in
-    the end parameters by 5e-7, of the 3e-4 by which training moved them."""
+    the end parameters by 8e-7, of the 1e-4 by which training moved them."""
     cell = reference_cell("mlt", task, **more)
     lines = corpus.build(cell)
     parameters, losses = fast_training(cell, lines, protocol.PAPER_SEED)
@@ -152,5 +152,5 @@ def test_60_updates_of_the_papers_large_network_are_those_of_plain_training(task
     start = plain_from_seed(cell.size, len(corpus.vocabulary(lines)), cell.block, protocol.PAPER_SEED)
     assert furthest(losses, plain_losses) < 1e-5
     assert apart(parameters, weights_of(network)) < 1.2e-6
-    assert apart(weights_of(network), weights_of(start)) > 2e-4
-    assert sum(losses[-20:]) < sum(losses[:20]) - 5
+    assert apart(weights_of(network), weights_of(start)) > 8e-5
+    assert losses[-1] < losses[0] - 0.3

@@ -57,12 +57,13 @@ def test_compiled_updates_are_the_plain_ones_and_what_is_compiled_stays_in_the_f
     every time: one shape, so one compilation. The settings are those that the rules export. torch's compiler does not
     quote the path of torch, so a Python in a folder with a space is started through a link."""
     program = """
-import numpy, torch
+import numpy, torch, torch._inductor.config
 from capacity.corpora import corpus
 from capacity.experiment.cell import make_cell
 from capacity.paper.protocol import Size
 from capacity.training.execution import Execution
 from capacity.training.torch_training import TorchTraining
+torch._inductor.config.cpp.simdlen = 1  # without vectors, which compiles in two thirds of the time
 cell = make_cell("facts", Size(1, 1, 8, 1), facts=4, stream="aligned", batch=200, iterations=5)
 lines = corpus.build(cell)
 plain, compiled = (TorchTraining(cell, lines, [5], "cpu", Execution(compile=each)) for each in (False, True))
