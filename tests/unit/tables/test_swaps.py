@@ -18,7 +18,7 @@ from capacity.tables import runs
 from capacity.tables.origins import Origin
 from tests.support import whole_results
 from tests.support.handmade_results import MECHANISM
-from tests.support.whole_results import configure, make, stages
+from tests.support.whole_results import configure, copy_of, stages
 
 CONFIG = configure()
 OTHERS = {"budget": configure(iterations=4, budget="quick"), "run": configure(kernel="torch")}
@@ -35,11 +35,7 @@ SWAPS = [
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     """The folders of results, by what is different in them; the stages run in the first."""
-    folders = {}
-    for name, config in {"first": CONFIG, **OTHERS}.items():
-        folders[name] = tmp_path_factory.mktemp(name)
-        make(folders[name], config)
-    return folders
+    return {name: copy_of(tmp_path_factory, config) for name, config in {"first": CONFIG, **OTHERS}.items()}
 
 
 def counterpart(path, kind, results):
