@@ -67,7 +67,7 @@ def _advice(cells: Path) -> str:
     trained = list(trained_cells(cells))
     if not trained:
         return (
-            "it has no trained networks at all: run snakemake, or unpack docs/results/arithmetic/networks.zip in the "
+            "it has no trained networks at all: run snakemake, or unpack docs/results/workstation/networks.zip in the "
             "folder above results"
         )
     return f"it has {some_of(trained, MOST_NAMED)}"

@@ -15,7 +15,7 @@ from tests.support.repository import REPOSITORY
 
 def test_another_budget_is_named_when_it_is_not_there():
     with pytest.raises(
-        ConfigurationError, match=r"budget: 'papper' is not known.*laptop, workstation, arithmetic, paper.*'paper'\?"
+        ConfigurationError, match=r"budget: 'papper' is not known.*laptop, workstation, paper.*'paper'\?"
     ):
         configuration.main_configuration(REPOSITORY, "papper")
 

@@ -82,8 +82,8 @@ def test_the_workstation_budget_is_nine_cells_to_the_letter_with_seeds_for_verdi
     assert {variant for variant, _ in small.values()} == {"paper"}
     assert {task: {seeds for (of, _), (_, seeds) in small.items() if of == task} for task in protocol.TASKS} == {
         "arithmetic": {20},
-        "facts": {10},
-        "joint": {10},
+        "facts": {6},
+        "joint": {6},
     }
 
 

@@ -15,6 +15,7 @@ from capacity.experiment.cell import parse_cell
 from capacity.experiment.configuration import main_configuration
 from capacity.experiment.workflow import Answers, Workflow, cells_below, growing
 from capacity.storage import code, json_files
+from tests.support.configuration_slips import with_change
 from tests.support.repository import REPOSITORY
 
 CELL = "task=facts/size=n14/variant=iterations-10000"
@@ -35,7 +36,8 @@ def job(**wildcards):
 
 
 def test_everything_is_every_page_table_and_figure_of_the_studies_that_run(config, tmp_path):
-    flow = Workflow(config | {"budget": "workstation"}, None, tmp_path / "note.json")
+    two = with_change(config, "budgets.workstation.run", ["base", "reshuffled"]) | {"budget": "workstation"}
+    flow = Workflow(two, None, tmp_path / "note.json")
     assert flow.all_tables() == [
         *(f"results/tables/{study}/{name}" for name in workflow.PAGES_OF_STUDY for study in ("base", "reshuffled")),
         *workflow.AGAINST_THE_PAPER,

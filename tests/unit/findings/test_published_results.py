@@ -48,7 +48,7 @@ def test_pages_show_figures_of_todays_budgets_alone():
 
 def test_the_first_page_has_the_numbers_of_the_published_summary():
     """The table under "What came out": its three rows of numbers, each for n14, n28 and n56."""
-    rows = summary_of("arithmetic")
+    rows = summary_of("workstation")
     cells = [rows[f"task=arithmetic/size={size}/variant=paper"] for size in ("n14", "n28", "n56")]
     page = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     table = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
