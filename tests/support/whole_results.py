@@ -159,6 +159,13 @@ class _Reading:
         return *self.of("--record", "runs.json"), "--digest", *self._digests
 
 
+def _drawn(pdf: str) -> tuple[str, ...]:
+    """The options of a command that draws, with the files of a figure beside its PDF."""
+    return tuple(
+        word for kind in ("pdf", "png", "svg") for word in (f"--{kind}", Path(pdf).with_suffix(f".{kind}").as_posix())
+    )
+
+
 def _figures(plan: Any, study: Any) -> list[Stage]:
     found = []
     for path in figure_paths(study):
@@ -174,11 +181,10 @@ def _figures(plan: Any, study: Any) -> list[Stage]:
         tables, read = options.get(name, ([f"{study.name}/{name}"], {"--history": "history", "--summary": "summary"}))
         reading = _Reading(tables, [plan.table(table).digest for table in tables])
         words = itertools.chain.from_iterable(reading.of(option, f"{kind}.parquet") for option, kind in read.items())
-        output = ("--title", study.title, "--pdf", path, "--png", path.replace(".pdf", ".png"))
+        output = ("--title", study.title, *_drawn(path))
         command = (f"draw-{name.replace('_', '-')}",) if name in options else ("draw-curves", name)
-        made = tuple(str(Path(path).with_suffix(kind)) for kind in (".pdf", ".png", ".json"))
         arguments = (*command[1:], *words, *reading.origin(), *output)
-        found.append(Stage(command[0], arguments, tuple(reading.paths), made))
+        found.append(Stage(command[0], arguments, tuple(reading.paths), (*output[3::2], path.replace(".pdf", ".json"))))
     return found
 
 
@@ -188,9 +194,9 @@ def _own_figures(plan: Any, study: Any) -> list[Stage]:
         tables = [f"{study.name}/{task}" for task in figure.tasks(study.cells.values())]
         reading = _Reading(tables, [plan.table(table).digest for table in tables])
         read = itertools.chain.from_iterable(reading.of(f"--{kind}", f"{kind}.parquet") for kind in figure.tables)
-        made = tuple(f"results/studies/{study.name}/{name}.{kind}" for kind in ("pdf", "png", "json"))
+        made = tuple(f"results/studies/{study.name}/{name}.{kind}" for kind in ("pdf", "png", "svg", "json"))
         words = (*shlex.split(figure.options()), *read, *reading.origin(), "--title", study.title)
-        arguments = (*words, "--pdf", made[0], "--png", made[1])
+        arguments = (*words, *_drawn(made[0]))
         found.append(Stage("draw-measures", arguments, tuple(reading.paths), made))
     return found
 
@@ -271,8 +277,8 @@ def _pages(plan: Any, budget: str) -> list[Stage]:
 def _drawn_replication(plan: Any, digests: Sequence[str]) -> Stage:
     reading = _Reading(list(plan.studies), digests)
     table = "results/tables/replication.parquet"
-    made = tuple(f"results/figures/replication.{kind}" for kind in ("pdf", "png", "json"))
-    words = ("--replication", table, *reading.origin(), "--pdf", made[0], "--png", made[1])
+    made = tuple(f"results/figures/replication.{kind}" for kind in ("pdf", "png", "svg", "json"))
+    words = ("--replication", table, *reading.origin(), *_drawn(made[0]))
     return Stage("draw-replication", words, (*reading.paths, table), made)
 
 

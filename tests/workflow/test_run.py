@@ -35,7 +35,7 @@ VARIANT = "variant=batch-8_evaluation_interval-3_iterations-6"
 CELLS = [f"task={task}/size=n14/{VARIANT}" for task in TASKS] + [f"task=facts/size=l2h2d8m2/{VARIANT}"]
 FOLDERS = [f"results/cells/{cell}/seeds=0_1337" for cell in CELLS]
 FIGURES = ("tradeoff", *TASKS, "dynamics", "answers", "held_out_histories")
-SAME = (".parquet", ".json", ".safetensors", ".csv", ".md", ".pdf", ".png", ".sha256")
+SAME = (".parquet", ".json", ".safetensors", ".csv", ".md", ".pdf", ".png", ".svg", ".sha256")
 NOTHING = Counter()
 DRAWN = Counter(
     draw_tradeoff=1, draw_curves=3, draw_dynamics=1, draw_answers=1, draw_held_out_histories=1, figure_of_base=7
@@ -171,6 +171,7 @@ def test_every_promised_file_is_there(trained):
     wanted += ["results/manifests/base.sha256", *(f"results/figures/base/{figure}.json" for figure in FIGURES)]
     figures = [f"{folder}{figure}" for folder in ("base/", "") for figure in FIGURES]
     wanted += [f"results/figures/{figure}.{kind}" for figure in figures for kind in ("pdf", "png")]
+    wanted += [f"results/figures/base/{figure}.svg" for figure in FIGURES] + ["results/figures/replication.svg"]
     missing = [path for path in wanted if not (trained.folder / path).is_file()]
     assert missing == []
 
@@ -398,7 +399,7 @@ def test_a_lost_figure_comes_back_byte_for_byte(trained):
 
 
 def test_the_report_holds_every_figure_with_its_caption(report):
-    assert [figure for figure in FIGURES if f"{figure}.pdf" not in report] == []
+    assert [figure for figure in FIGURES if f"{figure}.svg" not in report] == []
     title = html.escape(TITLE).replace("&quot;", '\\"')
     for words in (
         f"{title}. Against the number of parameters, on a logarithmic axis",

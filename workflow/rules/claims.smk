@@ -119,14 +119,15 @@ rule draw_replication:
         replication=rules.replication.output.table,
         record=flow.tables("runs.json", "base", "weight-decay"),
     output:
-        pdf=report(
-            "results/figures/replication.pdf",
+        pdf="results/figures/replication.pdf",
+        png="results/figures/replication.png",
+        svg=report(
+            "results/figures/replication.svg",
             category="Figures",
             subcategory="against the paper",
             labels={"figure": "the paper's numbers beside ours"},
             caption="../report/replication_figure.rst",
         ),
-        png="results/figures/replication.png",
         record="results/figures/replication.json",
     log:
         "results/logs/figures/replication.log",
@@ -140,4 +141,4 @@ rule draw_replication:
         code=flow.digest("draw-replication"),
     shell:
         "python -m capacity draw-replication --replication {input.replication:q} --record {input.record:q}"
-        " --digest {params.plans:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+        " --digest {params.plans:q} --pdf {output.pdf:q} --png {output.png:q} --svg {output.svg:q} > {log:q} 2>&1"

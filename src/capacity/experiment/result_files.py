@@ -18,7 +18,7 @@ _OF_RECORDS = {
 """The tables that a record names beside, or instead of, the one Parquet file of its own name."""
 PAGES = {
     "tables/replication.json": ("replication.parquet", "replication.csv", "replication.md"),
-    "figures/replication.json": ("replication.pdf", "replication.png"),
+    "figures/replication.json": ("replication.pdf", "replication.png", "replication.svg"),
     "tables/claims.json": (
         *("claims.parquet", "claims.csv", "claims.md"),
         *("claims_evidence.parquet", "claims_evidence.csv"),
@@ -76,5 +76,5 @@ def _files_of_record(record: str) -> list[str]:
     elif place.name == "index.json":
         names = ("index.md", "answer.json")
     else:
-        names = (f"{place.stem}.pdf", f"{place.stem}.png")
+        names = tuple(f"{place.stem}.{kind}" for kind in ("pdf", "png", "svg"))
     return [(place.parent / name).as_posix() for name in names]

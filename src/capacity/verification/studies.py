@@ -49,7 +49,7 @@ OWN_FIGURES = "studies"
 
 RECORD_OF = {"summary": "runs", "claims_evidence": "claims", "answer": "index"}
 """Files that are named in the record of another name."""
-SUFFIXES = (".parquet", ".csv", ".md", ".pdf", ".png", ".html", ".zip")
+SUFFIXES = (".parquet", ".csv", ".md", ".pdf", ".png", ".svg", ".html", ".zip")
 MANIFEST_LINE = re.compile(r"[0-9a-f]{64}  [^\n]+\n")
 MANIFEST, MANIFESTS = "manifest.sha256", "manifests"
 PAGE_RECORDS = [f"{name}.json" for name in PAGE_STAGES]
