@@ -15,7 +15,15 @@ import pytest
 from capacity.experiment import configuration
 from capacity.experiment.answers import RULES
 from capacity.experiment.cell import parse_cell
-from capacity.experiment.plan import EXPRESSION_TASKS, MAIN_STUDY, figure_paths, make_plan, record_paths
+from capacity.experiment.plan import (
+    EXPRESSION_TASKS,
+    MAIN_STUDY,
+    figure_paths,
+    make_plan,
+    page_figures,
+    page_path,
+    record_paths,
+)
 from capacity.experiment.seeds import format_seeds
 from capacity.storage import evaluations, files, json_files
 from tests.support.commands import run_command
@@ -96,7 +104,7 @@ def stages(config: Mapping[str, Any]) -> list[Stage]:
             found += _tables(plan.table(table).files, table, study.title, plan.table(table).digest)
         found += _figures(plan, study)
         found += _own_figures(plan, study)
-        found.append(_answer(plan, study))
+        found += [_answer(plan, study), _report_of_study(study)]
     found += _pages(plan, config["budget"])
     return found + _manifests(plan)
 
@@ -211,6 +219,27 @@ def _answer(plan: Any, study: Any) -> Stage:
     return Stage("answer", words, tuple(reading.paths), made)
 
 
+def _report_of_study(study: Any) -> Stage:
+    figures = tuple(Path(path).with_suffix(".svg").as_posix() for path in page_figures(study))
+    tables = tuple(f"results/tables/{study.name}/{name}.md" for name in ("summary", "dynamics"))
+    pages, folder = (page_path(study), *tables), f"results/report/{study.name}"
+    made = tuple(f"{folder}/{name}" for name in ("index.html", "summary.html", "dynamics.html", "pages.json"))
+    words = (study.name, "--pages", *pages, "--figures", *figures, "--output", folder)
+    return Stage("report-of-study", words, (*pages, *figures), made)
+
+
+def _report_of_all(budget: str) -> Stage:
+    verdicts = {"claims": "claims", "evidence": "claims_evidence", "replication": "replication"}
+    paths = {f"--{option}": f"results/tables/{name}.parquet" for option, name in verdicts.items()}
+    names = ("findings", "tables/claims", "tables/replication", "methods", "laboratory")
+    pages = tuple(f"results/{name}.md" for name in names)
+    figure = f"results/figures/{MAIN_STUDY}/tradeoff.svg"
+    words = (*itertools.chain.from_iterable(paths.items()), "--budget", budget, "--pages", *pages)
+    made = tuple(f"results/report/{Path(name).name}.html" for name in ("answer", *names))
+    arguments = (*words, "--figures", figure, "--output", "results/report")
+    return Stage("report-of-all", arguments, (*paths.values(), *pages, figure), (*made, "results/report/pages.json"))
+
+
 def _laboratory(plan: Any, budget: str, digests: Sequence[str]) -> Stage:
     reading = _Reading(list(plan.studies), digests)
     answers = tuple(f"results/studies/{study}/answer.json" for study in plan.studies)
@@ -271,7 +300,7 @@ def _pages(plan: Any, budget: str) -> list[Stage]:
     words += (*reading.origin(), "--budget", budget, "--output", "results/findings.md")
     made = ["results/findings.md", "results/findings.json"]
     found.append(Stage("findings", words, (*reading.paths, *paths.values()), tuple(made)))
-    return [*found, _methods(plan, budget, digests), _explorer(plan, budget, digests)]
+    return [*found, _methods(plan, budget, digests), _explorer(plan, budget, digests), _report_of_all(budget)]
 
 
 def _drawn_replication(plan: Any, digests: Sequence[str]) -> Stage:
@@ -322,7 +351,7 @@ def _manifests(plan: Any) -> list[Any]:
         )
         found.append(Stage("manifest", words, tuple(made_of), (path,)))
     against_the_paper = ("tables/replication", "figures/replication", "tables/claims", "findings")
-    names = (*against_the_paper, "laboratory", "methods", "explorer")
+    names = (*against_the_paper, "laboratory", "methods", "explorer", "report/pages")
     pages = tuple(f"results/{name}.json" for name in names)
     words = ("--records", *pages, "--root", "results", "--output", "results/manifest.sha256")
     return [*found, Stage("manifest", words, pages, ("results/manifest.sha256",))]

@@ -9,16 +9,10 @@ rule replication:
             "results/tables/replication.csv",
             category="Tables",
             subcategory="against the paper",
-            labels={"table": "replication (CSV)"},
+            labels={"table": "replication (CSV, to download)"},
             caption="../report/replication.rst",
         ),
-        markdown=report(
-            "results/tables/replication.md",
-            category="Tables",
-            subcategory="against the paper",
-            labels={"table": "replication (text)"},
-            caption="../report/replication.rst",
-        ),
+        markdown="results/tables/replication.md",
         record="results/tables/replication.json",
     log:
         "results/logs/replication.log",
@@ -49,16 +43,10 @@ rule claims:
             "results/tables/claims_evidence.csv",
             category="Tables",
             subcategory="against the paper",
-            labels={"table": "evidence behind the verdicts (CSV)"},
+            labels={"table": "evidence behind the verdicts (CSV, to download)"},
             caption="../report/claims.rst",
         ),
-        markdown=report(
-            "results/tables/claims.md",
-            category="Tables",
-            subcategory="against the paper",
-            labels={"table": "verdicts on the paper's claims (text)"},
-            caption="../report/claims.rst",
-        ),
+        markdown="results/tables/claims.md",
         record="results/tables/claims.json",
     log:
         "results/logs/claims.log",
@@ -88,12 +76,7 @@ rule findings:
         evidence=rules.claims.output.evidence,
         replication=rules.replication.output.table,
     output:
-        markdown=report(
-            "results/findings.md",
-            category="Findings",
-            labels={"page": "findings (text)"},
-            caption="../report/findings.rst",
-        ),
+        markdown="results/findings.md",
         record="results/findings.json",
     log:
         "results/logs/findings.log",
