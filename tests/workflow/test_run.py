@@ -543,6 +543,16 @@ def test_a_figure_is_shown_in_the_report_with_its_caption_beside_it(opened):
     assert opened.value("document.querySelector('nav li.prose') !== null")
 
 
+def test_on_a_narrow_screen_a_result_has_the_whole_width(opened):
+    opened.resize(400)
+    try:
+        choose_result(opened, "Figures", "base", "tradeoff")
+        opened.click("nav tr[data-row] a")
+        opened.wait("document.querySelector('.p-3 > img')?.getBoundingClientRect().width > 300")
+    finally:
+        opened.resize(1400)
+
+
 def test_the_report_complains_of_nothing_and_asks_the_network_for_nothing(opened):
     """But for what Snakemake's own styles say of themselves."""
     assert [problem for problem in opened.problems if "cdn.tailwindcss.com" not in problem] == []
