@@ -18,7 +18,7 @@ ifneq ($(shell [ -n "$$XDG_CACHE_HOME" ] || [ -w "$$HOME" ] && echo yes),yes)
 export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: all install run report test faults lint docs status benchmark benchmark-compiled benchmark-precision benchmark-scale \
+.PHONY: all install run report test tests faults lint docs status benchmark benchmark-compiled benchmark-precision benchmark-scale \
 	benchmark-overhead audit lock clean
 .DEFAULT_GOAL := all
 
@@ -37,7 +37,11 @@ run: $(VENV)/installed
 report: run
 	$(SNAKEMAKE) --report results/report.html $(if $(BUDGET),--config budget=$(BUDGET))
 
-test: $(VENV)/installed-test lint
+# The linters run beside the tests, as one of them takes half a minute on one core.
+test: $(VENV)/installed-test
+	$(MAKE) --jobs 2 lint tests
+
+tests: $(VENV)/installed-test
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 faults: $(VENV)/installed-test

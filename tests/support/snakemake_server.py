@@ -1,7 +1,7 @@
-"""A process that has imported Snakemake and forks for each dry run: the import takes longer than most of them.
+"""A process that has imported Snakemake and forks for each run: the import takes longer than most of them.
 
 Run as a program it reads one request per line, a JSON object with ``arguments``, ``folder``, ``environment`` and
-``output``, and answers each with a line that holds the exit code. What a dry run changes in memory ends with its fork,
+``output``, and answers each with a line that holds the exit code. What a run changes in memory ends with its fork,
 so that the next one sees what it would see in a process of its own.
 """
 
@@ -47,7 +47,7 @@ class SnakemakeServer:
 
 def serve() -> None:
     """Answer requests until there are no more."""
-    # What Snakemake and its plugins import; not the package, which each dry run imports from the clone that it is of.
+    # What Snakemake and its plugins import; not the package, which each run imports from the clone that it is of.
     import jsonschema  # noqa: F401
     import snakemake.assets
     import snakemake.report.html_reporter  # noqa: F401

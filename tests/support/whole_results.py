@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from capacity.experiment import configuration
 from capacity.experiment.answers import RULES
@@ -116,6 +119,27 @@ def make(folder: Path, config: Mapping[str, Any]) -> None:
         json_files.write_sealed_json("results/configuration.json", config)
         for stage in stages(config):
             stage.run()
+
+
+def copy_of(factory: pytest.TempPathFactory, config: Mapping[str, Any]) -> Path:
+    """A folder with the results of a configuration, which all processes of a run of tests make once together."""
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+    original = made_once(factory, f"results {digest[:16]}", lambda folder: make(folder, config))
+    return Path(shutil.copytree(original, factory.mktemp("whole") / "own copy"))
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path], None]) -> Path:
+    """A folder that the first process to ask for it fills, and that nobody may change."""
+    own = factory.getbasetemp()
+    shared = own.parent if own.name.startswith("popen-") else own
+    original = shared / name
+    with FileLock(shared / f"{name}.lock"):
+        if not original.exists():
+            unfinished = shared / f"{name}, unfinished"
+            unfinished.mkdir()
+            fill(unfinished)
+            unfinished.rename(original)
+    return original
 
 
 def _tables(files_of: Any, table: str, title: str, digest: str) -> list[Stage]:

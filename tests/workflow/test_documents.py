@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from functools import cache
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.cli import parse_args
 
 from capacity.commands import COMMANDS
 from tests.support.repository import REPOSITORY
@@ -22,10 +24,11 @@ INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
 PROGRAMS = ("snakemake", "make", "python")
 ELSEWHERE = ("http://", "https://", "mailto:", "#")
-# Options that do something else than making targets, and those that need what a test machine may not have.
+# Options that do something else than making targets, and those with a value that need what a test machine may not have
+# or say how much is printed.
 ACTIONS = {"--unlock", "--lint", "--help", "--version"}
 LEFT_OUT = {"--report", "--cores", "--sdm", "--software-deployment-method", "--workflow-profile", "--profile"}
-LEFT_OUT |= {"--default-storage-provider", "--default-storage-prefix"}
+LEFT_OUT |= {"--default-storage-provider", "--default-storage-prefix", "-q"}
 
 
 @cache
@@ -97,16 +100,20 @@ def test_every_make_target_exists():
 
 
 def test_every_snakemake_command_can_be_planned(clone):
-    planned = set()
+    """Commands with the same options under the same configuration are planned together."""
+    planned = {}
     for document in DOCUMENTS:
-        example = clone.configure(f"{Path(document).stem}.yaml", settings_of(document))
+        settings = json.dumps(settings_of(document))
         for words in (words[1:] for words in commands_of(document) if words[0] == "snakemake"):
-            arguments = tuple(word for word in without(words, LEFT_OUT) if word not in ("-n", "--dry-run"))
-            if ACTIONS.intersection(arguments) or (document, arguments) in planned:
-                continue
-            planned.add((document, arguments))
-            clone.snakemake("--dry-run", *arguments, "--configfile", example)
-    assert planned
+            arguments = [word for word in without(words, LEFT_OUT) if word not in ("-n", "--dry-run", "--")]
+            if not ACTIONS.intersection(arguments):
+                targets = sorted(parse_args(list(words))[1].targets) or ["all"]
+                options = tuple(word for word in arguments if word not in targets)
+                planned.setdefault((settings, options), set()).update(targets)
+    assert len(planned) > 5
+    for number, ((settings, options), targets) in enumerate(planned.items()):
+        example = clone.configure(f"{number}.yaml", json.loads(settings))
+        clone.snakemake("--dry-run", *options, "--configfile", example, "--", *sorted(targets))
 
 
 def test_every_profile_that_is_named_exists():

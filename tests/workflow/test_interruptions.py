@@ -84,9 +84,8 @@ def check_outputs(studied, undisturbed):
     assert "go on from update" in log(studied)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_job_goes_on_when_the_command_is_given_again(studied, undisturbed, begun, number):
-    os.kill(trainer(studied.folder), number)
+def test_a_killed_job_goes_on_when_the_command_is_given_again(studied, undisturbed, begun):
+    os.kill(trainer(studied.folder), signal.SIGKILL)
     assert begun.wait(60) != 0
     studied.snakemake(TARGET, *OPTIONS)
     check_outputs(studied, undisturbed)
@@ -141,8 +140,7 @@ def test_a_job_left_by_a_killed_snakemake_gives_way_to_the_next_which_goes_on(st
     check_outputs(studied, undisturbed)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_job_that_waits_for_another_heeds_a_signal_at_once_and_harms_nothing(studied, undisturbed, begun, number):
+def test_a_job_that_waits_for_another_heeds_a_signal_at_once_and_harms_nothing(studied, undisturbed, begun):
     """The other never lets go: this test holds the lock, in the name of a process that is gone."""
     os.kill(trainer(studied.folder), signal.SIGKILL)
     assert begun.wait(60) != 0
@@ -156,9 +154,9 @@ def test_a_job_that_waits_for_another_heeds_a_signal_at_once_and_harms_nothing(s
         )
         try:
             wait_for(lambda: f"process {begun.pid} still trains this job" in log(studied))
-            os.killpg(waiting.pid, number)
+            os.killpg(waiting.pid, signal.SIGTERM)
             before = time.monotonic()
-            wait_for(lambda: f"asked to stop by signal {number.value}: " in log(studied))
+            wait_for(lambda: f"asked to stop by signal {signal.SIGTERM.value}: " in log(studied))
             assert time.monotonic() - before < 5
             assert waiting.wait(60) != 0
         finally:

@@ -74,11 +74,12 @@ def logs(folder: Path) -> str:
 
 
 def test_two_folders_at_once_on_one_clone_end_in_the_same_bytes_and_leave_it_as_it_is(clone, made, tmp_path):
-    """Each compiles for itself: nothing is compiled before."""
+    """Nothing is compiled before where one of them keeps what it compiles."""
     before, running = state(clone.folder), []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        environment = {key: value for key, value in clone.environment.items() if key != "NUMBA_CACHE_DIR"}
+        shared = {"NUMBA_CACHE_DIR"} if name == "a" else set()
+        environment = {key: value for key, value in clone.environment.items() if key not in shared}
         command = [sys.executable, "-m", "snakemake", PAGE, *options(clone, tmp_path / name)]
         running.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
     for process in running:
@@ -86,9 +87,8 @@ def test_two_folders_at_once_on_one_clone_end_in_the_same_bytes_and_leave_it_as_
         assert process.returncode == 0, said.decode()
     assert contents(tmp_path / "a") == contents(tmp_path / "b") == contents(made)
     assert state(clone.folder) == before
-    for name in ("a", "b"):
-        assert list((tmp_path / name / ".snakemake/numba").rglob("*.compiled"))
-        assert "cannot be" not in logs(tmp_path / name)
+    assert list((tmp_path / "a/.snakemake/numba").rglob("*.compiled"))
+    assert "cannot be" not in logs(tmp_path / "a") + logs(tmp_path / "b")
 
 
 def test_a_clone_and_a_home_that_cannot_be_written_end_in_the_same_bytes(clone, made, tmp_path):

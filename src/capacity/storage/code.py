@@ -206,7 +206,13 @@ def _between(lines: list[str], start: Position, end: Position) -> str:
 
 def _source(module: str) -> Path:
     """Return the file of a module of this package, whether it exists or not."""
-    path = Path(__file__).parents[1].joinpath(*module.split(".")[1:])
+    return _source_beside(__file__, module)
+
+
+@functools.cache
+def _source_beside(file: str, module: str) -> Path:
+    """Return the file of a module in the package of this file. While a process runs, a module becomes no package."""
+    path = Path(file).parents[1].joinpath(*module.split(".")[1:])
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 

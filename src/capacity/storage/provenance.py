@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -30,15 +31,32 @@ def record(stage: str, settings: Mapping[str, Any], **more: Any) -> Provenance:
         "stage": stage,
         "settings": dict(settings),
         **more,
-        "versions": {
-            "capacity": capacity.__version__,
-            "python": platform.python_version(),
-            **{name: metadata.version(name) for name in ("numpy", "pyarrow", "torch")},
-        },
+        "versions": dict(_versions()),
         "platform": f"{platform.system()} {platform.machine()}",
-        "git_commit": git_commit(),
-        "source_digest": source_digest(stage, settings.get("task")),
+        "git_commit": _loaded_commit(),
+        "source_digest": _loaded_digest(stage, settings.get("task")),
     }
+
+
+@functools.cache
+def _versions() -> Mapping[str, str]:
+    return {
+        "capacity": capacity.__version__,
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in ("numpy", "pyarrow", "torch")},
+    }
+
+
+@functools.cache
+def _loaded_commit() -> str | None:
+    """Return :func:`git_commit`, asked for once: what a process runs is the code that it has loaded."""
+    return git_commit()
+
+
+@functools.cache
+def _loaded_digest(stage: str, task: str | None) -> str:
+    """Return the digest of the code of a stage, likewise."""
+    return source_digest(stage, task)
 
 
 def git_commit() -> str | None:

@@ -9,10 +9,9 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from tests.support.commands import run_command
-from tests.support.whole_results import configure, make
+from tests.support.whole_results import configure, copy_of, made_once
 
 CONFIG = configure()
 SECONDS = 2.5
@@ -35,19 +34,15 @@ def write_metadata(folder: Path) -> None:
 @pytest.fixture(scope="session")
 def made(tmp_path_factory):
     """A folder with results, their metadata and their archive. The processes of a run share what is slow to make."""
-    own = tmp_path_factory.getbasetemp()
-    shared = own.parent if own.name.startswith("popen-") else own
-    original = shared / "archived results"
-    with FileLock(shared / "archived.lock"):
-        if not original.exists():
-            unfinished = shared / "unfinished"
-            unfinished.mkdir()
-            make(unfinished, CONFIG)
-            write_metadata(unfinished)
-            with pytest.MonkeyPatch.context() as patch:
-                patch.chdir(unfinished)
-                run_command("archive", "--output", "results/archive.zip")
-            unfinished.rename(original)
+
+    def fill(folder: Path) -> None:
+        shutil.copytree(copy_of(tmp_path_factory, CONFIG), folder, dirs_exist_ok=True)
+        write_metadata(folder)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            run_command("archive", "--output", "results/archive.zip")
+
+    original = made_once(tmp_path_factory, "archived results", fill)
     return Path(shutil.copytree(original, tmp_path_factory.mktemp("archive") / "own copy"))
 
 

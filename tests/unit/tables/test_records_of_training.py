@@ -10,7 +10,7 @@ import pytest
 
 from capacity.storage import json_files
 from tests.support.commands import run_command
-from tests.support.whole_results import configure, make, stages
+from tests.support.whole_results import configure, copy_of, stages
 
 CONFIG = configure()
 STAGES = {
@@ -24,9 +24,7 @@ OTHER = next(path for stage in stages(CONFIG) for path in stage.writes if path.e
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole")
-    make(folder, CONFIG)
-    return folder
+    return copy_of(tmp_path_factory, CONFIG)
 
 
 def flip(path: Path, content: bytes) -> None:

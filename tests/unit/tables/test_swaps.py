@@ -18,15 +18,16 @@ from capacity.tables import runs
 from capacity.tables.origins import Origin
 from tests.support import whole_results
 from tests.support.handmade_results import MECHANISM
-from tests.support.whole_results import configure, make, stages
+from tests.support.whole_results import configure, copy_of, stages
 
 CONFIG = configure()
 OTHERS = {"budget": configure(iterations=4, budget="quick"), "run": configure(kernel="torch")}
 STAGES = [stage for stage in stages(CONFIG) if stage.reads and stage.command not in ("copy", "manifest")]
-# Of the files of one name that a stage reads, one: which, is chance.
+# Of the stages that run one command, one, and of the files of one name that it reads, one: which, is chance. The
+# campaigns of `make faults` take any.
 SWAPS = [
     (stage, path, kind)
-    for stage in STAGES
+    for stage in {each.command: each for each in Random(1).sample(STAGES, len(STAGES))}.values()
     for kind in ("study", "budget", "run")
     for path in {Path(each).name: each for each in Random(kind).sample(stage.reads, len(stage.reads))}.values()
 ]
@@ -35,11 +36,7 @@ SWAPS = [
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     """The folders of results, by what is different in them; the stages run in the first."""
-    folders = {}
-    for name, config in {"first": CONFIG, **OTHERS}.items():
-        folders[name] = tmp_path_factory.mktemp(name)
-        make(folders[name], config)
-    return folders
+    return {name: copy_of(tmp_path_factory, config) for name, config in {"first": CONFIG, **OTHERS}.items()}
 
 
 def counterpart(path, kind, results):

@@ -23,7 +23,7 @@ from capacity.verification import checks
 from capacity.verification.findings import DAMAGED, EXIT_CODES, FOREIGN, MISSING, STALE
 from capacity.verification.results import verify
 from tests.support.commands import run_command
-from tests.support.whole_results import configure, make, stages
+from tests.support.whole_results import configure, copy_of, stages
 
 CONFIG = configure()
 WRITTEN = [path for stage in stages(CONFIG) for path in (*stage.writes, *getattr(stage, "target", "").split())]
@@ -36,9 +36,13 @@ LAST_CELL = sorted(make_plan(CONFIG, None).cells)[-1]
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole")
-    make(folder, CONFIG)
-    return folder
+    return copy_of(tmp_path_factory, CONFIG)
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    """The same cells from the same seeds, trained by another program."""
+    return copy_of(tmp_path_factory, configure(kernel="torch"))
 
 
 @pytest.fixture
@@ -84,12 +88,14 @@ def test_a_bit_turned_over_in_any_file_is_found(results, path):
 
 @pytest.mark.parametrize("path", CHOSEN)
 def test_a_file_that_is_removed_or_cut_short_is_found(results, path):
-    content = Path(path).read_bytes()
+    """One of the two: which, is chance."""
+    content, random = Path(path).read_bytes(), Random(path)
+    removed = random.random() < 0.5
     with kept(path):
         Path(path).unlink()
-        assert found(results).get(path.removeprefix("results/")) == MISSING
-        Path(path).write_bytes(content[: Random(path).randrange(len(content) - 1)])
-        assert found(results).get(path.removeprefix("results/")) == DAMAGED
+        if not removed:
+            Path(path).write_bytes(content[: random.randrange(len(content) - 1)])
+        assert found(results).get(path.removeprefix("results/")) == (MISSING if removed else DAMAGED)
 
 
 def swaps():
@@ -128,12 +134,7 @@ def test_a_file_of_another_study_is_called_foreign(results, path, kind):
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "history.parquet", "run.json", "evaluation.json"])
-def test_a_file_of_another_run_of_the_same_cell_is_foreign(results, tmp_path_factory, name):
-    """Another program has trained the same cell from the same seeds."""
-    other = tmp_path_factory.getbasetemp() / "other run"
-    if not other.exists():
-        other.mkdir()
-        make(other, configure(kernel="torch"))
+def test_a_file_of_another_run_of_the_same_cell_is_foreign(results, other, name):
     path = next(each for each in FILES if each.endswith(f"/{name}"))
     with kept(path):
         shutil.copyfile(other / path, path)
