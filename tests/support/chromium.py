@@ -89,6 +89,37 @@ class Page:
         said: str = self.value(f"document.querySelector({json.dumps(selector)}).textContent")
         return said
 
+    def value_inside(self, expression: str) -> Any:
+        """Return the value of a JavaScript expression of the page in the frame of this one; None before it is there."""
+        address = self.value("document.querySelector('iframe')?.src")
+        targets = self._call("Target.getTargets")["targetInfos"]
+        frames = [each["targetId"] for each in targets if each["type"] == "iframe" and each["url"] == address]
+        if not frames:
+            return None
+        outside = self._session
+        inside: str = self._call("Target.attachToTarget", targetId=frames[0], flatten=True)["sessionId"]
+        self._session = inside
+        try:
+            return self.value(expression)
+        finally:
+            self._session = outside
+            self._call("Target.detachFromTarget", sessionId=inside)
+
+    def wait_inside(self, condition: str) -> None:
+        """Wait until a JavaScript expression of the page in the frame of this one is true."""
+        end = time.monotonic() + SECONDS
+        while not self.value_inside(condition):
+            assert time.monotonic() < end, f"this did not come true in the frame: {condition}"
+            time.sleep(0.05)
+
+    def click_words(self, selector: str, words: str) -> None:
+        """Click the element of a selector that has these words and no others."""
+        self.value(
+            f"document.querySelectorAll({json.dumps(selector)}).forEach(each => each.toggleAttribute('data-meant', "
+            f"each.textContent.trim() === {json.dumps(words)}))"
+        )
+        self.click(f":is({selector})[data-meant]")
+
     def click(self, selector: str) -> None:
         """Click the middle of the first element of a selector with the mouse, once it stays where a click meets it."""
         end = time.monotonic() + SECONDS

@@ -68,7 +68,7 @@ class TrainedStudy:
         """Draw a figure and save it in a new folder."""
         folder.mkdir()
         with style.styled():
-            style.save(self.draw(name), folder / "figure.pdf", folder / "figure.png")
+            style.save(self.draw(name), *(folder / f"figure.{kind}" for kind in ("pdf", "png", "svg")))
         return folder
 
 

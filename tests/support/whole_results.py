@@ -18,7 +18,15 @@ from filelock import FileLock
 from capacity.experiment import configuration
 from capacity.experiment.answers import RULES
 from capacity.experiment.cell import parse_cell
-from capacity.experiment.plan import EXPRESSION_TASKS, MAIN_STUDY, figure_paths, make_plan, record_paths
+from capacity.experiment.plan import (
+    EXPRESSION_TASKS,
+    MAIN_STUDY,
+    figure_paths,
+    make_plan,
+    page_figures,
+    page_path,
+    record_paths,
+)
 from capacity.experiment.seeds import format_seeds
 from capacity.storage import evaluations, files, json_files
 from tests.support.commands import run_command
@@ -99,7 +107,7 @@ def stages(config: Mapping[str, Any]) -> list[Stage]:
             found += _tables(plan.table(table).files, table, study.title, plan.table(table).digest)
         found += _figures(plan, study)
         found += _own_figures(plan, study)
-        found.append(_answer(plan, study))
+        found += [_answer(plan, study), _report_of_study(study)]
     found += _pages(plan, config["budget"])
     return found + _manifests(plan)
 
@@ -183,6 +191,13 @@ class _Reading:
         return *self.of("--record", "runs.json"), "--digest", *self._digests
 
 
+def _drawn(pdf: str) -> tuple[str, ...]:
+    """The options of a command that draws, with the files of a figure beside its PDF."""
+    return tuple(
+        word for kind in ("pdf", "png", "svg") for word in (f"--{kind}", Path(pdf).with_suffix(f".{kind}").as_posix())
+    )
+
+
 def _figures(plan: Any, study: Any) -> list[Stage]:
     found = []
     for path in figure_paths(study):
@@ -198,11 +213,10 @@ def _figures(plan: Any, study: Any) -> list[Stage]:
         tables, read = options.get(name, ([f"{study.name}/{name}"], {"--history": "history", "--summary": "summary"}))
         reading = _Reading(tables, [plan.table(table).digest for table in tables])
         words = itertools.chain.from_iterable(reading.of(option, f"{kind}.parquet") for option, kind in read.items())
-        output = ("--title", study.title, "--pdf", path, "--png", path.replace(".pdf", ".png"))
+        output = ("--title", study.title, *_drawn(path))
         command = (f"draw-{name.replace('_', '-')}",) if name in options else ("draw-curves", name)
-        made = tuple(str(Path(path).with_suffix(kind)) for kind in (".pdf", ".png", ".json"))
         arguments = (*command[1:], *words, *reading.origin(), *output)
-        found.append(Stage(command[0], arguments, tuple(reading.paths), made))
+        found.append(Stage(command[0], arguments, tuple(reading.paths), (*output[3::2], path.replace(".pdf", ".json"))))
     return found
 
 
@@ -212,9 +226,9 @@ def _own_figures(plan: Any, study: Any) -> list[Stage]:
         tables = [f"{study.name}/{task}" for task in figure.tasks(study.cells.values())]
         reading = _Reading(tables, [plan.table(table).digest for table in tables])
         read = itertools.chain.from_iterable(reading.of(f"--{kind}", f"{kind}.parquet") for kind in figure.tables)
-        made = tuple(f"results/studies/{study.name}/{name}.{kind}" for kind in ("pdf", "png", "json"))
+        made = tuple(f"results/studies/{study.name}/{name}.{kind}" for kind in ("pdf", "png", "svg", "json"))
         words = (*shlex.split(figure.options()), *read, *reading.origin(), "--title", study.title)
-        arguments = (*words, "--pdf", made[0], "--png", made[1])
+        arguments = (*words, *_drawn(made[0]))
         found.append(Stage("draw-measures", arguments, tuple(reading.paths), made))
     return found
 
@@ -227,6 +241,27 @@ def _answer(plan: Any, study: Any) -> Stage:
     words += ("--answer", json.dumps(study.answer) if study.answer else "", "--command", "snakemake")
     made = tuple(f"{folder}/{name}" for name in ("index.md", "answer.json", "index.json"))
     return Stage("answer", words, tuple(reading.paths), made)
+
+
+def _report_of_study(study: Any) -> Stage:
+    figures = tuple(Path(path).with_suffix(".svg").as_posix() for path in page_figures(study))
+    tables = tuple(f"results/tables/{study.name}/{name}.md" for name in ("summary", "dynamics"))
+    pages, folder = (page_path(study), *tables), f"results/report/{study.name}"
+    made = tuple(f"{folder}/{name}" for name in ("index.html", "summary.html", "dynamics.html", "pages.json"))
+    words = (study.name, "--pages", *pages, "--figures", *figures, "--output", folder)
+    return Stage("report-of-study", words, (*pages, *figures), made)
+
+
+def _report_of_all(budget: str) -> Stage:
+    verdicts = {"claims": "claims", "evidence": "claims_evidence", "replication": "replication"}
+    paths = {f"--{option}": f"results/tables/{name}.parquet" for option, name in verdicts.items()}
+    names = ("findings", "tables/claims", "tables/replication", "methods", "laboratory")
+    pages = tuple(f"results/{name}.md" for name in names)
+    figure = f"results/figures/{MAIN_STUDY}/tradeoff.svg"
+    words = (*itertools.chain.from_iterable(paths.items()), "--budget", budget, "--pages", *pages)
+    made = tuple(f"results/report/{Path(name).name}.html" for name in ("answer", *names))
+    arguments = (*words, "--figures", figure, "--output", "results/report")
+    return Stage("report-of-all", arguments, (*paths.values(), *pages, figure), (*made, "results/report/pages.json"))
 
 
 def _laboratory(plan: Any, budget: str, digests: Sequence[str]) -> Stage:
@@ -289,14 +324,14 @@ def _pages(plan: Any, budget: str) -> list[Stage]:
     words += (*reading.origin(), "--budget", budget, "--output", "results/findings.md")
     made = ["results/findings.md", "results/findings.json"]
     found.append(Stage("findings", words, (*reading.paths, *paths.values()), tuple(made)))
-    return [*found, _methods(plan, budget, digests), _explorer(plan, budget, digests)]
+    return [*found, _methods(plan, budget, digests), _explorer(plan, budget, digests), _report_of_all(budget)]
 
 
 def _drawn_replication(plan: Any, digests: Sequence[str]) -> Stage:
     reading = _Reading(list(plan.studies), digests)
     table = "results/tables/replication.parquet"
-    made = tuple(f"results/figures/replication.{kind}" for kind in ("pdf", "png", "json"))
-    words = ("--replication", table, *reading.origin(), "--pdf", made[0], "--png", made[1])
+    made = tuple(f"results/figures/replication.{kind}" for kind in ("pdf", "png", "svg", "json"))
+    words = ("--replication", table, *reading.origin(), *_drawn(made[0]))
     return Stage("draw-replication", words, (*reading.paths, table), made)
 
 
@@ -340,7 +375,7 @@ def _manifests(plan: Any) -> list[Any]:
         )
         found.append(Stage("manifest", words, tuple(made_of), (path,)))
     against_the_paper = ("tables/replication", "figures/replication", "tables/claims", "findings")
-    names = (*against_the_paper, "laboratory", "methods", "explorer")
+    names = (*against_the_paper, "laboratory", "methods", "explorer", "report/pages")
     pages = tuple(f"results/{name}.json" for name in names)
     words = ("--records", *pages, "--root", "results", "--output", "results/manifest.sha256")
     return [*found, Stage("manifest", words, pages, ("results/manifest.sha256",))]

@@ -15,7 +15,7 @@ from capacity.errors import InputError
 from tests.support.commands import run_command
 from tests.support.repository import PACKAGE, SOURCE
 
-NOT_COMMANDS = {"__init__", "arguments", "drawing"}
+NOT_COMMANDS = {"__init__", "arguments", "drawing", "reporting"}
 
 
 def module_of(command):

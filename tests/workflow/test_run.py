@@ -35,13 +35,14 @@ VARIANT = "variant=batch-8_evaluation_interval-3_iterations-6"
 CELLS = [f"task={task}/size=n14/{VARIANT}" for task in TASKS] + [f"task=facts/size=l2h2d8m2/{VARIANT}"]
 FOLDERS = [f"results/cells/{cell}/seeds=0_1337" for cell in CELLS]
 FIGURES = ("tradeoff", *TASKS, "dynamics", "answers", "held_out_histories")
-SAME = (".parquet", ".json", ".safetensors", ".csv", ".md", ".pdf", ".png", ".sha256")
+SAME = (".parquet", ".json", ".safetensors", ".csv", ".md", ".pdf", ".png", ".svg", ".sha256")
 NOTHING = Counter()
 DRAWN = Counter(
     draw_tradeoff=1, draw_curves=3, draw_dynamics=1, draw_answers=1, draw_held_out_histories=1, figure_of_base=7
 )
 AGAINST_THE_PAPER = Counter(replication=1, draw_replication=1, claims=1, findings=1, answer=1, laboratory=1, methods=1)
-AGAINST_THE_PAPER += Counter(explorer=1, manifest_of_pages=1)
+AGAINST_THE_PAPER += Counter(explorer=1, report_of_study=1, report_of_all=1, manifest_of_pages=1)
+REPORTED = Counter(report_of_all=1, manifest_of_pages=1)
 # Whatever reads an evaluation or a history, and what is drawn from that.
 TABULATED = (
     DRAWN + AGAINST_THE_PAPER + Counter(tabulate=4, dynamics=3, expressions=3, expression_histories=3, manifest=1)
@@ -168,9 +169,12 @@ def test_every_promised_file_is_there(trained):
     wanted += [f"results/studies/base/{name}" for name in ("index.md", "answer.json", "index.json")]
     wanted += [f"results/{name}.{kind}" for name in ("laboratory", "methods") for kind in ("md", "json")]
     wanted += ["results/explorer.html", "results/explorer.json"]
+    wanted += [f"results/report/base/{name}.html" for name in ("index", "summary", "dynamics")]
+    wanted += ["results/report/answer.html", "results/report/base/pages.json", "results/report/pages.json"]
     wanted += ["results/manifests/base.sha256", *(f"results/figures/base/{figure}.json" for figure in FIGURES)]
     figures = [f"{folder}{figure}" for folder in ("base/", "") for figure in FIGURES]
     wanted += [f"results/figures/{figure}.{kind}" for figure in figures for kind in ("pdf", "png")]
+    wanted += [f"results/figures/base/{figure}.svg" for figure in FIGURES] + ["results/figures/replication.svg"]
     missing = [path for path in wanted if not (trained.folder / path).is_file()]
     assert missing == []
 
@@ -254,12 +258,12 @@ def test_a_comment_in_the_source_does_nothing(trained, counted_again):
 @pytest.mark.parametrize(
     ("module", "drawn"),
     [
-        ("tradeoff", Counter(draw_tradeoff=1, figure_of_base=1)),
+        ("tradeoff", Counter(draw_tradeoff=1, figure_of_base=1, report_of_study=1) + REPORTED),
         ("curves", Counter(draw_curves=3, figure_of_base=3)),
         ("answers", Counter(draw_answers=1, figure_of_base=1)),
         ("held_out_histories", Counter(draw_held_out_histories=1, figure_of_base=1)),
         ("dynamics", Counter(draw_dynamics=1, figure_of_base=1)),
-        ("style", DRAWN + Counter(draw_replication=1, manifest_of_pages=1)),
+        ("style", DRAWN + Counter(draw_replication=1, report_of_study=1) + REPORTED),
     ],
 )
 def test_an_edit_to_the_code_of_a_figure_draws_it_again_and_nothing_else(trained, counted_again, module, drawn):
@@ -269,7 +273,8 @@ def test_an_edit_to_the_code_of_a_figure_draws_it_again_and_nothing_else(trained
 
 def test_an_edit_to_the_dynamics_makes_their_tables_and_figure_again(trained, counted_again):
     with edited(trained.folder / "src/capacity/tables/dynamics.py"):
-        assert counted_again() == Counter(dynamics=3, draw_dynamics=1, figure_of_base=1, findings=1) + MANIFESTS
+        again = Counter(dynamics=3, draw_dynamics=1, figure_of_base=1, findings=1, report_of_study=1, report_of_all=1)
+        assert counted_again() == again + MANIFESTS
 
 
 def test_an_edit_to_the_tables_trains_and_evaluates_nothing(trained, counted_again):
@@ -279,17 +284,17 @@ def test_an_edit_to_the_tables_trains_and_evaluates_nothing(trained, counted_aga
 
 def test_an_edit_to_the_verdicts_judges_again_and_nothing_else(trained, counted_again):
     with edited(trained.folder / "src/capacity/claims/conditions.py"):
-        assert counted_again() == Counter(claims=1, findings=1, methods=1, explorer=1, manifest_of_pages=1)
+        assert counted_again() == Counter(claims=1, findings=1, methods=1, explorer=1, **REPORTED)
 
 
 def test_an_edit_to_the_prose_of_the_findings_writes_them_again_and_nothing_else(trained, counted_again):
     with edited(trained.folder / "src/capacity/findings/findings.md.j2"):
-        assert counted_again() == Counter(findings=1, manifest_of_pages=1)
+        assert counted_again() == Counter(findings=1, **REPORTED)
 
 
 def test_an_edit_to_the_prose_of_the_methods_writes_them_again_and_nothing_else(trained, counted_again):
     with edited(trained.folder / "src/capacity/findings/methods.md.j2"):
-        assert counted_again() == Counter(methods=1, explorer=1, manifest_of_pages=1)
+        assert counted_again() == Counter(methods=1, explorer=1, **REPORTED)
 
 
 def test_an_edit_to_the_model_trains_everything_again(trained, counted_again):
@@ -398,7 +403,7 @@ def test_a_lost_figure_comes_back_byte_for_byte(trained):
 
 
 def test_the_report_holds_every_figure_with_its_caption(report):
-    assert [figure for figure in FIGURES if f"{figure}.pdf" not in report] == []
+    assert [figure for figure in FIGURES if f"{figure}.svg" not in report] == []
     title = html.escape(TITLE).replace("&quot;", '\\"')
     for words in (
         f"{title}. Against the number of parameters, on a logarithmic axis",
@@ -408,7 +413,7 @@ def test_the_report_holds_every_figure_with_its_caption(report):
         f"{title}. During training, for each cell with arithmetic: the evaluations",
         f"{title}. For each cell with arithmetic, all sums and differences",
         "iterations 6 (paper: 30000)",
-        "summary, all endpoints (CSV)",
+        "summary, all endpoints (CSV, to download)",
         "made under the budget",
     ):
         assert words in report.replace("\\n", " ").replace("\n", " ")
@@ -448,17 +453,110 @@ def test_a_title_is_text_in_a_browser(report, tmp_path):
     assert [params for params in told["params"] if "<" in params] == []
 
 
-def test_the_report_leads_to_the_explorer_beside_it(report, trained, tmp_path):
-    (tmp_path / "report.html").write_text(report, encoding="utf-8")
-    shutil.copy(trained.folder / "results/explorer.html", tmp_path)
-    with chromium.open_page(tmp_path / "profile") as page:
-        page.open(tmp_path / "report.html")
-        page.wait("document.querySelector('a[href=\"explorer.html\"]') !== null")
-        page.click('a[href="explorer.html"]')
-        page.wait("Boolean(window.explorer)")
-        assert page.value("explorer.data.runs.length") == len(CELLS) * 2
-        assert page.value("String(window.owned)") == "undefined"
-        assert TITLE in page.text("#studies")
+PAGES = {
+    "Findings": ("the answer in short", "findings", "methods"),
+    "Studies": (("base", "question and answer"), ("Other", "laboratory")),
+    "Tables": (
+        *(("base", name) for name in ("summary", "dynamics")),
+        *(("against the paper", name) for name in ("replication", "verdicts on the paper's claims")),
+    ),
+}
+"""The pages that the menu of the report leads to, with the folders that they are in."""
+ALL_ARE_OBJECTS = """Object.values(results).every(
+    result => result.mime_type !== "text/html" || result.data_uri.startsWith("blob:")
+)"""
+
+
+@pytest.fixture(scope="module")
+def opened(report, trained, tmp_path_factory):
+    """The report in a browser, as it opens."""
+    folder = tmp_path_factory.mktemp("opened report")
+    (folder / "report.html").write_text(report, encoding="utf-8")
+    with chromium.open_page(folder / "profile") as page:
+        page.resize(1400)
+        page.open(folder / "report.html")
+        page.wait("document.querySelector('.answer') !== null")
+        page.wait(ALL_ARE_OBJECTS)
+        yield page
+
+
+def choose_result(opened, category, *labels):
+    """Go through the menu of the report to a result, and return the selector of its row."""
+    opened.value("app.setView({navbarMode: 'menu'})")
+    for words in (category, *labels[:-1]):
+        opened.wait(
+            f"[...document.querySelectorAll('nav li a')].some(each => each.textContent === {json.dumps(words)})"
+        )
+        opened.click_words("nav li a", words)
+    row = (
+        f"[...document.querySelectorAll('nav tr')].find(each => each.cells[0].textContent === {json.dumps(labels[-1])})"
+    )
+    opened.wait(f"Boolean({row})")
+    opened.value(
+        f"document.querySelectorAll('nav tr').forEach(each => each.toggleAttribute('data-row', each === {row}))"
+    )
+    return "nav tr[data-row]"
+
+
+def test_the_report_opens_on_the_answer(opened):
+    assert opened.value("document.querySelectorAll('.answer h1 ~ .front p').length") >= 3
+    assert opened.text(".answer p").startswith("Of the paper's 8 claims, ")
+    assert opened.value("document.querySelectorAll('.answer li .verdict').length") == 8
+    assert opened.value("document.querySelector('.answer img').naturalWidth") > 100
+    places = [f"document.querySelector('{each}').getBoundingClientRect()" for each in (".answer", "#rulegraph")]
+    assert opened.value(f"{places[0]}.bottom < {places[1]}.top") is True
+    assert opened.value(f"{places[0]}.top") >= 0
+
+
+def test_every_page_of_the_report_opens_in_it_by_a_click(opened):
+    addresses = set()
+    for category, pages in PAGES.items():
+        for labels in pages:
+            row = choose_result(opened, category, *([labels] if isinstance(labels, str) else labels))
+            opened.click(f"{row} a")
+            opened.wait("document.querySelector('iframe[src^=\"blob:\"]') !== null")
+            opened.wait_inside("document.readyState === 'complete' && document.querySelector('h1') !== null")
+            assert opened.value_inside("document.querySelectorAll('script, b[id]').length") == 0
+            if labels[0] == "base":
+                assert TITLE in opened.value_inside("document.body.textContent")
+            addresses.add(opened.value("document.querySelector('iframe').src"))
+    assert len(addresses) == sum(map(len, PAGES.values()))
+    assert opened.value("String(window.owned)") == "undefined"
+
+
+def test_the_explorer_opens_in_the_report_by_a_click(opened):
+    opened.value("app.setView({content: 'rulegraph'})")
+    opened.click_words(".openings a", "Ask the networks yourself")
+    opened.wait("document.querySelector('iframe[src^=\"blob:\"]') !== null")
+    opened.wait_inside("Boolean(window.explorer)")
+    assert opened.value_inside("explorer.data.runs.length") == len(CELLS) * 2
+    assert opened.value_inside("document.querySelector('#studies').textContent").count(TITLE) >= 1
+
+
+def test_a_figure_is_shown_in_the_report_with_its_caption_beside_it(opened):
+    row = choose_result(opened, "Figures", "base", "tradeoff")
+    opened.click(f"{row} a:nth-of-type(2)")
+    opened.wait("document.querySelector('nav li.prose') !== null")
+    assert "Against the number of parameters" in " ".join(opened.text("nav li.prose").split())
+    opened.click("nav table a")
+    opened.wait("document.querySelector('.p-3 > img[src^=\"data:image/svg+xml\"]')?.naturalWidth > 100")
+    assert opened.value("document.querySelector('nav li.prose') !== null")
+
+
+def test_on_a_narrow_screen_a_result_has_the_whole_width(opened):
+    opened.resize(400)
+    try:
+        choose_result(opened, "Figures", "base", "tradeoff")
+        opened.click("nav tr[data-row] a")
+        opened.wait("document.querySelector('.p-3 > img')?.getBoundingClientRect().width > 300")
+    finally:
+        opened.resize(1400)
+
+
+def test_the_report_complains_of_nothing_and_asks_the_network_for_nothing(opened):
+    """But for what Snakemake's own styles say of themselves."""
+    assert [problem for problem in opened.problems if "cdn.tailwindcss.com" not in problem] == []
+    assert {address.partition(":")[0] for address in opened.requests} <= {"file", "data", "blob"}
 
 
 CAPTION_ELEMENTS = {"p", "ul", "li", "em", "strong", "div", "tt", "span"}

@@ -64,7 +64,7 @@ def test_every_figure_is_drawn_with_its_record_and_its_words_can_be_searched(dra
         assert record["stage"] == "draw-measures"
         assert record["settings"]["title"] == STUDY["title"]
         assert f"--kind {STUDY['figures'][name]['kind']} " in record["settings"]["figure"]
-        assert set(record["files"]) == {f"{name}.pdf", f"{name}.png"}
+        assert set(record["files"]) == {f"{name}.{kind}" for kind in ("pdf", "png", "svg")}
         (page,) = pypdf.PdfReader(folder / f"{name}.pdf").pages
         text = page.extract_text()
         assert STUDY["title"] in text
@@ -133,7 +133,7 @@ def test_the_report_has_the_figures_with_captions(drawn):
     drawn.snakemake("--report", "report.html", *FIGURES, *CONFIG)
     report = (drawn.folder / "report.html").read_text(encoding="utf-8")
     for name in NAMES:
-        assert f"{name}.pdf" in report
+        assert f"{name}.svg" in report
     assert "Drawn as the configuration says" in report
     assert "--kind map --measure seen --x learning_rate --y size" in report
 

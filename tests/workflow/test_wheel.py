@@ -69,6 +69,13 @@ def test_the_installed_package_has_the_templates_of_pages(run_installed, reposit
     assert shown == (repository / "src/capacity/findings" / template).read_text(encoding="utf-8")
 
 
+def test_the_installed_package_has_the_templates_of_the_report(run_installed):
+    program = (
+        "from capacity.report import answer, pages; print(all(each.TEMPLATE.is_file() for each in (answer, pages)))"
+    )
+    assert run_installed("-c", program) == "True\n"
+
+
 def test_the_installed_package_has_the_styles_and_scripts_of_the_explorer(run_installed):
     program = "from capacity.explorer import page; print(all(path.is_file() for path in (page.STYLE, *page.SCRIPTS)))"
     assert run_installed("-c", program) == "True\n"

@@ -9,16 +9,10 @@ rule replication:
             "results/tables/replication.csv",
             category="Tables",
             subcategory="against the paper",
-            labels={"table": "replication (CSV)"},
+            labels={"table": "replication (CSV, to download)"},
             caption="../report/replication.rst",
         ),
-        markdown=report(
-            "results/tables/replication.md",
-            category="Tables",
-            subcategory="against the paper",
-            labels={"table": "replication (text)"},
-            caption="../report/replication.rst",
-        ),
+        markdown="results/tables/replication.md",
         record="results/tables/replication.json",
     log:
         "results/logs/replication.log",
@@ -49,16 +43,10 @@ rule claims:
             "results/tables/claims_evidence.csv",
             category="Tables",
             subcategory="against the paper",
-            labels={"table": "evidence behind the verdicts (CSV)"},
+            labels={"table": "evidence behind the verdicts (CSV, to download)"},
             caption="../report/claims.rst",
         ),
-        markdown=report(
-            "results/tables/claims.md",
-            category="Tables",
-            subcategory="against the paper",
-            labels={"table": "verdicts on the paper's claims (text)"},
-            caption="../report/claims.rst",
-        ),
+        markdown="results/tables/claims.md",
         record="results/tables/claims.json",
     log:
         "results/logs/claims.log",
@@ -88,12 +76,7 @@ rule findings:
         evidence=rules.claims.output.evidence,
         replication=rules.replication.output.table,
     output:
-        markdown=report(
-            "results/findings.md",
-            category="Findings",
-            labels={"page": "findings (text)"},
-            caption="../report/findings.rst",
-        ),
+        markdown="results/findings.md",
         record="results/findings.json",
     log:
         "results/logs/findings.log",
@@ -119,14 +102,15 @@ rule draw_replication:
         replication=rules.replication.output.table,
         record=flow.tables("runs.json", "base", "weight-decay"),
     output:
-        pdf=report(
-            "results/figures/replication.pdf",
+        pdf="results/figures/replication.pdf",
+        png="results/figures/replication.png",
+        svg=report(
+            "results/figures/replication.svg",
             category="Figures",
             subcategory="against the paper",
             labels={"figure": "the paper's numbers beside ours"},
             caption="../report/replication_figure.rst",
         ),
-        png="results/figures/replication.png",
         record="results/figures/replication.json",
     log:
         "results/logs/figures/replication.log",
@@ -140,4 +124,4 @@ rule draw_replication:
         code=flow.digest("draw-replication"),
     shell:
         "python -m capacity draw-replication --replication {input.replication:q} --record {input.record:q}"
-        " --digest {params.plans:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+        " --digest {params.plans:q} --pdf {output.pdf:q} --png {output.png:q} --svg {output.svg:q} > {log:q} 2>&1"

@@ -5,14 +5,15 @@ rule draw_tradeoff:
         summary="results/tables/{study}/summary.parquet",
         record="results/tables/{study}/runs.json",
     output:
-        pdf=report(
-            "results/figures/{study}/tradeoff.pdf",
+        pdf="results/figures/{study}/tradeoff.pdf",
+        png="results/figures/{study}/tradeoff.png",
+        svg=report(
+            "results/figures/{study}/tradeoff.svg",
             category="Figures",
             subcategory="{study}",
             labels={"figure": "tradeoff"},
             caption="../report/tradeoff.rst",
         ),
-        png="results/figures/{study}/tradeoff.png",
         record="results/figures/{study}/tradeoff.json",
     log:
         "results/logs/figures/{study}/tradeoff.log",
@@ -29,7 +30,7 @@ rule draw_tradeoff:
     shell:
         "python -m capacity draw-tradeoff --runs {input.runs:q} --summary {input.summary:q}"
         " --record {input.record:q} --digest {params.plan:q} --title={params.title:q} --pdf {output.pdf:q}"
-        " --png {output.png:q} > {log:q} 2>&1"
+        " --png {output.png:q} --svg {output.svg:q} > {log:q} 2>&1"
 
 
 # From the tables of one task, so that they train nothing else.
@@ -39,14 +40,15 @@ rule draw_curves:
         summary="results/tables/{study}/{task}/summary.parquet",
         record="results/tables/{study}/{task}/runs.json",
     output:
-        pdf=report(
-            "results/figures/{study}/{task}.pdf",
+        pdf="results/figures/{study}/{task}.pdf",
+        png="results/figures/{study}/{task}.png",
+        svg=report(
+            "results/figures/{study}/{task}.svg",
             category="Figures",
             subcategory="{study}",
             labels={"figure": "{task}"},
             caption="../report/curves.rst",
         ),
-        png="results/figures/{study}/{task}.png",
         record="results/figures/{study}/{task}.json",
     log:
         "results/logs/figures/{study}/{task}.log",
@@ -63,7 +65,7 @@ rule draw_curves:
     shell:
         "python -m capacity draw-curves {wildcards.task:q} --history {input.history:q} --summary {input.summary:q}"
         " --record {input.record:q} --digest {params.plan:q} --title={params.title:q} --pdf {output.pdf:q}"
-        " --png {output.png:q} > {log:q} 2>&1"
+        " --png {output.png:q} --svg {output.svg:q} > {log:q} 2>&1"
 
 
 # From the tables of the tasks with arithmetic, so that they train no facts alone.
@@ -74,14 +76,15 @@ rule draw_dynamics:
         summary=flow.tables_of_tasks("summary.parquet"),
         record=flow.tables_of_tasks("runs.json"),
     output:
-        pdf=report(
-            "results/figures/{study}/dynamics.pdf",
+        pdf="results/figures/{study}/dynamics.pdf",
+        png="results/figures/{study}/dynamics.png",
+        svg=report(
+            "results/figures/{study}/dynamics.svg",
             category="Figures",
             subcategory="{study}",
             labels={"figure": "dynamics"},
             caption="../report/dynamics.rst",
         ),
-        png="results/figures/{study}/dynamics.png",
         record="results/figures/{study}/dynamics.json",
     log:
         "results/logs/figures/{study}/dynamics.log",
@@ -98,7 +101,7 @@ rule draw_dynamics:
     shell:
         "python -m capacity draw-dynamics --history {input.history:q} --runs {input.runs:q} --summary {input.summary:q}"
         " --record {input.record:q} --digest {params.plan:q} --title={params.title:q} --pdf {output.pdf:q}"
-        " --png {output.png:q} > {log:q} 2>&1"
+        " --png {output.png:q} --svg {output.svg:q} > {log:q} 2>&1"
 
 
 # From the tables of the tasks with arithmetic, so that they train no facts alone.
@@ -108,14 +111,15 @@ rule draw_answers:
         summary=flow.tables_of_tasks("summary.parquet"),
         record=flow.tables_of_tasks("runs.json"),
     output:
-        pdf=report(
-            "results/figures/{study}/answers.pdf",
+        pdf="results/figures/{study}/answers.pdf",
+        png="results/figures/{study}/answers.png",
+        svg=report(
+            "results/figures/{study}/answers.svg",
             category="Figures",
             subcategory="{study}",
             labels={"figure": "answers"},
             caption="../report/answers.rst",
         ),
-        png="results/figures/{study}/answers.png",
         record="results/figures/{study}/answers.json",
     log:
         "results/logs/figures/{study}/answers.log",
@@ -132,7 +136,7 @@ rule draw_answers:
     shell:
         "python -m capacity draw-answers --expressions {input.expressions:q} --summary {input.summary:q}"
         " --record {input.record:q} --digest {params.plan:q} --title={params.title:q} --pdf {output.pdf:q}"
-        " --png {output.png:q} > {log:q} 2>&1"
+        " --png {output.png:q} --svg {output.svg:q} > {log:q} 2>&1"
 
 
 # From the tables of the tasks with arithmetic, so that they train no facts alone.
@@ -142,14 +146,15 @@ rule draw_held_out_histories:
         summary=flow.tables_of_tasks("summary.parquet"),
         record=flow.tables_of_tasks("runs.json"),
     output:
-        pdf=report(
-            "results/figures/{study}/held_out_histories.pdf",
+        pdf="results/figures/{study}/held_out_histories.pdf",
+        png="results/figures/{study}/held_out_histories.png",
+        svg=report(
+            "results/figures/{study}/held_out_histories.svg",
             category="Figures",
             subcategory="{study}",
             labels={"figure": "held_out_histories"},
             caption="../report/held_out_histories.rst",
         ),
-        png="results/figures/{study}/held_out_histories.png",
         record="results/figures/{study}/held_out_histories.json",
     log:
         "results/logs/figures/{study}/held_out_histories.log",
@@ -166,7 +171,7 @@ rule draw_held_out_histories:
     shell:
         "python -m capacity draw-held-out-histories --histories {input.histories:q} --summary {input.summary:q}"
         " --record {input.record:q} --digest {params.plan:q} --title={params.title:q} --pdf {output.pdf:q}"
-        " --png {output.png:q} > {log:q} 2>&1"
+        " --png {output.png:q} --svg {output.svg:q} > {log:q} 2>&1"
 
 
 # The figures that a study has by its configuration, from the tables of the tasks that have their measures.
@@ -178,14 +183,15 @@ rule draw_measures:
         dynamics=flow.tables_of_figure("dynamics"),
         record=flow.records_of_figure,
     output:
-        pdf=report(
-            "results/studies/{study}/{drawing}.pdf",
+        pdf="results/studies/{study}/{drawing}.pdf",
+        png="results/studies/{study}/{drawing}.png",
+        svg=report(
+            "results/studies/{study}/{drawing}.svg",
             category="Figures",
             subcategory="{study}",
             labels={"figure": "{drawing}"},
             caption="../report/measures.rst",
         ),
-        png="results/studies/{study}/{drawing}.png",
         record="results/studies/{study}/{drawing}.json",
     log:
         "results/logs/studies/{study}/{drawing}.log",
@@ -203,7 +209,8 @@ rule draw_measures:
     shell:
         "python -m capacity draw-measures {params.options} --runs {input.runs:q} --summary {input.summary:q}"
         " --history {input.history:q} --dynamics {input.dynamics:q} --record {input.record:q}"
-        " --digest {params.plan:q} --title={params.title:q} --pdf {output.pdf:q} --png {output.png:q} > {log:q} 2>&1"
+        " --digest {params.plan:q} --title={params.title:q} --pdf {output.pdf:q} --png {output.png:q}"
+        " --svg {output.svg:q} > {log:q} 2>&1"
 
 
 # The figures of the paper's base cells, by their short names too.

@@ -1,5 +1,4 @@
-# One page with every run and the small networks themselves. The report links to it and does not hold it: it would be
-# an address of some megabytes there, and browsers open none of more than two. Weights that are only newer change nothing.
+# One page with every run and the small networks themselves. Weights that are only newer change nothing.
 rule explorer:
     input:
         runs=flow.runs(),
@@ -13,7 +12,12 @@ rule explorer:
         evidence=rules.claims.output.evidence,
         methods=rules.methods.output.text,
     output:
-        page="results/explorer.html",
+        page=report(
+            "results/explorer.html",
+            category="Explorer",
+            labels={"page": "ask the networks yourself"},
+            caption="../report/explorer.rst",
+        ),
         record="results/explorer.json",
     log:
         "results/logs/explorer.log",

@@ -32,6 +32,7 @@ rule manifest_of_pages:
             rules.laboratory.output.record,
             rules.methods.output.record,
             rules.explorer.output.record,
+            rules.report_of_all.output.record,
         ],
     output:
         "results/manifest.sha256",

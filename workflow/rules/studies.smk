@@ -9,13 +9,7 @@ rule answer:
         linked=ancient(["results/tables/{study}/summary.md", "results/tables/{study}/dynamics.md"]),
         figures=ancient(flow.page_figures),
     output:
-        page=report(
-            "results/studies/{study}/index.md",
-            category="Studies",
-            subcategory="{study}",
-            labels={"page": "question and answer (text)"},
-            caption="../report/answer.rst",
-        ),
+        page="results/studies/{study}/index.md",
         answer="results/studies/{study}/answer.json",
         record="results/studies/{study}/index.json",
     log:
@@ -50,12 +44,7 @@ rule laboratory:
         answers=flow.answers(),
         record=flow.tables("runs.json"),
     output:
-        page=report(
-            "results/laboratory.md",
-            category="Studies",
-            labels={"page": "laboratory (text)"},
-            caption="../report/laboratory.rst",
-        ),
+        page="results/laboratory.md",
         record="results/laboratory.json",
     log:
         "results/logs/laboratory.log",
@@ -81,12 +70,7 @@ rule methods:
         answers=flow.answers(),
         evidence=rules.claims.output.evidence,
     output:
-        text=report(
-            "results/methods.md",
-            category="Findings",
-            labels={"page": "methods (text)"},
-            caption="../report/methods.rst",
-        ),
+        text="results/methods.md",
         record="results/methods.json",
     log:
         "results/logs/methods.log",

@@ -51,6 +51,7 @@ FORMATS = {
     ".png": "image/png",
     ".py": "text/x-python",
     ".rst": "text/x-rst",
+    ".svg": "image/svg+xml",
     ".toml": "application/toml",
     ".txt": "text/plain",
     ".yaml": "application/yaml",

@@ -29,6 +29,8 @@ COMMANDS = {
     "findings": "write the page of findings",
     "methods": "write the text of methods, ready to paste into a paper",
     "explorer": "write the page with all runs and networks, which opens without a network",
+    "report-of-study": "write the page and the tables of a study as HTML, for the report",
+    "report-of-all": "write the answer that the report opens on, and the pages on all studies as HTML",
     "archive": "write the archive: weights, corpora, tables, figures, code, cards and what they are made of",
     "manifest": "write the checksums of the tables, figures and pages of a study",
     "data-dictionary": "write the page that names every column of every table",

@@ -38,8 +38,19 @@ def add_figure_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a command that draws a figure."""
     add_origin_arguments(parser)
     add_title_argument(parser)
+    add_drawn_arguments(parser)
+
+
+def add_drawn_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments for the files of a figure."""
     parser.add_argument("--pdf", required=True, type=Path, help="PDF file to write")
     parser.add_argument("--png", required=True, type=Path, help="PNG file to write")
+    parser.add_argument("--svg", type=Path, help="SVG file to write too, as the report shows it; default: none")
+
+
+def drawn_files(arguments: argparse.Namespace) -> list[Path]:
+    """Return the files of a figure that a command has to write."""
+    return [path for path in (arguments.pdf, arguments.png, arguments.svg) if path]
 
 
 def add_title_argument(parser: argparse.ArgumentParser) -> None:

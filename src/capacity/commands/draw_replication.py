@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from capacity.commands.arguments import add_origin_arguments
+from capacity.commands.arguments import add_drawn_arguments, add_origin_arguments, drawn_files
 from capacity.dictionary.verdicts import REPLICATION
 from capacity.errors import InputError
 from capacity.figures import replication, style
@@ -18,8 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument("--replication", required=True, type=Path, help="table of the paper's numbers beside ours")
     add_origin_arguments(parser)
-    parser.add_argument("--pdf", required=True, type=Path, help="PDF file to write")
-    parser.add_argument("--png", required=True, type=Path, help="PNG file to write")
+    add_drawn_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -34,8 +33,8 @@ def run(arguments: argparse.Namespace) -> None:
                 f"{path} is of the runs {identity} of {table_name}, and {arguments.replication} was made of "
                 f"{drawn.get(table_name)}; {files.REMEDY}"
             )
+    made = drawn_files(arguments)
     with style.styled():
-        style.save(replication.draw(table), arguments.pdf, arguments.png)
+        style.save(replication.draw(table), *made)
     record = provenance.record("draw-replication", {"tables": drawn})
-    made = [arguments.pdf, arguments.png]
     records.write_record(arguments.pdf.with_suffix(".json"), record, made, [arguments.replication, *arguments.record])

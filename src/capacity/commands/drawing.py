@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from capacity.commands.arguments import drawn_files
 from capacity.figures import style
 from capacity.storage import provenance, records
 from capacity.tables.origins import identities, read_tables
@@ -24,7 +25,7 @@ def make_figure(
     draw: Callable[[Tables], Any],
     **settings: Any,
 ) -> None:
-    """Draw a figure as PDF and PNG, with its record beside it.
+    """Draw a figure as PDF, PNG and, if it is asked for, SVG, with its record beside it.
 
     Args:
         stage: name of the command.
@@ -36,7 +37,7 @@ def make_figure(
     origins, found = read_tables(paths, arguments.record, arguments.digest)
     with style.styled():
         tables = {name: pd.concat(frames, ignore_index=True) for name, frames in found.items()}
-        style.save(draw(tables), arguments.pdf, arguments.png)
+        style.save(draw(tables), *drawn_files(arguments))
     read = [*arguments.record, *(path for of_kind in paths.values() for path in of_kind)]
     origin = provenance.record(stage, {"title": arguments.title, "tables": identities(origins), **settings})
-    records.write_record(arguments.pdf.with_suffix(".json"), origin, [arguments.pdf, arguments.png], read)
+    records.write_record(arguments.pdf.with_suffix(".json"), origin, drawn_files(arguments), read)

@@ -170,5 +170,5 @@ def record_paths(study: Study) -> list[str]:
         kinds += ["dynamics"] if "dynamics" in read - set(kinds) else []
         tables += [f"{study.name}/{task}/{name}" for name in kinds]
     figures = [path.removesuffix(".pdf") for path in (*figure_paths(study), *own_figure_paths(study))]
-    page = page_path(study).removesuffix(".md")
-    return [f"{path}.json" for path in (*(f"results/tables/{name}" for name in tables), *figures, page)]
+    pages = [page_path(study).removesuffix(".md"), f"results/report/{study.name}/pages"]
+    return [f"{path}.json" for path in (*(f"results/tables/{name}" for name in tables), *figures, *pages)]

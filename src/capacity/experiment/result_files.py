@@ -18,7 +18,7 @@ _OF_RECORDS = {
 """The tables that a record names beside, or instead of, the one Parquet file of its own name."""
 PAGES = {
     "tables/replication.json": ("replication.parquet", "replication.csv", "replication.md"),
-    "figures/replication.json": ("replication.pdf", "replication.png"),
+    "figures/replication.json": ("replication.pdf", "replication.png", "replication.svg"),
     "tables/claims.json": (
         *("claims.parquet", "claims.csv", "claims.md"),
         *("claims_evidence.parquet", "claims_evidence.csv"),
@@ -27,6 +27,9 @@ PAGES = {
     "laboratory.json": ("laboratory.md",),
     "methods.json": ("methods.md",),
     "explorer.json": ("explorer.html",),
+    "report/pages.json": tuple(
+        f"{name}.html" for name in ("answer", "findings", "claims", "replication", "methods", "laboratory")
+    ),
 }
 """The records of what is about all studies, from the folder of results, each with the files that it names."""
 
@@ -75,6 +78,8 @@ def _files_of_record(record: str) -> list[str]:
         names: Iterable[str] = _OF_RECORDS.get(place.stem, (f"{place.stem}.parquet",))
     elif place.name == "index.json":
         names = ("index.md", "answer.json")
+    elif place.name == "pages.json":
+        names = ("index.html", "summary.html", "dynamics.html")
     else:
-        names = (f"{place.stem}.pdf", f"{place.stem}.png")
+        names = tuple(f"{place.stem}.{kind}" for kind in ("pdf", "png", "svg"))
     return [(place.parent / name).as_posix() for name in names]

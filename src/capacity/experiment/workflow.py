@@ -172,6 +172,15 @@ class Workflow:
         paths = page_figures(self.plan.study(wildcards.study))
         return [Path(path).with_suffix(".png").as_posix() for path in paths]
 
+    def drawn_on_page(self, wildcards: Wildcards) -> list[str]:
+        """Return the figures that the page of a study shows, as SVG, for the report."""
+        return [Path(path).with_suffix(".svg").as_posix() for path in page_figures(self.plan.study(wildcards.study))]
+
+    def main_figure(self) -> list[str]:
+        """Return the figure that the report opens on, as SVG: the trade-off of the main study, else of the first."""
+        run = sorted(self.budget["run"], key=lambda study: study != MAIN_STUDY)
+        return [f"results/figures/{study}/tradeoff.svg" for study in run[:1]]
+
     def figure_links(self, wildcards: Wildcards) -> list[str]:
         """Return the figures of the page of a study, as paths from the folder of the page."""
         folder = Path(page_path(self.plan.study(wildcards.study))).parent

@@ -32,9 +32,18 @@ STYLE: dict[Any, Any] = {
     "legend.fontsize": 7,
     "axes.spines.top": False,
     "pdf.fonttype": 42,  # whole TrueType fonts: embedded, and text that can be searched
+    "svg.fonttype": "path",  # an SVG embeds no font, and looks the same where DejaVu is not installed
+    "svg.hashsalt": "capacity",  # of the names of its parts, which are random otherwise
     "figure.dpi": 200,
     "figure.constrained_layout.use": True,
 }
+
+UNDATED: dict[str, dict[str, Any]] = {
+    ".pdf": {"CreationDate": None},
+    ".png": {"Software": None},
+    ".svg": {"Date": None},
+}
+"""The endings of files of figures, each with the metadata that keep the date and the version of matplotlib out."""
 
 KEY_LINE = 0.165  # inches, of a line of a key
 TITLE_LETTERS = 22  # of the title of a panel, of which there are four side by side
@@ -169,10 +178,9 @@ def settle(figure: Figure) -> None:
         axis.set_position(Bbox(axis.get_position(original=True).get_points().round(6)))
 
 
-def save(figure: Figure, pdf: Path, png: Path) -> None:
-    """Save a figure as PDF and PNG, without dates, so that the same data give the same bytes."""
+def save(figure: Figure, *paths: Path) -> None:
+    """Save a figure as each of some files, by their endings, without dates: the same data give the same bytes."""
     settle(figure)
-    with files.atomic(pdf) as temporary:
-        figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
-    with files.atomic(png) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": None})
+    for path in paths:
+        with files.atomic(path) as temporary:
+            figure.savefig(temporary, format=path.suffix[1:], metadata=UNDATED[path.suffix])

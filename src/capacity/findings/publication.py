@@ -17,7 +17,6 @@ from capacity.storage import files, json_files, parquet, records
 TABLES = ("summary.md", "summary.csv", "dynamics.md")
 STUDY_PAGE = ("index.md", "answer.json")
 """The page of a study and its answer. In the copy of the page, what it links to lies in its folder."""
-_RECORDS = {"summary": "runs", "answer": "index"}
 NETWORKS = "networks.zip"
 """The archive of the trained networks, where one is published."""
 PAGES_ON_ALL_STUDIES = (
@@ -87,6 +86,6 @@ def publish(study: Study, root: Path, target: Path, networks: bool = False) -> l
 
 def _check(path: Path) -> None:
     """Raise InputError naming the file if it is not what the record beside it says. Earlier versions left no record."""
-    record = path.with_name(f"{_RECORDS.get(path.stem, path.stem)}.json")
+    record = records.record_beside(path)
     if record.exists() and records.read_record(record)[records.FILES].get(path.name) != files.sha256(path):
         raise InputError(f"{path} has changed since {record} was written; python -m capacity verify says more")

@@ -57,6 +57,8 @@ DATA_FILES = {
     ),
     "findings": ("findings/findings.md.j2",),
     "methods": ("findings/methods.md.j2",),
+    "report-of-all": ("report/answer.html.j2", "report/page.html.j2"),
+    "report-of-study": ("report/page.html.j2",),
 }
 """Package data that a stage reads, which counts as its code."""
 

@@ -22,7 +22,7 @@ from capacity.storage import parquet
 from capacity.storage.files import REMEDY
 from capacity.storage.parquet_bounds import LARGE
 
-SUFFIXES = (".safetensors", ".parquet", ".json", ".csv", ".md", ".pdf", ".png")
+SUFFIXES = (".safetensors", ".parquet", ".json", ".csv", ".md", ".pdf", ".png", ".svg")
 LEFT_OUT = ("logs", "plans", "timing.json", "progress.json", "report.html")
 """Folders and files that differ between any two runs, or only say how the work was divided."""
 

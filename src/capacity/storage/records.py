@@ -12,14 +12,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Any, TypeVar
 
 from capacity.errors import InputError
 from capacity.storage import files, json_files
 from capacity.storage.provenance import Provenance
 
+AnyPath = TypeVar("AnyPath", bound=PurePath)
 FILES, READ = "files", "read"
+NAMED_BY = {"summary": "runs", "claims_evidence": "claims", "answer": "index"}
+"""Files that are named in the record of another name than theirs."""
 
 
 def write_record(
@@ -56,6 +59,17 @@ def manifest(record_files: Iterable[Path], root: Path, copies: Mapping[Path, Pat
     sums |= {copy: sums[source] for copy, source in copies.items()}
     lines = (f"{checksum}  {path.relative_to(root).as_posix()}\n" for path, checksum in sums.items())
     return "".join(sorted(lines, key=lambda line: line[64:]))
+
+
+def record_beside(path: AnyPath) -> AnyPath:
+    """Return the record that names a file of tables, figures and pages."""
+    return path.with_name(f"{NAMED_BY.get(path.stem, path.stem)}.json")
+
+
+def check_unchanged(path: Path) -> None:
+    """Raise InputError naming a file if it is not the one that the record beside it names."""
+    if read_record(record_beside(path))[FILES].get(path.name) != files.sha256(path):
+        raise InputError(f"{path} has changed since {record_beside(path)} was written; {files.REMEDY}")
 
 
 def read_record(path: str | Path) -> dict[str, Any]:

@@ -151,7 +151,7 @@ def _group(path: str) -> str:
         return "records"
     if path == MANIFEST or (top == MANIFESTS and path.endswith(".sha256")):
         return "manifests"
-    if top in ("tables", "figures", "studies") or path in PAGES:
+    if top in ("tables", "figures", "studies", "report") or path in PAGES:
         return "of studies"
     return "configuration" if path == CONFIGURATION else "other"
 

@@ -32,11 +32,14 @@ PAGE_STAGES = {
     "laboratory": "laboratory",
     "methods": "methods",
     "explorer": "explorer",
+    "report/pages": "report-of-all",
 }
 ARCHIVE = "archive"
 """The stage that writes the archive, and the name of its files. No manifest lists it, as ``all`` does not make it."""
 PAGE_OF_STUDY = "answer"
 """The stage that writes the page of a study, whose record is ``studies/{study}/index.json``."""
+PAGES_OF_STUDY = "report-of-study"
+"""The stage that writes the pages of a study for the report, whose record is ``report/{study}/pages.json``."""
 FIGURE_STAGES = {
     **{name: f"draw-{name}" for name in ("tradeoff", "dynamics", "answers")},
     "held_out_histories": "draw-held-out-histories",
@@ -44,12 +47,12 @@ FIGURE_STAGES = {
 }
 """The stages that leave records, by the names of these."""
 
+OF_REPORT, RECORD_OF_REPORT = "report", "pages.json"
+"""The folder of the pages for the report, and the record of those in a folder."""
 OWN_FIGURES = "studies"
 """The folder with a folder for each study, in which are its page and the figures that its configuration describes."""
 
-RECORD_OF = {"summary": "runs", "claims_evidence": "claims", "answer": "index"}
-"""Files that are named in the record of another name."""
-SUFFIXES = (".parquet", ".csv", ".md", ".pdf", ".png", ".html", ".zip")
+SUFFIXES = (".parquet", ".csv", ".md", ".pdf", ".png", ".svg", ".html", ".zip")
 MANIFEST_LINE = re.compile(r"[0-9a-f]{64}  [^\n]+\n")
 MANIFEST, MANIFESTS = "manifest.sha256", "manifests"
 PAGE_RECORDS = [f"{name}.json" for name in PAGE_STAGES]
@@ -60,7 +63,8 @@ def record_of(path: str) -> str | None:
     place = PurePosixPath(path)
     if place.suffix not in (*SUFFIXES, ".json"):
         return None
-    record = place.with_name(f"{RECORD_OF.get(place.stem, place.stem)}.json").as_posix()
+    is_of_report = place.parts[0] == OF_REPORT
+    record = (place.with_name(RECORD_OF_REPORT) if is_of_report else records.record_beside(place)).as_posix()
     return record if _stage(record) else None
 
 
@@ -74,6 +78,8 @@ def _stage(record: str) -> str | None:
         return TABLE_STAGES.get(name)
     if top == "figures" and len(place.parts) == 3:
         return FIGURE_STAGES.get(name)
+    if top == OF_REPORT and len(place.parts) == 3:
+        return PAGES_OF_STUDY
     if top == OWN_FIGURES and len(place.parts) == 3 and name == "index":
         return PAGE_OF_STUDY
     if top == OWN_FIGURES and len(place.parts) == 3 and name not in RESERVED:
@@ -241,6 +247,8 @@ class Studies:
         study = PurePosixPath(path).parent.as_posix().partition("/")[2]
         if stage in (*TABLE_STAGES.values(), PAGE_OF_STUDY) and settings.get("table") != study:
             return f"it is of {settings.get('table')}, and not of {study}"
+        if stage == PAGES_OF_STUDY and settings.get("study") != study:
+            return f"it is of {settings.get('study')}, and not of {study}"
         is_figure_of_study = stage not in PAGE_STAGES.values() and path.startswith(("figures/", f"{OWN_FIGURES}/"))
         drawn = settings.get("tables", {}) if is_figure_of_study else {}
         if other := [name for name in drawn if study not in (name, name.partition("/")[0])]:

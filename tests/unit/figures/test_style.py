@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from xml.etree import ElementTree
+
 import matplotlib
 import numpy
 import pandas as pd
@@ -95,7 +97,7 @@ def test_one_run_is_enough_whatever_became_of_it(seeds, figure_name):
 @pytest.mark.parametrize("name", ["tradeoff", "arithmetic"])
 def test_the_same_tables_give_the_same_bytes(four, name, tmp_path):
     first, second = (four.save(name, tmp_path / folder) for folder in ("first", "second"))
-    for kind in ("pdf", "png"):
+    for kind in ("pdf", "png", "svg"):
         assert (first / f"figure.{kind}").read_bytes() == (second / f"figure.{kind}").read_bytes()
 
 
@@ -123,3 +125,15 @@ def test_a_title_is_drawn_as_it_is_written(title):
     drawn = legend.get_title()
     assert (drawn.get_text(), drawn.get_parse_math()) == (title, False)
     figure.draw_without_rendering()
+
+
+def test_a_title_makes_no_element_and_no_letter_that_needs_a_font_in_an_svg(four, tmp_path):
+    with style.styled():
+        for name, title in (("plain", "A study"), ("hostile", "--></svg><script>owned=1</script>&amp;<!--")):
+            style.save(four.draw("tradeoff", title), tmp_path / f"{name}.svg")
+    plain, hostile = (
+        {element.tag.partition("}")[2] for element in ElementTree.parse(tmp_path / f"{name}.svg").iter()}
+        for name in ("plain", "hostile")
+    )
+    assert plain == hostile
+    assert not {"script", "text", "image"} & hostile

@@ -56,7 +56,7 @@ def counterpart(path, kind, results):
 
 def _of_other_study(path):
     parts = path.split("/")
-    if parts[1] in ("tables", "plans", "studies") and len(parts) > 3:
+    if parts[1] in ("tables", "plans", "studies", "figures") and len(parts) > 3:
         parts[2] = {"base": "weight-decay", "weight-decay": "base"}[parts[2]]
     elif parts[1] == "plans":
         parts[2] = {"base.json": "weight-decay.json", "weight-decay.json": "base.json"}[parts[2]]
@@ -74,12 +74,14 @@ def _in_any_cell(path):
 def has_none(path, kind):
     """Whether a file has no counterpart.
 
-    Corpora do not depend on budget or run, nor plans on the run. One study has no facts. The tables about all studies
-    are of no other one.
+    Corpora do not depend on budget or run, nor plans on the run; pages and figures may show the same numbers of two
+    runs of a few updates. One study has no facts, and no figures of its own. The tables about all studies are of no
+    other one.
     """
     if kind != "study":
-        return "/corpora/" in path or (kind == "run" and "/plans/" in path)
-    return "/facts" in path or path.count("/") <= 2
+        return "/corpora/" in path or (kind == "run" and ("/plans/" in path or path.endswith((".md", ".svg"))))
+    is_own_figure = "/studies/" in path and path.endswith(".svg")
+    return "/facts" in path or is_own_figure or path.count("/") <= 2
 
 
 @contextlib.contextmanager
@@ -165,6 +167,6 @@ def test_the_stages_of_the_table_are_those_that_read_tables():
         *("dynamics", "draw-tradeoff", "draw-curves", "draw-dynamics", "draw-answers", "draw-held-out-histories"),
         "draw-measures",
         *("replication", "draw-replication", "claims", "findings"),
-        *("answer", "laboratory", "methods", "explorer"),
+        *("answer", "laboratory", "methods", "explorer", "report-of-study", "report-of-all"),
     }
     assert whole_results.STUDIES.keys() == {"base", "weight-decay"}
