@@ -20,7 +20,7 @@ PANELS = {
     "addition": ("paper_addition", "paper_best_addition_910", "additions right"),
     "subtraction": ("paper_subtraction", "paper_best_subtraction_910", "subtractions right"),
     "facts": ("paper_facts", "paper_best_facts_paper_prompts", "facts recalled"),
-    "loss": ("paper_final_loss", "final_stream_loss", "last loss (nats per character)"),
+    "loss": ("paper_final_loss", "final_stream_loss", "last loss (nats)"),
 }
 """By panel: the column of the paper's number, the stem of the columns of ours, and the label."""
 
