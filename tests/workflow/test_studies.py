@@ -64,7 +64,7 @@ def test_a_second_run_has_nothing_to_do_and_another_rule_makes_the_page_alone_ag
     changed["studies"]["order"]["answer"]["measure"] = "all-right"
     made.configure("changed.yaml", changed)
     rerun = Counter(job.rule for job in made.planned("--configfile", "changed.yaml", *targets))
-    assert rerun == Counter(answer=1, laboratory=1, manifest=1)
+    assert rerun == Counter(answer=1, laboratory=1, manifest=1, report_of_study=1)
 
 
 def test_the_pages_are_verified_and_a_damaged_one_is_named(made, monkeypatch, capsys):
