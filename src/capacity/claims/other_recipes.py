@@ -21,7 +21,7 @@ from capacity.claims.trained_cells import (
     trained_cells,
     widest,
 )
-from capacity.experiment.cell import make_cell
+from capacity.experiment.cell import base_cell
 
 RULE = (
     "If a size was not run, but any study has runs of it by another recipe, with the paper's expressions and facts in "
@@ -78,7 +78,7 @@ def by_another_recipe(
     counted = share_evidence(replace(arm, runs=runs), wanted)
     outcome = decide(counted.count or 0, counted.n)
     having = tuple(name for name, each in studies.items() if len(each) and (each["cell"] == cell.name).any())
-    paper = make_cell(cell.task, cell.size)
+    paper = base_cell(cell.task, cell.size)
     recipe = describe_differences({name: (value, getattr(paper, name)) for name, value in cell.departures().items()})
     line = replace(
         counted.without_decision(),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from capacity.experiment.cell import Cell, make_cell, parse_cell
+from capacity.experiment.cell import Cell, base_cell, parse_cell
 from capacity.tables.fitting import seen_fit
 
 Trained = list[tuple[Cell, pd.DataFrame]]
@@ -45,7 +45,7 @@ def on_fixed_lines(cells: Trained, task: str) -> Trained:
 
 def has_paper_data(cell: Cell) -> bool:
     """Tell whether a cell has the paper's lines, and holds out the same ones."""
-    return cell.line_settings == make_cell(cell.task, cell.size).line_settings
+    return cell.line_settings == base_cell(cell.task, cell.size).line_settings
 
 
 def widest(cells: Trained, key: Callable[[Cell], object]) -> Trained:

@@ -169,12 +169,14 @@ class Workflow:
 
     def page_figures(self, wildcards: Wildcards) -> list[str]:
         """Return the figures that the page of a study shows, as PNG."""
-        paths = page_figures(self.plan.study(wildcards.study))
-        return [Path(path).with_suffix(".png").as_posix() for path in paths]
+        return self._on_page(wildcards.study, ".png")
 
     def drawn_on_page(self, wildcards: Wildcards) -> list[str]:
         """Return the figures that the page of a study shows, as SVG, for the report."""
-        return [Path(path).with_suffix(".svg").as_posix() for path in page_figures(self.plan.study(wildcards.study))]
+        return self._on_page(wildcards.study, ".svg")
+
+    def _on_page(self, study: str, suffix: str) -> list[str]:
+        return [Path(path).with_suffix(suffix).as_posix() for path in page_figures(self.plan.study(study))]
 
     def main_figure(self) -> list[str]:
         """Return the figure that the report opens on, as SVG: the trade-off of the main study, else of the first."""

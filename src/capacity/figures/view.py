@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.colors import to_hex
 
 from capacity.experiment import axes
-from capacity.experiment.cell import Cell, make_cell, parse_cell
+from capacity.experiment.cell import Cell, base_cell, parse_cell
 from capacity.experiment.study_figures import DOTS, LINES, StudyFigure, make_figure
 from capacity.figures.style import BLUE, NAMED_COLOURS, count_seeds, thousands
 
@@ -224,7 +224,7 @@ def _departures(cells: Sequence[Cell]) -> str:
     """Return in what cells are not the paper's, with the paper's value where it is one for all of them."""
     departing: dict[str, set[Any]] = {}
     for cell in cells:
-        usual = make_cell(cell.task, cell.size)
+        usual = base_cell(cell.task, cell.size)
         for axis in cell.departures_from_published():
             departing.setdefault(axis, set()).add(None if axis in ("size", "task") else axes.value(usual, axis))
     words = []

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from capacity.claims.evidence import Kind
 from capacity.claims.outcomes import Outcome
-from capacity.report.pages import data_address
+from capacity.report.pages import data_address, rendered
 
 CLAIMS_ON_SIZES = ("C1", "C2", "C3")
 """The claims on what each size does when it is trained on one task."""
@@ -48,11 +47,9 @@ def answer_page(
         budget: the budget that runs the studies.
         figure: the main figure as SVG; None where no study is run.
     """
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     judged = claims.to_dict("records")
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    return rendered(
+        TEMPLATE,
         sentences=sentences(judged, evidence, replication, budget),
         claims=[claim | {"sign": SIGNS[Outcome(claim["outcome"])]} for claim in judged],
         departs=any(claim["departs"] for claim in judged),

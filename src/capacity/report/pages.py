@@ -11,6 +11,7 @@ import itertools
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markdown_it import MarkdownIt
@@ -36,20 +37,21 @@ def html_page(markdown: str, folder: str, figures: Mapping[str, bytes]) -> str:
     for token in tokens:
         if token.children is not None:
             token.children = list(_in_the_report(token.children, folder, drawn))
-    return (
-        _environment()
-        .from_string(TEMPLATE.read_text(encoding="utf-8"))
-        .render(title=_title(tokens), content=Markup(reader.renderer.render(tokens, reader.options, {})))
+    content = Markup(reader.renderer.render(tokens, reader.options, {}))
+    return rendered(TEMPLATE, title=_title(tokens), content=content)
+
+
+def rendered(template: Path, **values: Any) -> str:
+    """Return a template of HTML with its values in place, which are escaped unless they are markup by their type."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    return environment.from_string(template.read_text(encoding="utf-8")).render(values)
 
 
 def data_address(svg: bytes) -> str:
     """Return a figure as an address that holds it."""
     return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
-
-
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
 def _title(tokens: Sequence[Token]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from capacity.experiment import axes
-from capacity.experiment.cell import LINE_AXES, PARSERS, Cell, make_cell, parse_cell
+from capacity.experiment.cell import LINE_AXES, PARSERS, Cell, base_cell, parse_cell
 from capacity.experiment.seeds import format_seeds
 from capacity.tasks.registry import TASKS
 
@@ -84,7 +84,7 @@ def _usual(axis: str, cells: Sequence[Cell]) -> list[Any]:
     """Return the values that the paper's protocol gives an axis for these tasks and sizes; none for task and size."""
     if axis in ("task", "size", *axes.SHAPE):
         return []
-    return axes.ordered((make_cell(cell.task, cell.size) for cell in cells), axis)
+    return axes.ordered((base_cell(cell.task, cell.size) for cell in cells), axis)
 
 
 def _seeds(runs: pd.DataFrame) -> list[str]:
