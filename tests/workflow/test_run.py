@@ -535,20 +535,24 @@ def test_the_explorer_opens_in_the_report_by_a_click(opened):
 
 def test_a_figure_is_shown_in_the_report_with_its_caption_beside_it(opened):
     row = choose_result(opened, "Figures", "base", "tradeoff")
-    opened.click(f"{row} a:nth-of-type(2)")
-    opened.wait("document.querySelector('nav li.prose') !== null")
-    assert "Against the number of parameters" in " ".join(opened.text("nav li.prose").split())
-    opened.click("nav table a")
-    opened.wait("document.querySelector('.p-3 > img[src^=\"data:image/svg+xml\"]')?.naturalWidth > 100")
-    assert opened.value("document.querySelector('nav li.prose') !== null")
+    opened.click(f"{row} a")
+    opened.wait("document.querySelector('.captioned img[src^=\"data:image/svg+xml\"]')?.naturalWidth > 100")
+    assert "Against the number of parameters" in " ".join(opened.text(".captioned .prose").split())
+    assert TITLE in opened.value("document.querySelector('.captioned .prose').textContent")
+    figure, caption = (f"document.querySelector('.captioned {each}').getBoundingClientRect()" for each in ("img", ".prose"))
+    assert opened.value(f"{figure}.right <= {caption}.left && {caption}.top < {figure}.bottom") is True
 
 
-def test_on_a_narrow_screen_a_result_has_the_whole_width(opened):
+def test_on_a_narrow_screen_a_figure_has_the_whole_width_and_its_caption_below(opened):
     opened.resize(400)
     try:
         choose_result(opened, "Figures", "base", "tradeoff")
         opened.click("nav tr[data-row] a")
-        opened.wait("document.querySelector('.p-3 > img')?.getBoundingClientRect().width > 300")
+        opened.wait("document.querySelector('.captioned img')?.getBoundingClientRect().width > 300")
+        figure, caption = (
+            f"document.querySelector('.captioned {each}').getBoundingClientRect()" for each in ("img", ".prose")
+        )
+        assert opened.value(f"{figure}.bottom <= {caption}.top") is True
     finally:
         opened.resize(1400)
 
