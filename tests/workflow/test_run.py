@@ -539,7 +539,9 @@ def test_a_figure_is_shown_in_the_report_with_its_caption_beside_it(opened):
     opened.wait("document.querySelector('.captioned img[src^=\"data:image/svg+xml\"]')?.naturalWidth > 100")
     assert "Against the number of parameters" in " ".join(opened.text(".captioned .prose").split())
     assert TITLE in opened.value("document.querySelector('.captioned .prose').textContent")
-    figure, caption = (f"document.querySelector('.captioned {each}').getBoundingClientRect()" for each in ("img", ".prose"))
+    figure, caption = (
+        f"document.querySelector('.captioned {each}').getBoundingClientRect()" for each in ("img", ".prose")
+    )
     assert opened.value(f"{figure}.right <= {caption}.left && {caption}.top < {figure}.bottom") is True
 
 

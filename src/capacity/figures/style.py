@@ -1,6 +1,7 @@
 """What all figures share: the style, titles of cells, the note on departures from the paper, and how figures are saved.
 
-The colours are those of Okabe and Ito, which colour-blind readers can tell apart.
+The first seven colours are those of Okabe and Ito, which colour-blind readers can tell apart. Where there are more, the
+others are as far from them and from each other as can be, to readers with each kind of colour vision.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ SIGNS = {"addition": "+", "subtraction": "-"}
 
 BLUE, ORANGE, GREEN, PURPLE, SKY, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#7F7F7F"
 
-NAMED_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, "#000000", "#E69F00", "#999999", "#882255", "#44AA99")
+NAMED_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, "#000000", "#E69F00", "#8800EE", "#662200", "#002288")
 """Colours of what has names and no order."""
 
 

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy
 import pytest
@@ -17,6 +18,7 @@ from capacity.explorer import content as explorer_content
 from capacity.explorer.content import to_json
 from capacity.model import transformer
 from capacity.model.one_network import forward
+from tests.support import colour_vision
 from tests.support import handmade_explorer as handmade
 from tests.support.chromium import open_page
 
@@ -392,3 +394,24 @@ def test_tables_that_do_not_fit_each_other_are_refused_by_cell_and_seed(damage):
 def test_a_run_of_two_studies_is_there_once_with_both(content):
     shared = [run for run in content["runs"] if run["cell"] == handmade.CELLS[0].name]
     assert [(run["seed"], run["studies"]) for run in shared] == [(seed, ["small", "large"]) for seed in handmade.SEEDS]
+
+
+STYLES = (Path(explorer_content.__file__).parent / "style.css").read_text("utf-8")
+PALETTES = [
+    dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block)) for block in re.findall(r"\{[^{}]*--paper:[^{}]*\}", STYLES)
+]
+
+
+@pytest.mark.parametrize("palette", PALETTES, ids=["light", "dark by the system", "dark by the button"])
+def test_the_colours_of_the_explorer_are_told_apart_and_read_by_everybody(palette):
+    for vision in colour_vision.VISIONS:
+        assert colour_vision.nearest([palette[name] for name in ("one", "two", "three", "ink")], vision)[0] > 15
+        assert colour_vision.nearest([palette[name] for name in ("right", "wrong", "paper")], vision)[0] > 8
+    for ink, ground in [
+        ("ink", "paper"),
+        ("soft", "paper"),
+        ("link", "paper"),
+        ("right-ink", "right"),
+        ("wrong-ink", "wrong"),
+    ]:
+        assert colour_vision.contrast(palette[ink], palette[ground]) >= 4.5

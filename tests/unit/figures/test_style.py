@@ -14,6 +14,7 @@ from pypdf import PdfReader
 from capacity.experiment.cell import make_cell
 from capacity.figures import style
 from capacity.paper.protocol import SIZES
+from tests.support import colour_vision
 from tests.support.drawn_pages import drawn_texts, outside, overlaps
 from tests.support.handmade_figures import DIVERGED, STUDIES, GeneralizingStudy, visible_axes
 
@@ -26,6 +27,16 @@ def test_the_style_lasts_as_long_as_the_block():
     with style.styled():
         assert matplotlib.rcParams["font.size"] == style.STYLE["font.size"]
     assert matplotlib.rcParams["font.size"] == before
+
+
+@pytest.mark.parametrize("vision", colour_vision.VISIONS)
+def test_colours_are_told_apart_with_every_kind_of_colour_vision(vision):
+    distance, *pair = colour_vision.nearest(style.NAMED_COLOURS, vision)
+    assert distance > 15, pair
+
+
+def test_colours_are_seen_on_white():
+    assert [colour for colour in style.NAMED_COLOURS if colour_vision.contrast(colour, "#FFFFFF") < 2] == []
 
 
 def test_seeds_are_counted_in_words():

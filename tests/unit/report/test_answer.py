@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
 
 from capacity.claims.evidence import Kind
 from capacity.claims.outcomes import Outcome
-from capacity.report.answer import answer_page, sentences
+from capacity.report.answer import TEMPLATE, answer_page, sentences
+from tests.support import colour_vision
 
 COUNTS = pd.array([8, 17, 19, pd.NA, 20], dtype="Int64")
 EVIDENCE = pd.DataFrame(
@@ -63,3 +66,19 @@ def test_without_a_study_there_is_no_figure():
     text = answer_page(claims, EVIDENCE.iloc[:0], REPLICATION, "laptop", None)
     assert "<img" not in text
     assert "†" not in text
+
+
+BACKGROUNDS = re.findall(
+    r"^\.answer \.(?:verdict|[a-z-]+) \{.*background: (#[0-9a-f]{6})", TEMPLATE.read_text("utf-8"), re.M
+)
+
+
+@pytest.mark.parametrize("vision", colour_vision.VISIONS)
+def test_verdicts_are_told_apart_with_every_kind_of_colour_vision(vision):
+    assert len(BACKGROUNDS) == len(Outcome)
+    distance, *pair = colour_vision.nearest(BACKGROUNDS, vision)
+    assert distance > 15, pair
+
+
+def test_verdicts_are_read_on_their_colours():
+    assert [colour for colour in BACKGROUNDS if colour_vision.contrast(colour, "#ffffff") < 4.5] == []
