@@ -64,6 +64,7 @@ RULES: Mapping[str, Rule] = {
     "rule-or-table": Rule(optional=("by",)),
     "two-speeds": Rule(("between", "along"), ("by",), tables=("dynamics",)),
     "capacity": Rule(("over",), ("measure", "by"), BITS, "bits"),
+    "typical": Rule(("value", "measure"), ("by",)),
     "arms": Rule(("reference", "measure"), ("arms", "by")),
     "variance-components": Rule(("factors", "measure"), ("by",)),
 }
@@ -131,6 +132,12 @@ def check_answer(
         if arms[0] == arms[1]:
             raise ConfigurationError(f"{key}.between.{axis}: {values!r} are the same; give two values that differ")
         checked["between"] = {axis: arms}
+    if "value" in answer:
+        (axis, value) = next(iter(answer["value"].items()))
+        check_name(axis, [name for name in axes.LABELS if name != "parameters"], f"{key}.value")
+        of_axis = _as_in_tables(axis, value, config)
+        _check_arm(of_axis, value, {_value(cell, axis): None for cell in cells}, f"{key}.value.{axis}")
+        checked["value"] = {axis: of_axis}
     if "along" in answer:
         check_name(answer["along"], axes.NUMERIC, f"{key}.along")
         _check_varies(answer["along"], cells, f"{key}.along")
@@ -153,7 +160,11 @@ def check_answer(
         for axis in ("layers", "width"):
             _check_varies(axis, cells, f"{key}.rule")
     if "by" in rule.options and "reference" not in answer:
-        apart = [*([checked["along"]] if "along" in checked else []), *checked.get("between", {})]
+        apart = [
+            *([checked["along"]] if "along" in checked else []),
+            *checked.get("between", {}),
+            *checked.get("value", {}),
+        ]
         apart += answer.get("factors", ())
         if "over" in answer:
             apart = ["parameters", answer["over"]]

@@ -17,6 +17,7 @@ from capacity.studies import (
     threshold,
     trend,
     two_speeds,
+    typical,
     variance_components,
 )
 from capacity.studies.answer import Answer, Draws, StudyTables
@@ -34,6 +35,7 @@ RULES: Mapping[str, Answering] = {
     "rule-or-table": rule_or_table.answer,
     "two-speeds": two_speeds.answer,
     "capacity": capacity.answer,
+    "typical": typical.answer,
     "arms": arms.answer,
     "variance-components": variance_components.answer,
 }

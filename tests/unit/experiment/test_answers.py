@@ -47,6 +47,11 @@ def test_an_axis_may_stand_alone_and_sizes_are_called_as_in_tables():
     pairs = {"rule": "difference", "between": {"held_out": [[[5, 7]], [[4, 3]]]}, "measure": "held-out"}
     grid = {"task": ["arithmetic"], "size": ["n14"], "held_out": [[[5, 7]], [[3, 4]]]}
     assert checked(pairs, grid)["between"] == {"held_out": ["57", "34"]}
+    typical = {"rule": "typical", "value": {"held_out": [[4, 3]]}, "measure": "held-out"}
+    assert checked(typical, grid | {"stream": ["fixed", "aligned"]}) == typical | {
+        "value": {"held_out": "34"},
+        "by": ["stream"],
+    }
 
 
 def test_every_other_axis_that_varies_tells_groups_apart():
@@ -145,6 +150,15 @@ def test_what_the_budget_leaves_out_is_an_arm_all_the_same():
         (
             {"rule": "trend", "measure": "fits", "along": "dropout"},
             "answer.along: dropout does not vary in the study's",
+        ),
+        (
+            {"rule": "typical", "measure": "fits"},
+            "answer.value: is missing; the rule 'typical' needs value and measure",
+        ),
+        ({"rule": "typical", "measure": "fits", "value": {"sise": "n14"}}, "answer.value: 'sise' is not known"),
+        (
+            {"rule": "typical", "measure": "fits", "value": {"held_out": [[1, 2]]}},
+            "answer.value.held_out: [[1, 2]] is not in the study's grids, which have 57",
         ),
         ({"rule": "size-or-depth", "measure": "seen"}, "answer.measure: 'seen' is not known"),
         ({"rule": "rate-or-size", "large": "wid"}, "answer.large: 'wid' is not known; it must be one of n14, wide"),
