@@ -7,11 +7,15 @@ so that the next one sees what it would see in a process of its own.
 
 from __future__ import annotations
 
+import ast
+import gc
+import io
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import tokenize
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,12 +58,36 @@ def serve() -> None:
     from snakemake.cli import parse_args
 
     parse_args(["--cores", "1"])
+    remember_sources()
     for line in sys.stdin:
         pid = os.fork()
         if not pid:
             run_snakemake(json.loads(line))
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         print(status, flush=True)
+
+
+def remember_sources() -> None:
+    """Read the sources of the package once: every plan asks for their tokens, and for what they import.
+
+    Both follow from the text alone, and a text that is not among them is read as ever.
+    """
+    parse, generate_tokens = ast.parse, tokenize.generate_tokens
+    texts = [path.read_text("utf-8") for path in Path(__file__).parents[2].glob("src/**/*.py")]
+    trees = {text: parse(text) for text in texts}
+    tokens = {text: list(generate_tokens(io.StringIO(text).readline)) for text in texts}
+
+    def remembered_parse(source: Any, *more: Any, **named: Any) -> Any:
+        remembered = None if more or named or not isinstance(source, str) else trees.get(source)
+        return parse(source, *more, **named) if remembered is None else remembered
+
+    def remembered_tokens(readline: Any) -> Any:
+        file = getattr(readline, "__self__", None)
+        remembered = tokens.get(file.getvalue()) if isinstance(file, io.StringIO) else None
+        return generate_tokens(readline) if remembered is None else iter(remembered)
+
+    ast.parse, tokenize.generate_tokens = remembered_parse, remembered_tokens
+    gc.freeze()
 
 
 def run_snakemake(request: Mapping[str, Any]) -> None:
