@@ -14,6 +14,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import duckdb
 import jsonschema
@@ -557,6 +558,24 @@ def test_on_a_narrow_screen_a_figure_has_the_whole_width_and_its_caption_below(o
         assert opened.value(f"{figure}.bottom <= {caption}.top") is True
     finally:
         opened.resize(1400)
+
+
+def test_a_report_as_zip_shows_the_same(trained, tmp_path):
+    trained.snakemake("--report", "report.zip", "--configfile", "tiny.yaml")
+    shutil.unpack_archive(trained.folder / "report.zip", tmp_path)
+    with chromium.open_page(tmp_path / "profile") as page:
+        page.resize(1400)
+        page.open(tmp_path / "report/report.html")
+        page.wait("document.querySelector('.answer img')?.naturalWidth > 100")
+        row = choose_result(page, "Figures", "base", "tradeoff")
+        page.click(f"{row} a")
+        page.wait("document.querySelector('.captioned img[src^=\"data/\"]')?.naturalWidth > 100")
+        assert "Against the number of parameters" in " ".join(page.text(".captioned .prose").split())
+        page.value("app.setView({content: 'rulegraph'})")
+        page.click_words(".openings a", "Ask the networks yourself")
+        page.wait("document.querySelector('iframe')?.src.endsWith('/explorer.html') === true")
+        address = page.value("document.querySelector('iframe').src")
+    assert Path(unquote(urlsplit(address).path)).read_bytes() == (trained.folder / "results/explorer.html").read_bytes()
 
 
 def test_the_report_complains_of_nothing_and_asks_the_network_for_nothing(opened):
