@@ -57,6 +57,7 @@ def _of_task(task: str, cells: Sequence[Cell]) -> Values:
         "lines": _range(len(each) for each in lines.values()),
         "seen": _range(len(each) for each in seen.values()),
         "held_out": _range(len(lines[name]) - len(seen[name]) for name in lines),
+        "largest_operands": sorted({cell.largest_operand for cell in cells}),
         "pairs": [f"{left} and {right}" for left, right in next(iter(pairs))] if len(pairs) == 1 else [],
         "held_out_texts": [line.prompt.strip("<=") for line in lines[first] if line.position is None],
         "shuffled": sum(cell.mixing == "shuffled" for cell in corpora.values()),
