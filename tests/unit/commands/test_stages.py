@@ -35,7 +35,7 @@ CELLS: dict[str, tuple[str, dict[str, Any]]] = {
     "filler for facts": ("joint", {"fact_kind": "filler"}),
     "synthetic facts": ("joint", {"fact_kind": "synthetic", "facts": 20, "key_length": 3, "value_length": 2}),
     "strings": ("joint", {"fact_kind": "strings", "facts": 210, "fact_seed": 4, "stream": "reshuffled"}),
-    "larger operands": ("arithmetic", {"largest_operand": 12, "held_out": ((3, 4), (5, 12))}),
+    "larger operands": ("arithmetic", {"largest_operand": 12, "held_out": [[3, 4], [5, 12]]}),
     "larger operands beside facts": ("joint", {"largest_operand": 11, "facts": 5, "stream": "reshuffled"}),
     "a seed of the weights": ("arithmetic", {"initialisation_seed": 8}),
 }
