@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from capacity.errors import InputError
-from capacity.experiment.splits import Pairs, drawn_pairs, normalise_pairs, number_of_pairs, pair_text, parse_pair
+from capacity.experiment.splits import Pairs, chosen_split, normalise_pairs, number_of_pairs, pair_text, parse_pair
 from capacity.paper import protocol
 from capacity.paper.protocol import Size
 from capacity.tasks.arithmetic import OPERAND_LIMIT, line_length
@@ -139,7 +139,8 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
     unused |= set(SPLIT_AXES) if "held_out" in unused else set()
     chosen = {axis: value for axis, value in chosen.items() if axis not in unused}
     largest_operand = int(chosen.get("largest_operand", protocol.LARGEST_OPERAND))
-    held_out, fraction, split_seed = _split(chosen, _possible_operand(largest_operand))
+    listed, fraction, split_seed = (chosen.get(axis) for axis in ("held_out", *SPLIT_AXES))
+    held_out, fraction, split_seed = chosen_split(listed, fraction, split_seed, _possible_operand(largest_operand))
     facts = chosen.get("facts", protocol.FACTS)
     answers = _one_of("answers", chosen.get("answers", "correct"), protocol.ANSWERS)
     fact_kind = _one_of("fact_kind", chosen.get("fact_kind", "capitals"), protocol.FACT_KINDS)
@@ -257,26 +258,6 @@ def describe_departures(cell: Cell) -> str:
         else:
             words.append(f"{label} {_format(value)} ({whose}: {_format(usual[name])})")
     return ", ".join(words)
-
-
-def _split(chosen: Mapping[str, Any], largest_operand: int) -> tuple[Pairs, float, int | None]:
-    """Return the pairs that are held out, their share of all pairs, and the seed that draws them, if one does.
-
-    Raises InputError if what is chosen contradicts itself.
-    """
-    listed, fraction, split_seed = (chosen.get(axis) for axis in ("held_out", "held_out_fraction", "split_seed"))
-    if split_seed is None:
-        held_out = normalise_pairs(protocol.HELD_OUT if listed is None else listed)
-        share = len(held_out) / number_of_pairs(largest_operand)
-        if fraction not in (None, share):
-            raise InputError(f"held_out_fraction {fraction} needs split_seed, which draws the pairs that are held out")
-        return held_out, share, None
-    if fraction is None:
-        raise InputError(f"split_seed {split_seed} needs held_out_fraction, the share of the pairs that it holds out")
-    drawn = drawn_pairs(_number(fraction), split_seed, largest_operand)
-    if listed is not None and normalise_pairs(listed) != drawn:
-        raise InputError("held_out: pairs are listed, and drawn by split_seed as well; give one or the other")
-    return drawn, _number(fraction), split_seed
 
 
 def _one_of(axis: str, value: str, values: Sequence[str]) -> str:

@@ -62,3 +62,31 @@ def drawn_pairs(fraction: float, split_seed: int, largest_operand: int = protoco
     random.Random(f"split {split_seed}").shuffle(order)
     number = int((Decimal(repr(fraction)) * len(order)).to_integral_value(ROUND_HALF_UP))
     return tuple(sorted(order[:number]))
+
+
+def chosen_split(
+    listed: Iterable[Iterable[int]] | None, fraction: float | None, split_seed: int | None, largest_operand: int
+) -> tuple[Pairs, float, int | None]:
+    """Return the pairs that are held out, their share of all pairs, and the seed that draws them, if one does.
+
+    Args:
+        listed: the pairs, where a list of them is given; without a list and a seed they are the paper's.
+        fraction: of the pairs that the seed holds out; -0.0 is 0.0.
+        split_seed: that draws them; None for a list.
+        largest_operand: of the pairs.
+
+    Raises InputError if what is given contradicts itself.
+    """
+    if split_seed is None:
+        held_out = normalise_pairs(protocol.HELD_OUT if listed is None else listed)
+        share = len(held_out) / number_of_pairs(largest_operand)
+        if fraction not in (None, share):
+            raise InputError(f"held_out_fraction {fraction} needs split_seed, which draws the pairs that are held out")
+        return held_out, share, None
+    if fraction is None:
+        raise InputError(f"split_seed {split_seed} needs held_out_fraction, the share of the pairs that it holds out")
+    share = float(fraction) + 0.0
+    drawn = drawn_pairs(share, split_seed, largest_operand)
+    if listed is not None and normalise_pairs(listed) != drawn:
+        raise InputError("held_out: pairs are listed, and drawn by split_seed as well; give one or the other")
+    return drawn, share, split_seed
