@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -27,6 +27,9 @@ CELLS = [
     for task in ("arithmetic", "facts", "joint")
     for size in SIZES
 ]
+LARGER_OPERANDS = make_cell(
+    "arithmetic", SIZES[0], largest_operand=12, held_out=[(3, 4), (5, 12)], iterations=300, evaluation_interval=100
+)
 LARGE = make_cell("arithmetic", Size(6, 4, 64, 4), stream="reshuffled", learning_rate=0.003)
 SEEDS = (1337, 2)
 DIVERGED = (CELLS[1].name, 2)
@@ -43,8 +46,8 @@ def parameters_of(cell: Cell) -> Mapping[str, Any]:
 class RandomStacks:
     """Networks by run, as :class:`capacity.explorer.networks.Stacks` gives them."""
 
-    def __init__(self) -> None:
-        self._stacks = {cell.name: parameters_of(cell) for cell in CELLS}
+    def __init__(self, cells: Iterable[Cell] = CELLS) -> None:
+        self._stacks = {cell.name: parameters_of(cell) for cell in cells}
 
     def path(self, run: Run) -> str:
         """The place of a network in an order."""
@@ -140,8 +143,14 @@ def handmade_content() -> dict[str, Any]:
     return content(studies, origins, RandomStacks())
 
 
-def handmade_page() -> str:
-    """The page, with hostile titles, claims, notes and methods."""
+def content_of_larger_operands() -> dict[str, Any]:
+    """What the page holds, of a study of a small network beside one with larger operands."""
+    cells = [CELLS[0], LARGER_OPERANDS]
+    return content({"range": tables_of(cells)}, [], RandomStacks(cells))
+
+
+def handmade_page(held: Mapping[str, Any] | None = None) -> str:
+    """The page, with hostile titles, claims, notes and methods, of :func:`handmade_content` or what else it holds."""
     claim = {
         "claim": "C1",
         "statement": f"It is {HOSTILE}.",
@@ -169,4 +178,4 @@ def handmade_page() -> str:
         versions={"python": HOSTILE},
         commit=HOSTILE,
     )
-    return page(sources, handmade_content())
+    return page(sources, handmade_content() if held is None else held)

@@ -34,6 +34,7 @@ STUDIES = {
     "ladder": [make_cell("arithmetic", Size(1, 1, width, 1)) for width in (8, 10, 12, 14, 16, 20)],
     "decay": [make_cell("arithmetic", SIZES["n14"], weight_decay=decay) for decay in (0.0, 0.1)],
     "two": [make_cell(task, SIZES["n14"]) for task in ("arithmetic", "joint")],
+    "range": [make_cell("arithmetic", SIZES["n14"], largest_operand=largest) for largest in (9, 12)],
     "one": [make_cell("joint", SIZES["n28"])],
     "several": [
         make_cell("arithmetic", SIZES[size], held_out=pair, learning_rate=rate)

@@ -62,10 +62,10 @@ def changing_all(**settings):
     return lambda _: settings
 
 
-def over_pairs(base, pairs):
-    """Each pair held out once, with two seeds."""
+def over_pairs(base, pairs, **more):
+    """Each pair held out once, with two seeds, and with ``more`` settings that are changed."""
     runs = first_seeds(only(base, "arithmetic"), 2)
-    parts = [retrained(runs, changing_all(held_out=(pair,))) for pair in pairs]
+    parts = [retrained(runs, changing_all(held_out=(pair,), **more)) for pair in pairs]
     return pd.concat(parts, ignore_index=True)
 
 

@@ -279,7 +279,7 @@ def _configuration(draw: random.Random) -> dict[str, Any]:
 
 UNSETTABLE = (
     *("facts", "key_length", "value_length", "fact_seed", "corpus_seed", "initialisation_seed"),
-    *("held_out_fraction", "split_seed", "arithmetic_share"),
+    *("largest_operand", "held_out_fraction", "split_seed", "arithmetic_share"),
 )
 SETTABLE = tuple(axis for axis in BOUNDS if axis not in (*SHAPE, *UNSETTABLE))
 
@@ -394,7 +394,8 @@ def _value(draw: random.Random, axis: str) -> Any:
 
 
 def _held_out(draw: random.Random) -> list[list[int]]:
-    pairs = [[left, right] for left in range(10) for right in range(10)]
+    operands = range(draw.choice((10, 10, 10, 20, 100)))
+    pairs = [[left, right] for left in operands for right in operands]
     return draw.sample(pairs, draw.choice((1, 2, 2, 5, 5, 40, 100)))
 
 

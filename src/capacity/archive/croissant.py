@@ -72,8 +72,8 @@ CITATION = (
 )
 RESPONSIBLE_AI = {
     "rai:dataCollection": (
-        "Corpora are written by a program: sums and differences of two digits, and the capitals in a list. Tables are "
-        "measured on networks that were trained on these corpora."
+        "Corpora are written by a program: sums and differences of two operands, and the capitals in a list. Tables "
+        "are measured on networks that were trained on these corpora."
     ),
     "rai:dataCollectionType": ["Software Collection", "Experiments"],
     "rai:dataCollectionRawData": (
@@ -97,8 +97,9 @@ RESPONSIBLE_AI = {
         "Not to teach a program arithmetic or geography, and not as a benchmark of language models.",
     ],
     "rai:dataLimitations": [
-        "Operands of corpora are single digits, and capitals are fifty at most, as one list names them.",
-        "Held-out expressions are few, four for each pair of two digits, so that shares of them are coarse numbers.",
+        "Operands of corpora are single digits, unless the name of the corpus has a largest_operand, which is 99 at "
+        "most; and capitals are fifty at most, as one list names them.",
+        "Held-out expressions are few, four for each pair of two operands, so that shares of them are coarse numbers.",
         "Intervals are over the seeds of runs, and over nothing else that could have been chosen otherwise.",
     ],
     "rai:dataBiases": [

@@ -143,7 +143,8 @@ def _over_pairs(cells: Trained, permutations: Permutations) -> Evidence:
     """Decide whether G falls with size over other held-out pairs; a pair counts once, by the share of its runs."""
     label, measure = "other pairs", "other_pairs"
     description = f"condition: G falls with size over at least {FEWEST_PAIRS} held-out sets"
-    mine = [(c, r) for c, r in cells if (c.task, c.stream, c.answers) == ("arithmetic", "fixed", "correct")]
+    asked = ("arithmetic", "fixed", "correct", protocol.LARGEST_OPERAND)
+    mine = [(c, r) for c, r in cells if (c.task, c.stream, c.answers, c.largest_operand) == asked]
     others = widest([(c, r) for c, r in mine if c.held_out != protocol.HELD_OUT], departures_but("held_out"))
     shares: dict[int, list[float]] = {}
     for _, runs in others:

@@ -10,7 +10,7 @@ from capacity.paper import protocol
 from capacity.paper.published import RESULTS, result
 
 _OF_A_VARIANT = (
-    *("task", "size", "weight_decay", "dropout", "answers", "fact_kind", "mixing"),
+    *("task", "size", "weight_decay", "dropout", "largest_operand", "answers", "fact_kind", "mixing"),
     "initialisation_seed",
 )
 
@@ -38,8 +38,9 @@ def grokking_cell() -> Cell:
 def variant_of(trained: Cell) -> str | None:
     """Return which of the paper's variants a cell is, by its weight decay and dropout.
 
-    None if it is neither, if its size is not the paper's, or if it asks something else: with permuted answers or filler
-    there is nothing of what the paper's claims are about, and runs with the same initial weights are no sample of them.
+    None if it is neither, if its size is not the paper's, or if it asks something else: with larger operands, permuted
+    answers or filler there is nothing of what the paper's claims are about, and runs with the same initial weights are
+    no sample of them.
     """
     for published in RESULTS:
         cell = published_cell(published.task, published.size, published.variant)

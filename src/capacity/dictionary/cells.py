@@ -23,11 +23,17 @@ SETTINGS: Columns = (
     Column("heads", INTEGER, "Number of attention heads in each block.", "heads"),
     Column("width", INTEGER, "Length of the vector that represents a position.", "dimensions"),
     Column("mlp_factor", INTEGER, "Width of the hidden layer of each MLP, as a multiple of the width."),
-    Column("held_out", TEXT, "Pairs of digits whose sums and differences are held out, such as 57."),
+    Column("largest_operand", INTEGER, "Largest operand of arithmetic: operands are 0 to this number, in the paper 9."),
+    Column(
+        "held_out",
+        TEXT,
+        "Pairs of operands whose sums and differences are held out, such as 57, or 0517 if one has two digits.",
+    ),
     Column(
         "held_out_fraction",
         NUMBER,
-        "Share of the 55 unordered pairs of digits that is held out, as it was asked for where pairs are drawn.",
+        "Share of the unordered pairs of operands, 55 of digits, that is held out, as it was asked for where pairs are "
+        "drawn.",
     ),
     Column("split_seed", TEXT, "Seed that draws the pairs that are held out; none where they are listed."),
     Column("facts", INTEGER, "Number of facts in the corpus: capitals of the paper, or random ones.", "facts"),

@@ -15,12 +15,12 @@ _COUNTED = {
     "held_out": "the held-out expressions",
     "held_out_addition": "the held-out additions",
     "held_out_subtraction": "the held-out subtractions",
-    "addition_910": "the 91 additions that the paper counts (without a + 0 for a from 1 to 9)",
-    "subtraction_910": "the 91 subtractions that the paper counts (without a - 0 for a from 1 to 9)",
-    "addition_1000": "all 100 additions of two digits, seen or held out",
-    "subtraction_1000": "all 100 subtractions of two digits, seen or held out",
-    "combined_910": "the questions by which the paper chooses a checkpoint (91 additions, 91 subtractions and all "
-    "facts, as far as the task has them, held-out expressions included)",
+    "addition_910": "the additions that the paper counts, 91 of two digits (without a + 0 for a above 0)",
+    "subtraction_910": "the subtractions that the paper counts, 91 of two digits (without a - 0 for a above 0)",
+    "addition_1000": "all additions, 100 of two digits, seen or held out",
+    "subtraction_1000": "all subtractions, 100 of two digits, seen or held out",
+    "combined_910": "the questions by which the paper chooses a checkpoint (those of addition_910 and "
+    "subtraction_910 and all facts, as far as the task has them, held-out expressions included)",
     "facts_paper_prompts": "the facts, asked with the paper's prompts",
     "facts_matched_prompts": "the facts, asked with the text that the network was trained on",
 }
@@ -157,7 +157,12 @@ _OPERANDS = {
     "asked so that the equals sign is at the position that it has in training",
 }
 OPERAND_MEASURES: Columns = tuple(
-    Column(f"final_operands_0_19_{group}", NUMBER, f"Share of {which} answered right, {ENDPOINTS['final']}.", SHARE)
+    Column(
+        f"final_operands_0_19_{group}",
+        NUMBER,
+        f"Share of {which} answered right, {ENDPOINTS['final']}; empty where larger operands than 9 are trained on.",
+        SHARE,
+    )
     for group, which in _OPERANDS.items()
 )
 _RULES = {

@@ -65,13 +65,13 @@ TABLES = (
     Table(
         "expressions",
         "results/tables/{study}/expressions.parquet",
-        "One row per cell and expression of two digits; no rows for a task without arithmetic.",
+        "One row per cell and expression of arithmetic; no rows for a task without arithmetic.",
         studies.EXPRESSIONS,
     ),
     Table(
         "expression histories",
         "results/tables/{study}/expression_histories.parquet",
-        "One row per run and expression of two digits: when it is answered right over training; no rows for a task "
+        "One row per run and expression of arithmetic: when it is answered right over training; no rows for a task "
         "without arithmetic.",
         studies.EXPRESSION_HISTORIES,
     ),

@@ -158,7 +158,7 @@ EXPRESSIONS: Columns = (
     DIVERGED_COUNT,
     Column("share", NUMBER, "Share of the runs that answer the expression right at the final iterate.", measures.SHARE),
 )
-"""One row per cell and expression of two digits."""
+"""One row per cell and expression."""
 
 EXPRESSION_HISTORIES: Columns = (
     *cells.NAMES,
@@ -195,4 +195,4 @@ EXPRESSION_HISTORIES: Columns = (
         "0 if not. Evaluation k, from 0 on, comes after k times evaluation_interval updates, and the last after all.",
     ),
 )
-"""One row per run and expression of two digits: when it is answered right over training."""
+"""One row per run and expression: when it is answered right over training."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from capacity.paper.protocol import LARGEST_OPERAND
 from capacity.tasks.registry import TASKS
 
 FORMS = SHARE, OUTCOME, NUMBER, TIME = "share", "outcome", "number", "time"
@@ -24,6 +25,7 @@ class Measure:
         history: the column of the history that has it at each evaluation; empty where none has.
         score: the score that a task must have for it; empty where every task will do.
         streams: the streams that have it; empty where all do.
+        largest_operand: the largest one that a corpus may have; None where any will do.
         at_least, at_most: a run has the outcome if the column, which is 1 or 0 if it is one itself, lies within these.
         failure: what a diverged run counts as in an answer; None if it is left out.
         digits: decimals with which an answer shows its mean.
@@ -37,6 +39,7 @@ class Measure:
     history: str = ""
     score: str = ""
     streams: tuple[str, ...] = ()
+    largest_operand: int | None = None
     at_least: float = -math.inf
     at_most: float = math.inf
     failure: float | None = 0.0
@@ -76,10 +79,11 @@ class Measure:
             return "dynamics"
         return "history" if self.column == self.history else "runs"
 
-    def is_of(self, task: str, stream: str) -> bool:
-        """Whether runs of a task and stream have the measure."""
+    def is_of(self, task: str, stream: str, largest_operand: int = LARGEST_OPERAND) -> bool:
+        """Whether runs of a task and stream, with operands up to the largest one, have the measure."""
         scores = {score for part in TASKS[task].parts for score in part.scores}
-        return self.score in ("", *scores) and (not self.streams or stream in self.streams)
+        has_operands = self.largest_operand is None or largest_operand <= self.largest_operand
+        return self.score in ("", *scores) and (not self.streams or stream in self.streams) and has_operands
 
 
 FLOORS = (
@@ -180,7 +184,11 @@ MEASURES: Mapping[str, Measure] = {
         failure=None,
     ),
     "beyond-digits": Measure(
-        "expressions beyond digits right", SHARE, "final_operands_0_19_beyond_digits", score="held_out"
+        "expressions beyond digits right",
+        SHARE,
+        "final_operands_0_19_beyond_digits",
+        score="held_out",
+        largest_operand=LARGEST_OPERAND,
     ),
     "first-component": Measure(
         "variance of digit embeddings on their first component",

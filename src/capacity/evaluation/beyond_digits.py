@@ -20,16 +20,16 @@ def answer_beyond_digits(
 
     Args:
         networks: The S networks.
-        lines: Of the corpus; only whether it has arithmetic matters.
+        lines: Of the corpus; only whether it has arithmetic, and of digits alone, matters.
         vocabulary: Characters of the corpus.
         block: Positions of the model; longer texts are cropped to their last ``block`` characters.
 
     Returns:
         For each network ``paper_prompts`` and ``trained_offset``, the scores by name for each way of asking, and
-        ``answers``, the answers by prompt; or None for a corpus without arithmetic. A network that is not finite
-        answers like any other, and wrongly.
+        ``answers``, the answers by prompt; or None for a corpus without arithmetic, or with larger operands of its
+        own. A network that is not finite answers like any other, and wrongly.
     """
-    if not any(line.task == ARITHMETIC.name for line in lines):
+    if not operands.has_digits_alone(lines):
         return [None] * len(networks)
     asked = operands.asked()
     answers = _ask(networks, [line.prompt for each in asked.values() for line in each], vocabulary, block)

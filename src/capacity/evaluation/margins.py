@@ -24,12 +24,16 @@ Logarithms = NDArray[numpy.float64]
 MOST_FACTS_COMPARED = 200
 """Facts whose answers are compared. Each is asked for after every prompt, so that of more it would take too long."""
 
+PROMPTS_AT_ONCE = 2048
+"""Prompts that are encoded together with all candidates, which bounds the memory of an evaluation."""
+
 
 class Candidates:
     """Log-probabilities of C candidate answers to K questions of one task, teacher-forced.
 
     Candidates with one beginning share its steps: a step is a character after the beginning of a candidate, and is
-    asked for once after each distinct prompt.
+    asked for once after each distinct prompt. Prompts are encoded once, to be asked at every evaluation; more than
+    :data:`PROMPTS_AT_ONCE` a piece at a time, whenever they are asked.
 
     Args:
         every: All questions of the task; their distinct answers, each with its terminator, are the candidates.
@@ -60,19 +64,29 @@ class Candidates:
 
         prompts = {prompt: number for number, prompt in enumerate(dict.fromkeys(each.prompt for each in questions))}
         self._prompts = numpy.array([prompts[question.prompt] for question in questions])  # (K,)
-        contexts = [(prompt + beginning)[-block:] for prompt in prompts for beginning, _ in steps]
+        self._beginnings = [beginning for beginning, _ in steps]
+        self._characters = numpy.array(vocabulary.encode("".join(character for _, character in steps)))
+        self._vocabulary, self._block = vocabulary, block
+        texts = list(prompts)
+        self._pieces = [texts[first : first + PROMPTS_AT_ONCE] for first in range(0, len(texts), PROMPTS_AT_ONCE)]
+        self._kept = [self._readings(piece) for piece in self._pieces] if len(self._pieces) == 1 else []
+
+    def _readings(self, prompts: Sequence[str]) -> Readings:
+        """Every step after each of some prompts, prompt by prompt."""
+        contexts = [(prompt + beginning)[-self._block :] for prompt in prompts for beginning in self._beginnings]
         rows, row_of = covering_rows(contexts)
-        characters = numpy.array(vocabulary.encode("".join(character for _, character in steps)))
-        self._readings = Readings(
-            encode_padded(rows, vocabulary)[0],
+        return Readings(
+            encode_padded(rows, self._vocabulary)[0],
             numpy.array([row_of[context] for context in contexts]),
             numpy.array([len(context) for context in contexts]) - 1,
-            numpy.tile(characters, len(prompts)),
+            numpy.tile(self._characters, len(prompts)),
         )
 
     def log_probabilities(self, networks: Networks) -> Logarithms:
         """(S, K, C), natural logarithms: question k answered by candidate c and its terminator."""
-        by_step = self._readings.log_probabilities(networks).reshape(len(networks), -1, self._no_step)
+        readings = self._kept or map(self._readings, self._pieces)
+        asked = numpy.concatenate([each.log_probabilities(networks) for each in readings], axis=1)
+        by_step = asked.reshape(len(networks), -1, self._no_step)
         by_step = numpy.concatenate([by_step, numpy.zeros_like(by_step[:, :, :1])], axis=2)  # 0 where there is no step
         by_prompt = sum(by_step[:, :, step] for step in self._paths.T)  # (S, distinct prompts, C), added up in order
         return numpy.asarray(by_prompt)[:, self._prompts]

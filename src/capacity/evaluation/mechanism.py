@@ -1,8 +1,9 @@
 """A rule or a table? What the weights of a network say of how it comes to its answers.
 
 All of it is read from the weights at the final iterate, with the prompts of the paper for two digits, ``<a+b=`` and
-``<a-b=``, held out or not, and none of it asks whether an answer is right. A network that looks its answers up in a
-table has no reason to be large in any of these measures, and one that adds has.
+``<a-b=``, held out or not and whatever the largest operand of the corpus is, and none of it asks whether an answer is
+right. A network that looks its answers up in a table has no reason to be large in any of these measures, and one that
+adds has.
 
 Matrix products and functions of a library round as the processor has it. That moves the last of some 15 digits, and
 values are rounded to :data:`DECIMALS`, so that files are the same on every machine where the weights are.

@@ -12,6 +12,8 @@ per operation, 100 of them with digits alone. Here they are asked in two ways.
     to lose a digit as well, and would then be another one (``2+15=``), so it is not asked in this way: there are 400
     expressions with exactly one operand above 9.
 
+Both are about what is beyond training, so a corpus with larger operands of its own is not asked.
+
 In the streams of random windows ``=`` is trained at every index, after the end of the line before it; with one line
 per row (``aligned``, ``answer-only``) it is trained at index 4 alone.
 
@@ -51,6 +53,12 @@ BASELINES = {
     "operands_0_19_beyond_digits_constant": ("constant", "beyond_digits"),
     "operands_0_19_beyond_digits_nearest_seen": ("nearest_seen", "beyond_digits"),
 }
+
+
+def has_digits_alone(lines: Sequence[Line]) -> bool:
+    """Whether a corpus has arithmetic, and no operand above 9 in it: only then are larger ones beyond its training."""
+    expressions = [line for line in lines if line.task == ARITHMETIC.name]
+    return bool(expressions) and not any(map(_beyond, expressions))
 
 
 def expressions() -> list[Line]:
@@ -105,7 +113,7 @@ def scores(questions: Mapping[str, Sequence[Line]], answers: Mapping[str, str]) 
 
 
 def baselines(lines: Sequence[Line]) -> dict[str, dict[str, Score]] | None:
-    """Scores of answers that need no network, on every group of :func:`groups`; None for a corpus without arithmetic.
+    """Scores of answers that need no network, on every group of :func:`groups`; None unless :func:`has_digits_alone`.
 
     ``zero`` always answers 0. ``constant`` always gives the answer that is right most often in its group, the smallest
     of several; it is chosen with the right answers in hand, so no constant does better. ``nearest_seen`` gives the
@@ -113,7 +121,7 @@ def baselines(lines: Sequence[Line]) -> dict[str, dict[str, Score]] | None:
     one with the smaller left and then right operand), which is the best that a memory of the table alone can do.
     """
     seen = [line for line in lines if line.task == ARITHMETIC.name and line.split == "seen"]
-    if not seen:
+    if not seen or not has_digits_alone(lines):
         return None
     every = expressions()
     nearest = nearest_seen(every, seen)
@@ -138,7 +146,7 @@ def best_constant(lines: Sequence[Line]) -> tuple[int, int]:
 def columns(
     run: Mapping[str, Any] | None, baselines: Mapping[str, Mapping[str, Score]] | None
 ) -> dict[str, float | None]:
-    """The columns :data:`MEASURES` of one run and :data:`BASELINES`, as shares right; None without arithmetic."""
+    """The columns :data:`MEASURES` of one run and :data:`BASELINES`, as shares right; None where nothing was asked."""
     shares: dict[str, float | None] = {}
     for scores_by_way, names in ((run, MEASURES), (baselines, BASELINES)):
         for column, (way, score) in names.items():

@@ -13,8 +13,9 @@ from typing import Any
 from capacity.dictionary.study_measures import MEASURES
 from capacity.errors import ConfigurationError
 from capacity.experiment import axes
-from capacity.experiment.cell import PARSERS, Cell, normalise_pairs
+from capacity.experiment.cell import PARSERS, Cell
 from capacity.experiment.checks import check_measured, check_name
+from capacity.experiment.splits import normalise_pairs
 from capacity.paper.protocol import Size
 
 OF_RUNS = tuple(name for name, measure in MEASURES.items() if measure.table == "runs")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from capacity.experiment.cell import LINE_AXES, RANDOM_FACT_AXES, SPLIT_AXES, Cell
+from capacity.experiment.splits import pair_text, parse_pair
 from capacity.paper import protocol
 from capacity.tasks.registry import TASKS
 
@@ -23,6 +24,7 @@ LABELS: Mapping[str, str] = {
     "heads": "heads",
     "mlp_factor": "MLP factor",
     "parameters": "parameters",
+    "largest_operand": "largest operand",
     "held_out": "held-out pairs",
     "held_out_fraction": "held-out fraction",
     "split_seed": "split seed",
@@ -69,7 +71,7 @@ DERIVED = (*(axis for of_axis in FOLLOWERS.values() for axis in of_axis), "block
 """The axes that follow from others, unless they are set."""
 
 DISTINGUISHING: tuple[str, ...] = (
-    *("stream", "answers", "held_out", *SPLIT_AXES, "facts", "fact_kind", *RANDOM_FACT_AXES),
+    *("stream", "answers", "largest_operand", "held_out", *SPLIT_AXES, "facts", "fact_kind", *RANDOM_FACT_AXES),
     *("mixing", "arithmetic_share", "corpus_seed"),
     *(
         "learning_rate",
@@ -87,14 +89,15 @@ DISTINGUISHING: tuple[str, ...] = (
 """The axes apart from task and shape, in the order in which they are looked at for what tells cells apart."""
 
 SHARED: tuple[str, ...] = (
-    *("task", "size", "stream", "answers", "held_out", *SPLIT_AXES, "facts", "fact_kind", *RANDOM_FACT_AXES),
+    *("task", "size", "stream", "answers", "largest_operand", "held_out", *SPLIT_AXES),
+    *("facts", "fact_kind", *RANDOM_FACT_AXES),
     *("mixing", "arithmetic_share", "learning_rate", "weight_decay", "dropout", "iterations", "batch"),
     "initialisation_seed",
 )
 """The axes whose value is said where all cells share it; the others follow from these, or are as in the paper."""
 
 UNUSUAL = (
-    *("answers", *SPLIT_AXES, "fact_kind", *RANDOM_FACT_AXES),
+    *("answers", "largest_operand", *SPLIT_AXES, "fact_kind", *RANDOM_FACT_AXES),
     *("mixing", "arithmetic_share", "initialisation_seed"),
 )
 """The axes that are said only where cells depart from the paper on them: few studies have them."""
@@ -127,9 +130,9 @@ def value(cell: Cell, axis: str) -> Any:
 
 
 def in_tables(axis: str, setting: Any) -> Any:
-    """Return a value of a cell on an axis as tables have it: pairs of digits as text, such as ``57 34``, and seeds."""
+    """Return a value of a cell on an axis as tables have it: pairs of operands as text, as ``34 57``, and seeds."""
     if axis == "held_out" and not isinstance(setting, str):
-        return " ".join(f"{left}{right}" for left, right in setting)
+        return " ".join(map(pair_text, setting))
     if axis in UNSET:
         return UNSET[axis] if setting is None else str(setting)
     return setting
@@ -266,7 +269,7 @@ def short(axis: str, setting: Any) -> str:
     table.
     """
     if axis == "held_out":
-        pairs = [f"({left}, {right})" for left, right in in_tables(axis, setting).split()]
+        pairs = [f"({left}, {right})" for left, right in map(parse_pair, in_tables(axis, setting).split())]
         if len(pairs) <= ALL_PAIRS:
             return ", ".join(pairs)
         return setting if isinstance(setting, str) else f"{pairs[0]} and {len(pairs) - 1} more"
@@ -288,7 +291,12 @@ def in_words(axis: str, setting: Any, text: str = "") -> str:
         return text
     if axis in ("layers", "heads"):
         return f"{text} {axis if setting != 1 else axis.removesuffix('s')}"
-    words = {"held_out": f"held out {text}", "iterations": f"{text} updates", "answers": f"{text} answers"}
+    words = {
+        "largest_operand": f"operands 0 to {text}",
+        "held_out": f"held out {text}",
+        "iterations": f"{text} updates",
+        "answers": f"{text} answers",
+    }
     if axis == "mixing":
         return f"tasks {'in blocks' if text == 'blocks' else text}"
     if axis == "fact_kind":

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from capacity.errors import InputError
-from capacity.experiment.splits import PAIRS, Pairs, drawn_pairs
+from capacity.experiment.splits import Pairs, chosen_split, normalise_pairs, number_of_pairs, pair_text, parse_pair
 from capacity.paper import protocol
 from capacity.paper.protocol import Size
+from capacity.tasks.arithmetic import OPERAND_LIMIT, line_length
 from capacity.tasks.registry import TASKS
 from capacity.tasks.task import JointTask
 
@@ -27,15 +28,17 @@ class Cell:
 
     Learning rates are those of AdamW. ``block`` is in characters, and ``batch`` in windows, or in lines for streams
     with one line per row. ``iterations``, ``warmup_iterations``, ``decay_iterations`` and ``evaluation_interval`` are
-    in updates. ``held_out_fraction`` is the share of the pairs of digits that is held out. They are drawn by
-    ``split_seed``, or are a list of their own where it is None. ``arithmetic_share`` is the share of arithmetic among
-    the lines of the text. ``key_length`` and ``value_length`` are the letters of random facts, which ``fact_seed``
-    draws; these three decide nothing where facts are not random. ``initialisation_seed`` is that of the initial weights
-    of every run, or None where the seed of a run decides these too, and not only its batches and dropout.
+    in updates. The operands of arithmetic are 0 to ``largest_operand``, and ``held_out_fraction`` is the share of their
+    pairs that is held out. These are drawn by ``split_seed``, or are a list of their own where it is None.
+    ``arithmetic_share`` is the share of arithmetic among the lines of the text. ``key_length`` and ``value_length`` are
+    the letters of random facts, which ``fact_seed`` draws; these three decide nothing where facts are not random.
+    ``initialisation_seed`` is that of the initial weights of every run, or None where the seed of a run decides these
+    too, and not only its batches and dropout.
     """
 
     task: str
     size: Size
+    largest_operand: int
     held_out: Pairs
     held_out_fraction: float
     split_seed: int | None
@@ -124,7 +127,8 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
 
     What the paper fixes in proportion stays in proportion unless it is chosen too: the schedule shrinks and grows with
     ``iterations``, and the final learning rate follows the peak. The block is at least as long as the longest line for
-    random facts, and for streams that hold one line per row. Raises InputError for an unknown task, value or axis.
+    random facts, and for streams that hold one line per row, and as a line of arithmetic for operands above 9. Raises
+    InputError for an unknown task, value or axis.
     """
     if task not in TASKS:
         raise InputError(f"task {task!r} is not one of {', '.join(TASKS)}")
@@ -134,23 +138,27 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
     unused = {axis for axis in LINE_AXES if axis not in TASKS[task].axes}
     unused |= set(SPLIT_AXES) if "held_out" in unused else set()
     chosen = {axis: value for axis, value in chosen.items() if axis not in unused}
-    held_out, fraction, split_seed = _split(chosen)
+    largest_operand = int(chosen.get("largest_operand", protocol.LARGEST_OPERAND))
+    listed, fraction, split_seed = (chosen.get(axis) for axis in ("held_out", *SPLIT_AXES))
+    held_out, fraction, split_seed = chosen_split(listed, fraction, split_seed, _possible_operand(largest_operand))
     facts = chosen.get("facts", protocol.FACTS)
     answers = _one_of("answers", chosen.get("answers", "correct"), protocol.ANSWERS)
     fact_kind = _one_of("fact_kind", chosen.get("fact_kind", "capitals"), protocol.FACT_KINDS)
     key_length = chosen.get("key_length", protocol.KEY_LENGTH)
     value_length = chosen.get("value_length", protocol.VALUE_LENGTH)
     mixing = _one_of("mixing", chosen.get("mixing", "blocks"), protocol.MIXINGS)
-    share = _number(chosen.get("arithmetic_share", _natural_share(task, held_out, facts, fact_kind)))
+    share = _number(chosen.get("arithmetic_share", _natural_share(task, largest_operand, held_out, facts, fact_kind)))
     stream = _one_of("stream", chosen.get("stream", "fixed"), protocol.STREAMS)
     learning_rate = _number(chosen.get("learning_rate", recipe.learning_rate))
     iterations = int(chosen.get("iterations", protocol.ITERATIONS))
     block = TASKS[task].block
-    longest = _longest_line(task, facts, fact_kind, key_length, value_length)
+    longest = _longest_line(task, largest_operand, facts, fact_kind, key_length, value_length)
     if stream in ("aligned", "answer-only"):
         block = max(block, longest - 1)
     elif fact_kind in protocol.RANDOM_FACT_KINDS:
         block = max(block, longest)
+    elif largest_operand > protocol.LARGEST_OPERAND:
+        block = max(block, line_length(_possible_operand(largest_operand)))
 
     def in_proportion(value: int) -> int:
         return max(1, round(value * iterations / protocol.ITERATIONS))
@@ -161,6 +169,7 @@ def make_cell(task: str, size: Size, **chosen: Any) -> Cell:
     return Cell(
         task=task,
         size=size,
+        largest_operand=largest_operand,
         held_out=held_out,
         held_out_fraction=fraction,
         split_seed=split_seed,
@@ -240,39 +249,15 @@ def describe_departures(cell: Cell) -> str:
         if name in ("size", "task"):
             words.append(f"{name} not in the paper")
         elif name == "held_out":
-            words.append(f"held out {' '.join(f'{left}{right}' for left, right in value)} ({whose}: 57)")
+            words.append(f"held out {' '.join(map(pair_text, value))} ({whose}: 57)")
         elif name == "held_out_fraction":
-            words.append(f"{label} {_format(value)} ({whose}: {len(usual['held_out'])} of {len(PAIRS)})")
+            pairs = number_of_pairs(usual["largest_operand"])
+            words.append(f"{label} {_format(value)} ({whose}: {len(usual['held_out'])} of {pairs})")
         elif usual[name] is None:
             words.append(f"{label} {_format(value)}")
         else:
             words.append(f"{label} {_format(value)} ({whose}: {_format(usual[name])})")
     return ", ".join(words)
-
-
-def normalise_pairs(pairs: Iterable[Iterable[int]]) -> Pairs:
-    """Return unordered pairs of digits, each sorted, in ascending order and without repeats."""
-    return tuple(sorted({(min(pair), max(pair)) for pair in (tuple(pair) for pair in pairs)}))
-
-
-def _split(chosen: Mapping[str, Any]) -> tuple[Pairs, float, int | None]:
-    """Return the pairs that are held out, their share of all pairs, and the seed that draws them, if one does.
-
-    Raises InputError if what is chosen contradicts itself.
-    """
-    listed, fraction, split_seed = (chosen.get(axis) for axis in ("held_out", "held_out_fraction", "split_seed"))
-    if split_seed is None:
-        held_out = normalise_pairs(protocol.HELD_OUT if listed is None else listed)
-        share = len(held_out) / len(PAIRS)
-        if fraction not in (None, share):
-            raise InputError(f"held_out_fraction {fraction} needs split_seed, which draws the pairs that are held out")
-        return held_out, share, None
-    if fraction is None:
-        raise InputError(f"split_seed {split_seed} needs held_out_fraction, the share of the pairs that it holds out")
-    drawn = drawn_pairs(_number(fraction), split_seed)
-    if listed is not None and normalise_pairs(listed) != drawn:
-        raise InputError("held_out: pairs are listed, and drawn by split_seed as well; give one or the other")
-    return drawn, _number(fraction), split_seed
 
 
 def _one_of(axis: str, value: str, values: Sequence[str]) -> str:
@@ -289,7 +274,7 @@ def _format(value: Any) -> str:
     as many as it takes, such as ``0.010000000000000002``.
     """
     if isinstance(value, tuple):
-        return ".".join(f"{left}{right}" for left, right in value)
+        return ".".join(map(pair_text, value))
     if isinstance(value, float):
         short, exact = f"{value:.12g}", repr(value)
         return short if float(short) == value and len(short) <= len(exact) else exact
@@ -309,10 +294,7 @@ def _whole(text: str) -> int:
 
 
 def _parse_pairs(text: str) -> Pairs:
-    pairs = text.split(".")
-    if not all(re.fullmatch(r"[0-9]{2}", pair) for pair in pairs):
-        raise InputError(f"{text!r} are not pairs of digits")
-    return normalise_pairs((int(pair[0]), int(pair[1])) for pair in pairs)
+    return normalise_pairs(map(parse_pair, text.split(".")))
 
 
 def _rounded(value: float) -> float:
@@ -321,21 +303,32 @@ def _rounded(value: float) -> float:
 
 
 @functools.lru_cache(maxsize=1024)
-def _natural_share(task: str, held_out: Pairs, facts: int, fact_kind: str) -> float:
+def _natural_share(task: str, largest_operand: int, held_out: Pairs, facts: int, fact_kind: str) -> float:
     """Return the share of arithmetic among the trained lines of a task, each of them taken once."""
     described = TASKS[task]
     if isinstance(described, JointTask):
-        possible = _possible_facts(facts, fact_kind)
-        return described.natural_share(held_out=held_out, facts=possible, fact_kind=fact_kind)
+        return described.natural_share(
+            largest_operand=_possible_operand(largest_operand),
+            held_out=held_out,
+            facts=_possible_facts(facts, fact_kind),
+            fact_kind=fact_kind,
+        )
     return float(described.has_operands)
 
 
 @functools.lru_cache(maxsize=1024)
-def _longest_line(task: str, facts: int, fact_kind: str, key_length: int, value_length: int) -> int:
+def _longest_line(
+    task: str, largest_operand: int, facts: int, fact_kind: str, key_length: int, value_length: int
+) -> int:
     """Return the characters of the longest line of a task; all lines of random facts have the same length."""
     possible = 1 if fact_kind in protocol.RANDOM_FACT_KINDS else _possible_facts(facts, fact_kind)
     lines = TASKS[task].lines(
-        held_out=(), facts=possible, fact_kind=fact_kind, key_length=key_length, value_length=value_length
+        largest_operand=_possible_operand(largest_operand),
+        held_out=(),
+        facts=possible,
+        fact_kind=fact_kind,
+        key_length=key_length,
+        value_length=value_length,
     )
     return max(len(line.text) for line in lines)
 
@@ -345,7 +338,13 @@ def _possible_facts(facts: int, fact_kind: str) -> int:
     return min(max(facts, 1), MOST_FACTS[fact_kind])
 
 
+def _possible_operand(largest_operand: int) -> int:
+    """Return a largest operand that a corpus can have; other numbers are refused when the cell is checked."""
+    return min(max(largest_operand, protocol.LARGEST_OPERAND), OPERAND_LIMIT)
+
+
 PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "largest_operand": _whole,
     "held_out": _parse_pairs,
     "held_out_fraction": float,
     "split_seed": _whole,
@@ -374,7 +373,10 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
 RANDOM_FACT_AXES = ("key_length", "value_length", "fact_seed")
 """Axes that decide random facts alone."""
 
-LINE_AXES = ("held_out", "facts", "answers", "fact_kind", *RANDOM_FACT_AXES, "mixing", "arithmetic_share")
+LINE_AXES = (
+    *("largest_operand", "held_out", "facts", "answers", "fact_kind"),
+    *(*RANDOM_FACT_AXES, "mixing", "arithmetic_share"),
+)
 """Axes that decide the lines of a corpus, of the tasks that name them."""
 
 MOST_FACTS = {kind: 10_000 if kind in protocol.RANDOM_FACT_KINDS else protocol.FACTS for kind in protocol.FACT_KINDS}

@@ -16,9 +16,10 @@ from capacity.dictionary.study_measures import MEASURES
 from capacity.errors import ConfigurationError
 from capacity.experiment.cell import MOST_FACTS, RANDOM_FACT_AXES, Cell, base_cell
 from capacity.experiment.seeds import LONGEST_RUNS_NAME
-from capacity.experiment.splits import PAIRS
+from capacity.experiment.splits import number_of_pairs
 from capacity.paper import protocol
 from capacity.paper.protocol import Size
+from capacity.tasks.arithmetic import OPERAND_LIMIT
 from capacity.tasks.random_facts import LETTERS
 from capacity.tasks.registry import TASKS
 
@@ -39,6 +40,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "heads": (1, 256),
     "width": (1, 16384),
     "mlp_factor": (1, 64),
+    "largest_operand": (protocol.LARGEST_OPERAND, OPERAND_LIMIT),
     "held_out_fraction": (0, 1),
     "split_seed": (0, 2**32 - 1),
     "facts": (1, max(MOST_FACTS.values())),
@@ -81,13 +83,7 @@ def check_cell(cell: Cell, key: str) -> None:
         key: of the configuration that the message names.
     """
     _check_bounds(cell, key)
-    axis = "held_out" if cell.split_seed is None else "held_out_fraction"
-    if not cell.held_out:
-        raise ConfigurationError(f"{key}.{axis}: no pair of digits is held out; give at least one")
-    if "held_out" in TASKS[cell.task].axes and len(cell.held_out) >= len(PAIRS):
-        raise ConfigurationError(
-            f"{key}.{axis}: all {len(PAIRS)} pairs of digits are held out; leave at least one to train on"
-        )
+    _check_held_out(cell, key)
     if "mixing" not in TASKS[cell.task].axes and cell.fact_kind == "filler":
         raise ConfigurationError(f"{key}.fact_kind: 'filler' needs a task beside it, such as joint")
     if "mixing" in TASKS[cell.task].axes and not LOWEST_SHARE <= cell.arithmetic_share <= 1 - LOWEST_SHARE / 10:
@@ -141,6 +137,23 @@ def check_cell(cell: Cell, key: str) -> None:
         raise ConfigurationError(
             f"{key}: the name of the cell {cell.name} has {len(cell.name)} characters, more than {LONGEST_NAME}; "
             "hold out fewer pairs, or write numbers with fewer digits"
+        )
+
+
+def _check_held_out(cell: Cell, key: str) -> None:
+    """Raise ConfigurationError if no pair of operands is held out, or all, or one that the corpus does not have."""
+    axis = "held_out" if cell.split_seed is None else "held_out_fraction"
+    if not cell.held_out:
+        raise ConfigurationError(f"{key}.{axis}: no pair of operands is held out; give at least one")
+    if above := [pair for pair in cell.held_out if max(pair) > cell.largest_operand]:
+        raise ConfigurationError(
+            f"{key}.{axis}: {list(above[0])} is not a pair of operands from 0 to {cell.largest_operand}; give another "
+            f"pair, or a largest_operand of {max(above[0])} or more"
+        )
+    pairs = number_of_pairs(cell.largest_operand)
+    if "held_out" in TASKS[cell.task].axes and len(cell.held_out) >= pairs:
+        raise ConfigurationError(
+            f"{key}.{axis}: all {pairs} pairs of operands are held out; leave at least one to train on"
         )
 
 
@@ -199,10 +212,13 @@ def check_name(name: Any, names: Collection[str], key: str) -> None:
 
 def check_measured(name: str, names: Iterable[str], cells: Iterable[Cell], key: str) -> None:
     """Raise ConfigurationError if no cell has a measure; the message says which of some measures they have."""
-    kinds = list(dict.fromkeys((cell.task, cell.stream) for cell in cells))
+    kinds = list(dict.fromkeys((cell.task, cell.stream, cell.largest_operand) for cell in cells))
     if not any(MEASURES[name].is_of(*kind) for kind in kinds):
         have = ", ".join(other for other in names if any(MEASURES[other].is_of(*kind) for kind in kinds))
-        runs = " and ".join(f"{task} with stream {stream}" for task, stream in kinds)
+        runs = " and ".join(
+            f"{task} with stream {stream}" + f" and operands to {largest}" * (largest > protocol.LARGEST_OPERAND)
+            for task, stream, largest in kinds
+        )
         raise ConfigurationError(f"{key}: {name!r} is nothing that runs of {runs} have; they have {have or 'none'}")
 
 

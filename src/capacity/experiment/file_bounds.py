@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from capacity.dictionary import histories, jobs
 from capacity.experiment.cell import Cell
 from capacity.storage.parquet_bounds import Bounds, expected
@@ -20,6 +22,7 @@ def evaluations(cell: Cell) -> int:
     return cell.iterations // cell.evaluation_interval + 1 + bool(cell.iterations % cell.evaluation_interval)
 
 
+@functools.lru_cache(maxsize=1024)
 def lines(cell: Cell) -> int:
     """Return the number of lines of the corpus of a cell."""
     return len(TASKS[cell.task].lines(**cell.line_settings))

@@ -11,9 +11,10 @@ from typing import Any
 from capacity.errors import ConfigurationError, InputError
 from capacity.experiment.answers import study_answer
 from capacity.experiment.axes import SHAPE
-from capacity.experiment.cell import SPLIT_AXES, Cell, make_cell, normalise_pairs
+from capacity.experiment.cell import SPLIT_AXES, Cell, make_cell
 from capacity.experiment.checks import check_cell, check_name, check_shape
 from capacity.experiment.seeds import MOST_SEEDS
+from capacity.experiment.splits import normalise_pairs
 from capacity.experiment.study_figures import StudyFigure, study_figures
 from capacity.paper.protocol import Size
 from capacity.tasks.registry import TASKS

@@ -10,6 +10,7 @@ import math
 from pathlib import Path
 
 from capacity.experiment.cell import Cell
+from capacity.paper.protocol import LARGEST_OPERAND
 
 BASE_MB = 450
 """Memory of the interpreter, its libraries, and the examination of a small network."""
@@ -18,6 +19,12 @@ VOCABULARY = 80
 """Characters of the largest vocabulary."""
 ROWS_AT_ONCE = 1024
 """Rows of an examination that are computed together: :data:`capacity.evaluation.readings.ROWS_AT_ONCE`."""
+PROMPTS_AT_ONCE = 2048
+"""Prompts that are encoded together: :data:`capacity.evaluation.margins.PROMPTS_AT_ONCE`."""
+STEPS = 6
+"""Characters of all answers to expressions, for each operand; those of one beginning count once."""
+NUMBERS_OF_STEP = 125
+"""What it takes to ask for a character after a prompt, of which most is the text."""
 COPIES = 5
 """Arrays as large as the parameters: these, their gradients, two moments, and what a snapshot writes."""
 
@@ -27,7 +34,7 @@ SLOWER = 2.0
 LONGEST_MINUTES = 24 * 60
 """Many partitions of clusters allow no more. A job that takes longer goes on in its next attempt."""
 EXAMINED = 24_000
-"""Positions of an update that take as long as one examination."""
+"""Positions of an update that take as long as one examination of the paper's cells."""
 
 GPUS = Path("/proc/driver/nvidia/gpus")
 """A folder that exists where the driver of a GPU is loaded."""
@@ -58,7 +65,7 @@ def evaluation_mb(cell: Cell, seeds: int, attempt: int = 1) -> int:
 def training_seconds(cell: Cell, seeds: int) -> float:
     """Return how long a training job takes on the core that was measured."""
     evaluations = cell.iterations // cell.evaluation_interval + 1
-    return _seconds(cell, seeds * (cell.iterations * cell.batch * cell.block + evaluations * EXAMINED))
+    return _seconds(cell, seeds * (cell.iterations * cell.batch * cell.block + evaluations * _examined(cell)))
 
 
 def training_minutes(cell: Cell, seeds: int, attempt: int = 1) -> int:
@@ -71,7 +78,7 @@ def evaluation_minutes(cell: Cell, seeds: int, attempt: int = 1) -> int:
 
     It takes as long as ten examinations, as it scores every answer to every expression with operands to 19.
     """
-    return _minutes(_seconds(cell, seeds * 10 * EXAMINED), attempt)
+    return _minutes(_seconds(cell, seeds * 10 * _examined(cell)), attempt)
 
 
 def work(cell: Cell, seeds: int) -> int:
@@ -82,6 +89,11 @@ def work(cell: Cell, seeds: int) -> int:
     return 6 * cell.size.matrix_weights * cell.batch * cell.block * cell.iterations * seeds // 10**9
 
 
+def _examined(cell: Cell) -> int:
+    """Return the positions of an update that take as long as one examination, which has every expression."""
+    return EXAMINED * (cell.largest_operand + 1) ** 2 // (LARGEST_OPERAND + 1) ** 2
+
+
 def _numbers_of_layer(cell: Cell) -> int:
     """Return how many numbers an update keeps per position and layer until the backward pass."""
     size = cell.size
@@ -90,7 +102,13 @@ def _numbers_of_layer(cell: Cell) -> int:
 
 def _numbers_examined(cell: Cell) -> int:
     """Return how many numbers an examination keeps: those of one layer, for the rows that it computes together."""
-    return ROWS_AT_ONCE * cell.block * (_numbers_of_layer(cell) + 4 * VOCABULARY)
+    return ROWS_AT_ONCE * cell.block * (_numbers_of_layer(cell) + 4 * VOCABULARY) + _numbers_of_answers(cell)
+
+
+def _numbers_of_answers(cell: Cell) -> int:
+    """Return how many numbers it takes to ask for every answer after the prompts that are encoded together."""
+    operands = cell.largest_operand + 1
+    return min(2 * operands**2, PROMPTS_AT_ONCE) * STEPS * operands * NUMBERS_OF_STEP
 
 
 def _parameters(cell: Cell) -> int:

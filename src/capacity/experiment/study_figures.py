@@ -21,7 +21,7 @@ from capacity.tasks.registry import TASKS
 MAP, LINES, DOTS, CURVES = "map", "lines", "dots", "curves"
 KINDS = (MAP, LINES, DOTS, CURVES)
 PAIRS = "pairs"
-"""The axis of a map that has the first digit of the pair that is held out across and the second one down."""
+"""The axis of a map that has the first operand of the pair that is held out across and the second one down."""
 RESERVED = ("index", "answer", "tradeoff", "dynamics", "answers", *TASKS)
 """Names of pages and figures that every study has."""
 
@@ -84,8 +84,9 @@ class StudyFigure:
 
     def shows(self, cell: Cell) -> bool:
         """Whether a cell has a measure of the figure, and that across if there is one."""
-        has = [MEASURES[name].is_of(cell.task, cell.stream) for name in self.measures]
-        return any(has) and (self.x_measure is None or self.x_measure.is_of(cell.task, cell.stream))
+        kind = (cell.task, cell.stream, cell.largest_operand)
+        has = [MEASURES[name].is_of(*kind) for name in self.measures]
+        return any(has) and (self.x_measure is None or self.x_measure.is_of(*kind))
 
     def tasks(self, cells: Iterable[Cell]) -> list[str]:
         """Return the tasks of the cells that it shows, in the order of the registry: whose tables it reads."""

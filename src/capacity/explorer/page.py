@@ -83,6 +83,7 @@ def page(sources: PageSources, content: Mapping[str, Any]) -> str:
         commit=sources.commit or "no commit",
         left_out=content["left_out"],
         run_count=len(content["runs"]),
+        largest_operand=max((max(line["operands"]) for line in content["lines"] if "operands" in line), default=0),
         style=Markup(style),
         script=Markup(script),
         style_digest=_digest(style),

@@ -7,6 +7,8 @@ const LINES = [
   { name: "combined", label: "all questions" },
 ];
 
+const BETWEEN_PAUSES = 50; // milliseconds, in which the page does nothing but ask
+
 function runLabel(run) {
   return `${data.cells[run.cell].label}, seed ${run.seed}`;
 }
@@ -109,7 +111,7 @@ function runPanel(root, onShow) {
         .map(({ name, label }) => `${label} ${percent(run.history[name][number])}`)];
     part("readout").textContent = said.join("; ");
     part("slider").setAttribute("aria-valuetext", said.join("; "));
-    const shownGrids = run.answered ? grids(cell, line => {
+    const shownGrids = run.answered ? grids(cell, (_, line) => {
       const right = rightAt(run, line, number);
       return { text: right ? "●" : "×", kind: right ? "right" : "wrong", label: right ? "right" : "wrong" };
     }) : [];
@@ -127,7 +129,8 @@ function runPanel(root, onShow) {
     if (!network) {
       return;
     }
-    const examples = [...corpus.held_out.slice(0, 2), ...corpus.lines.filter(each => !corpus.held_out.includes(each))
+    const heldOut = new Set(corpus.held_out);
+    const examples = [...corpus.held_out.slice(0, 2), ...corpus.lines.filter(each => !heldOut.has(each))
       .filter((_, number, all) => number === 34 % all.length || number === all.length - 3)];
     part("examples").replaceChildren(...[...new Set(examples)].map(number => {
       const prompt = data.lines[number].prompts[0];
@@ -201,17 +204,18 @@ function runPanel(root, onShow) {
   async function askAll() {
     const mine = generation;
     const cell = data.cells[panel.run.cell];
-    const corpus = data.corpora[cell.corpus];
     const answers = new Map();
-    const asked = corpus.lines.filter(each => data.lines[each].operands);
+    const asked = [...expressionsOf(cell).keys()];
+    let shownAt = performance.now();
     for (const [number, each] of asked.entries()) {
       answers.set(each, ask(network, data.lines[each].prompts[0], 8).text);
-      if (number % 20 === 19) {
+      if (performance.now() - shownAt > BETWEEN_PAUSES) {
         part("progress").textContent = `${number + 1} of ${asked.length} expressions`;
         await new Promise(resolve => setTimeout(resolve));
         if (mine !== generation) {
           return;
         }
+        shownAt = performance.now();
       }
     }
     const right = asked.filter(each => isRight(data.lines[each], answers.get(each))).length;
@@ -235,11 +239,10 @@ function runPanel(root, onShow) {
     }
   }
 
-  // A grid for each operation; `cellOf(line, number)` gives what a cell shows.
+  // A grid for each operation; `cellOf(line, number)` gives what a cell shows of a line and its number.
   function grids(cell, cellOf) {
-    const corpus = data.corpora[cell.corpus];
-    const lines = corpus.lines.filter(each => data.lines[each].operands);
-    const byOperation = Map.groupBy(lines, each => data.lines[each].operation);
+    const heldOut = new Set(data.corpora[cell.corpus].held_out);
+    const byOperation = Map.groupBy(expressionsOf(cell).keys(), each => data.lines[each].operation);
     return [...byOperation].map(([operation, numbers]) => {
       const byOperands = new Map(numbers.map(each => [data.lines[each].operands.join(), each]));
       const [lefts, rights] = [0, 1].map(side => [...new Set(numbers.map(each => data.lines[each].operands[side]))]);
@@ -247,7 +250,7 @@ function runPanel(root, onShow) {
       return operandGrid({ caption: operation, sign, lefts, rights, cellOf: (left, right) => {
         const number = byOperands.get([left, right].join());
         const made = number === undefined ? undefined : cellOf(data.lines[number], number);
-        const isHeldOut = corpus.held_out.includes(number);
+        const isHeldOut = heldOut.has(number);
         const name = `${left} ${sign || operation} ${right}${isHeldOut ? ", held out" : ""}`;
         return made && { ...made, isHeldOut, label: `${name}: ${made.label}` };
       } });
@@ -255,13 +258,20 @@ function runPanel(root, onShow) {
   }
 }
 
+// The numbers of the lines of a cell that are expressions, in the order of the corpus, each with its place among them.
+function expressionsOf(cell) {
+  const corpus = data.corpora[cell.corpus];
+  corpus.expressions ??= new Map(corpus.lines.filter(each => data.lines[each].operands)
+    .map((each, place) => [each, place]));
+  return corpus.expressions;
+}
+
 // Whether a run answers a line right at an evaluation. The bits of an expression follow each other over training, and
 // the expressions are in the order of the corpus.
 function rightAt(run, line, number) {
   const cell = data.cells[run.cell];
   run.bits ??= Uint8Array.from(atob(run.answered), character => character.charCodeAt(0));
-  const expressions = data.corpora[cell.corpus].lines.map(each => data.lines[each]).filter(each => each.operands);
-  const place = expressions.indexOf(line) * cell.evaluated.length + number;
+  const place = expressionsOf(cell).get(line) * cell.evaluated.length + number;
   return Boolean(run.bits[place >> 3] & (128 >> (place & 7)));
 }
 

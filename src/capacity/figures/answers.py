@@ -6,6 +6,8 @@ colour is the share of seeds that answer right at the final iterate. Held-out ex
 
 from __future__ import annotations
 
+import math
+
 import numpy
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,12 +16,13 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
+from capacity.experiment.cell import parse_cell
 from capacity.figures.style import FULL_WIDTH, ORANGE, SIGNS, cell_title, expression_cells, footnote, in_rows, legend
 
 COLUMNS = 4  # the paper's four sizes side by side
 SQUARE = 1.55  # inches
 COLOURS = "cividis"  # its lightness changes evenly, also for colour-blind readers
-DIGITS = range(10)
+TICKS = 4  # along a side, at most
 
 
 def draw(expressions: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
@@ -46,7 +49,7 @@ def draw(expressions: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure
                 axis = axes[2 * number + row, column]
                 axis.set_visible(True)
                 of_cell = (expressions["cell"] == cell["cell"]) & (expressions["operation"] == operation)
-                _draw_square(axis, expressions[of_cell])
+                _draw_square(axis, expressions[of_cell], parse_cell(str(cell["cell"])).largest_operand)
                 if column == 0:
                     axis.set_ylabel(f"a in a {SIGNS[operation]} b")
             axes[2 * number + 1, column].set_xlabel("b")
@@ -61,17 +64,20 @@ def draw(expressions: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure
     return figure
 
 
-def _draw_square(axis: Axes, expressions: pd.DataFrame) -> None:
-    """Draw the 10 x 10 expressions of one operation; one that was not asked is a white cell with a cross."""
-    table = expressions.pivot(index="left", columns="right", values="share").reindex(index=DIGITS, columns=DIGITS)
+def _draw_square(axis: Axes, expressions: pd.DataFrame, largest_operand: int) -> None:
+    """Draw the expressions of one operation, 10 x 10 of digits; one that was not asked is a white cell with a cross."""
+    operands = range(largest_operand + 1)
+    table = expressions.pivot(index="left", columns="right", values="share").reindex(index=operands, columns=operands)
     shares = table.to_numpy(dtype=float)
     axis.imshow(shares, cmap=COLOURS, vmin=0.0, vmax=1.0, interpolation="nearest")
     left, right = numpy.isnan(shares).nonzero()
-    axis.plot(right, left, "x", color="0.6", markersize=2)
+    finer = 10 / len(operands)  # than squares of digits
+    axis.plot(right, left, "x", color="0.6", markersize=2 * finer)
     for expression in expressions[expressions["split"] == "held_out"].to_dict("records"):
         corner = (expression["right"] - 0.5, expression["left"] - 0.5)
-        axis.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=ORANGE, linewidth=1.2, clip_on=False))
-    axis.set_xticks(range(0, 10, 3))
-    axis.set_yticks(range(0, 10, 3))
+        axis.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=ORANGE, linewidth=1.2 * finer, clip_on=False))
+    ticks = range(0, len(operands), math.ceil(len(operands) / TICKS))
+    axis.set_xticks(ticks)
+    axis.set_yticks(ticks)
     axis.spines[:].set_visible(False)
     axis.tick_params(length=2)

@@ -1,4 +1,4 @@
-"""Maps: a measure over two axes of the cells, or over the digits of the pair that each cell holds out.
+"""Maps: a measure over two axes of the cells, or over the operands of the pair that each cell holds out.
 
 The colour of a square is the mean over the runs of its cell, which is written in it, and each run is a dot of its own
 colour below. Squares without a cell are crossed out.
@@ -25,14 +25,15 @@ from capacity.experiment.study_figures import PAIRS
 from capacity.figures.panels import Panel, key, make_panels, note
 from capacity.figures.style import FULL_WIDTH, thousands
 from capacity.figures.view import View, make_places
+from capacity.paper import protocol
 from capacity.tables import measured
 from capacity.tables.measured import Tables
 
 COLOURS = "cividis"  # its lightness changes evenly, also for colour-blind readers
 DARK = 0.55  # the share of the colours on which white is read better than black
 DOTS_IN_A_ROW = 10
-DIGITS = range(10)
-LABELS = {"x": "first digit of the held-out pair", "y": "second digit"}
+SMALLEST = 0.15  # inches, of a square of large operands that has room for a number and dots
+LABELS = {"x": "first {operand} of the held-out pair", "y": "second {operand}"}
 
 Squares = Mapping[str, Sequence[tuple[float, float]]]
 """The places of each cell, by its name."""
@@ -64,7 +65,8 @@ def draw(view: View, tables: Tables) -> Figure:
             label = "a run that ended before it"
             handles.append(Line2D([], [], marker="^", markerfacecolor="white", label=label, **black))
     style: dict[str, Any] = {"color": "black", "linestyle": "", "markerfacecolor": "0.6", "markeredgewidth": 0.4}
-    handles.insert(0, Line2D([], [], marker="o", markersize=3.2, label="one run, in its own colour", **style))
+    if _has_room(view, side):
+        handles.insert(0, Line2D([], [], marker="o", markersize=3.2, label="one run, in its own colour", **style))
     if view.spec.x == PAIRS:
         label = "the paper's pair"
         handles.append(Rectangle((0, 0), 1, 1, fill=False, edgecolor="#D55E00", linewidth=1.4, label=label))
@@ -76,15 +78,26 @@ def draw(view: View, tables: Tables) -> Figure:
 def _squares(view: View) -> tuple[Squares, list[str], list[str]]:
     """Return the squares of each cell, as places across and down, and the labels of both axes."""
     if view.spec.x == PAIRS:
-        digits = [str(digit) for digit in DIGITS]
+        operands = [str(operand) for operand in range(_largest_operand(view) + 1)]
         places = {}
         for name, cell in view.cells.items():
             ((left, right),) = cell.held_out
             places[name] = list(dict.fromkeys([(float(left), float(right)), (float(right), float(left))]))
-        return places, digits, digits
+        return places, operands, operands
     x, y = (make_places(view, axis, evenly=True) for axis in (view.spec.x, view.spec.y))
     squares = {name: [(x.at[view.value(name, x.axis)], y.at[view.value(name, y.axis)])] for name in view.cells}
     return squares, list(x.labels.values()), list(y.labels.values())
+
+
+def _largest_operand(view: View) -> int:
+    """Return the largest operand of any cell of a map of pairs."""
+    return max(cell.largest_operand for cell in view.cells.values())
+
+
+def _has_room(view: View, side: float) -> bool:
+    """Return whether squares of a side in inches have numbers and dots; those of many pairs have their colour alone."""
+    is_large = view.spec.x == PAIRS and _largest_operand(view) > protocol.LARGEST_OPERAND
+    return not is_large or side >= SMALLEST
 
 
 def _scale(measure: str, runs: pd.DataFrame) -> Normalize:
@@ -121,6 +134,8 @@ def _draw_squares(
         is_marked = view.spec.x != PAIRS and not view.summary.at[name, "published"] and view.is_mixed
         for across, down in places:
             axis.add_patch(Rectangle((across - 0.48, down - 0.48), 0.96, 0.96, facecolor=face, edgecolor="0.7", lw=0.4))
+            if not _has_room(view, side):
+                continue
             text = _written(panel.measure, mean) + "†" * is_marked
             axis.text(across, down + 0.16 * up, text, color=ink, fontsize=size, ha="center", va="center", zorder=4)
             _draw_dots(axis, (across, down), of_cell, colours, ink, side * up)
@@ -174,12 +189,15 @@ def _label(view: View, panel: Panel, across: Sequence[str], down: Sequence[str])
     axis.spines[:].set_visible(False)
     if view.spec.x == PAIRS:
         axis.invert_yaxis()
-    is_pairs = view.spec.x == PAIRS
+    labels = {"x": axes.LABELS.get(view.spec.x, ""), "y": axes.LABELS.get(view.spec.y, "")}
+    if view.spec.x == PAIRS:
+        operand = "digit" if _largest_operand(view) <= protocol.LARGEST_OPERAND else "operand"
+        labels = {role: text.format(operand=operand) for role, text in LABELS.items()}
     axis.tick_params(labelbottom=panel.is_bottom, labelleft=panel.is_left)
     if panel.is_bottom:
-        axis.set_xlabel(LABELS["x"] if is_pairs else axes.LABELS[view.spec.x])
+        axis.set_xlabel(labels["x"])
     if panel.is_left:
-        axis.set_ylabel(LABELS["y"] if is_pairs else axes.LABELS[view.spec.y])
+        axis.set_ylabel(labels["y"])
 
 
 def _colour_bar(figure: Figure, panels: Sequence[Panel], measure: str, scale: Normalize) -> None:

@@ -49,6 +49,7 @@ def _of_task(task: str, cells: Sequence[Cell]) -> Values:
     lines = {name: corpus.build(cell) for name, cell in corpora.items()}
     seen = {name: corpus.stream_lines(each) for name, each in lines.items()}
     random = [cell for cell in corpora.values() if cell.fact_kind in protocol.RANDOM_FACT_KINDS]
+    largest = sorted({cell.largest_operand for cell in cells})
     first = next(iter(lines))
     pairs = dict.fromkeys(cell.held_out for cell in cells)
     return {
@@ -57,6 +58,8 @@ def _of_task(task: str, cells: Sequence[Cell]) -> Values:
         "lines": _range(len(each) for each in lines.values()),
         "seen": _range(len(each) for each in seen.values()),
         "held_out": _range(len(lines[name]) - len(seen[name]) for name in lines),
+        "operands": f"0 to {' or to '.join(str(each) for each in largest)}",
+        "has_digits_alone": largest == [protocol.LARGEST_OPERAND],
         "pairs": [f"{left} and {right}" for left, right in next(iter(pairs))] if len(pairs) == 1 else [],
         "held_out_texts": [line.prompt.strip("<=") for line in lines[first] if line.position is None],
         "shuffled": sum(cell.mixing == "shuffled" for cell in corpora.values()),

@@ -71,7 +71,9 @@ def seed_spread(arms: Sequence[TabulatedArm], notes: markdown.Notes) -> Values:
 def _asked(arm: TabulatedArm) -> int:
     """Count the held-out expressions of an arithmetic cell."""
     cell = parse_cell(str(arm.summary["cell"]))
-    return sum(line.split == "held_out" for line in arithmetic_lines(cell.held_out))
+    return sum(
+        line.split == "held_out" for line in arithmetic_lines(cell.held_out, largest_operand=cell.largest_operand)
+    )
 
 
 def _of_seed(run: pd.DataFrame, asked: int) -> str:

@@ -47,11 +47,12 @@ def describe(runs: pd.DataFrame) -> CellsRun:
     unsaid = axes.left_unsaid(cells)
     settings = [axis for axis in PARSERS if axis not in unsaid and (axis not in LINE_AXES or axis in asked)]
     shape = ["size"] if "size" not in several else [axis for axis in axes.SHAPE if axis not in several]
-    # What varies although it is not an axis of the study is set for each task and size, as the paper does or a budget.
-    by_size = [axis for axis in settings if axis in several and axis not in vary]
     varying = [_varying(axis, cells) for axis in vary]
-    for name, values, usual in (_varying(axis, cells) for axis in by_size):
-        varying.append((f"{name} (by task and size)", values, usual))
+    # What varies although it is not an axis of the study follows from one, as a block does from the largest operand, or
+    # is set for each task and size, as the paper does or a budget.
+    for axis in (axis for axis in settings if axis in several and axis not in vary):
+        name, values, usual = _varying(axis, cells)
+        varying.append((f"{name} ({_decided_by(axis, cells)})", values, usual))
     return CellsRun(
         len(cells),
         len(runs),
@@ -61,6 +62,14 @@ def describe(runs: pd.DataFrame) -> CellsRun:
         tuple(_seeds(runs)),
         sum(bool(cell.departures_from_published()) for cell in cells),
     )
+
+
+def _decided_by(axis: str, cells: Sequence[Cell]) -> str:
+    """Say what decides a setting that is no axis of a study: other settings, where one task and size has several."""
+    of_kind: dict[Any, set[Any]] = {}
+    for cell in cells:
+        of_kind.setdefault((cell.task, cell.size), set()).add(axes.value(cell, axis))
+    return "follows from other settings" if max(map(len, of_kind.values())) > 1 else "by task and size"
 
 
 def _varying(axis: str, cells: Sequence[Cell]) -> tuple[str, str, str]:

@@ -70,7 +70,7 @@ def course(name: str, history: pd.DataFrame) -> pd.DataFrame:
 def rows_with(measure: Measure, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a table that are of cells that have a measure."""
     cells = {name: parse_cell(str(name)) for name in rows["cell"].unique()}
-    have = {name: measure.is_of(cell.task, cell.stream) for name, cell in cells.items()}
+    have = {name: measure.is_of(cell.task, cell.stream, cell.largest_operand) for name, cell in cells.items()}
     return rows[rows["cell"].map(have).astype(bool)]
 
 

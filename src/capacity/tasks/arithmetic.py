@@ -1,4 +1,4 @@
-"""Arithmetic: every sum and difference of two digits (paper, section 3.1), some of them held out.
+"""Arithmetic: every sum and difference of two digits (paper, section 3.1) or larger operands, some of them held out.
 
 The answers of the trained lines may be permuted, so that there is nothing to learn but the table.
 """
@@ -14,39 +14,63 @@ from capacity.paper import protocol
 from capacity.tasks.task import Line, Task
 
 TERMINATOR = ">"
-LINE_LENGTH = 9
 NAME = "arithmetic"
+OPERAND_LIMIT = 99
+"""The largest operand that a corpus may have, so that no operand has more than two digits."""
+NEW_CHARACTERS = len(f"{2 * OPERAND_LIMIT}{TERMINATOR}")
+"""Characters of the longest answer with its terminator, ``198>``; those of ``-99>`` are as many."""
 
 
-def arithmetic_line(left: int, operation: str, right: int, held_out: bool = False) -> Line:
-    """``<a+b=c>`` or ``<a-b=c>``, padded with a space to nine characters where the answer has one character."""
+def line_length(largest_operand: int) -> int:
+    """The characters of every line: so many that the longest prompt has room for the longest answer.
+
+    They are 9 for digits, as in the paper, and 12 for larger operands, whichever answer belongs to which prompt.
+    """
+    prompt = f"<{largest_operand}+{largest_operand}="
+    answer = max(f"{2 * largest_operand}", f"-{largest_operand}", key=len)
+    return len(f"{prompt}{answer}{TERMINATOR}\n")
+
+
+def arithmetic_line(
+    left: int,
+    operation: str,
+    right: int,
+    held_out: bool = False,
+    largest_operand: int = protocol.LARGEST_OPERAND,
+) -> Line:
+    """``<a+b=c>`` or ``<a-b=c>``, padded with spaces to the length of all lines of a corpus with a largest operand."""
     sign, value = ("+", left + right) if operation == "addition" else ("-", left - right)
     prompt = f"<{left}{sign}{right}="
     split = "held_out" if held_out else "seen"
-    text = _text(prompt, str(value))
+    text = _text(prompt, str(value), line_length(largest_operand))
     return Line(text, prompt, prompt, str(value), TERMINATOR, NAME, operation, (left, right), split)
 
 
-def _text(prompt: str, answer: str) -> str:
-    return f"{prompt}{answer}{TERMINATOR}".ljust(LINE_LENGTH - 1) + "\n"
+def _text(prompt: str, answer: str, length: int) -> str:
+    return f"{prompt}{answer}{TERMINATOR}".ljust(length - 1) + "\n"
 
 
 def arithmetic_lines(
-    held_out: Iterable[tuple[int, int]], answers: str = "correct", corpus_seed: int = protocol.CORPUS_SEED
+    held_out: Iterable[tuple[int, int]],
+    answers: str = "correct",
+    corpus_seed: int = protocol.CORPUS_SEED,
+    largest_operand: int = protocol.LARGEST_OPERAND,
 ) -> list[Line]:
-    """All 200 expressions, additions first, each operation by its left and then its right operand.
+    """Every expression, additions first, each operation by its left and then its right operand: 200 of digits.
 
     Args:
-        held_out: Unordered pairs of digits: {i, j} holds out i+j, j+i, i-j and j-i.
+        held_out: Unordered pairs of operands: {i, j} holds out i+j, j+i, i-j and j-i.
         answers: One of :data:`capacity.paper.protocol.ANSWERS`; see :func:`permute_answers`.
         corpus_seed: Decides the permutation.
+        largest_operand: Operands are 0 to this number L, so that there are 2 * (L + 1)**2 expressions.
     """
     pairs = {frozenset(pair) for pair in held_out}
+    operands = range(largest_operand + 1)
     lines = [
-        arithmetic_line(left, operation, right, held_out=frozenset((left, right)) in pairs)
+        arithmetic_line(left, operation, right, frozenset((left, right)) in pairs, largest_operand)
         for operation in ("addition", "subtraction")
-        for left in range(10)
-        for right in range(10)
+        for left in operands
+        for right in operands
     ]
     return permute_answers(lines, corpus_seed) if answers == "permuted" else lines
 
@@ -68,7 +92,7 @@ def permute_answers(lines: Sequence[Line], corpus_seed: int) -> list[Line]:
         for number, answer in zip(seen, shuffled, strict=True):
             answers[number] = answer
     return [
-        replace(line, text=_text(line.prompt, answer), answer=answer)
+        replace(line, text=_text(line.prompt, answer, len(line.text)), answer=answer)
         for line, answer in zip(lines, answers, strict=True)
     ]
 
@@ -82,9 +106,10 @@ def is_right(line: Line, continuation: str) -> bool:
 def scores_of(line: Line, prompts: str) -> list[str]:
     """The scores that count an expression.
 
-    ``*_1000`` are over all 100 expressions of an operation, as in the released evaluator (times ten samples). ``*_910``
-    leave out the pairs (a, 0) for a = 1..9, as the published counts do. ``combined_910`` is what the paper's choice of
-    a checkpoint looks at: both operations 910-style, and in the joint task the facts on the paper's prompts.
+    ``*_1000`` are over all expressions of an operation, 100 of digits, as in the released evaluator (times ten
+    samples). ``*_910`` leave out the pairs (a, 0) for a > 0, as the published counts do, so that 91 are left of digits.
+    ``combined_910`` is what the paper's choice of a checkpoint looks at: both operations 910-style, and in the joint
+    task the facts on the paper's prompts.
     """
     names = [line.split, f"{line.split}_{line.operation}", f"{line.operation}_1000"]
     if line.operands is not None and (line.operands[1] != 0 or line.operands[0] == 0):
@@ -96,11 +121,11 @@ ARITHMETIC = Task(
     name=NAME,
     block=protocol.BLOCK[NAME],
     batch=protocol.BATCH[NAME],
-    axes=("held_out", "answers", "corpus_seed"),
+    axes=("largest_operand", "held_out", "answers", "corpus_seed"),
     make_lines=arithmetic_lines,
     is_shuffled=True,
     operations=("addition", "subtraction"),
-    new_characters=4,
+    new_characters=NEW_CHARACTERS,
     is_right=is_right,
     scores=(
         "seen",

@@ -51,7 +51,8 @@ class Task:
         name: Letters a to z.
         block: Characters that a network reads at a time, in the paper.
         batch: Rows of a training batch, in the paper.
-        axes: Settings of a cell that decide the lines, such as ``held_out`` (pairs of digits) and ``facts`` (a number).
+        axes: Settings of a cell that decide the lines, such as ``held_out`` (pairs of operands) and ``facts`` (a
+            number).
         make_lines: Makes every line, seen or held out, from keyword arguments with the names of ``axes``. Those without
             a default have to be given.
         is_shuffled: Whether the lines are trained on in an order drawn from the corpus seed; otherwise, as they come.

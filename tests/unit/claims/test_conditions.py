@@ -68,6 +68,11 @@ def test_few_other_pairs_are_not_enough(base):
     assert (line.outcome, line.n) == (Outcome.REPLICATED, 10 * 4 * 2)
 
 
+def test_pairs_of_larger_operands_are_no_other_pairs_of_the_paper_s_task(base):
+    study = over_pairs(base, PAIRS, largest_operand=19)
+    assert conditions(assess(base, pairs=study))["other pairs"].outcome == Outcome.NOT_RUN
+
+
 @pytest.mark.parametrize(
     ("arithmetic", "facts", "short"), [(20, 10, 0), (19, 10, 1), (20, 9, 1), (5, 10, 15), (20, 3, 7), (15, 2, 8)]
 )

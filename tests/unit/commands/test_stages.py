@@ -11,6 +11,7 @@ import pytest
 from capacity.corpora import corpus
 from capacity.dictionary import studies
 from capacity.dictionary.column import names
+from capacity.dictionary.mechanism import MECHANISM
 from capacity.evaluation.questions import questions_of
 from capacity.experiment.cell import Cell, make_cell
 from capacity.paper.protocol import RANDOM_FACT_KINDS, Size
@@ -34,6 +35,8 @@ CELLS: dict[str, tuple[str, dict[str, Any]]] = {
     "filler for facts": ("joint", {"fact_kind": "filler"}),
     "synthetic facts": ("joint", {"fact_kind": "synthetic", "facts": 20, "key_length": 3, "value_length": 2}),
     "strings": ("joint", {"fact_kind": "strings", "facts": 210, "fact_seed": 4, "stream": "reshuffled"}),
+    "larger operands": ("arithmetic", {"largest_operand": 12, "held_out": [[3, 4], [5, 12]]}),
+    "larger operands beside facts": ("joint", {"largest_operand": 11, "facts": 5, "stream": "reshuffled"}),
     "a seed of the weights": ("arithmetic", {"initialisation_seed": 8}),
 }
 
@@ -115,6 +118,11 @@ def test_a_run_has_its_row_in_the_table(stages):
     assert frame[["line_bits_unigram", "line_bits_uniform"]].notna().all(axis=None) == are_random
     assert bool(frame["key_specific_bits_matched_prompts"].notna().all()) == (recalls and stages.cell.facts <= 200)
     assert frame.loc[0, "answers"] == stages.cell.answers
+    assert frame.loc[0, "largest_operand"] == stages.cell.largest_operand
+    beyond = [name for name in names(studies.RUNS) if "operands_0_19" in name]
+    assert bool(frame[beyond].notna().all(axis=None)) == (stages.cell.largest_operand == 9)
+    assert bool(frame[beyond].isna().all(axis=None)) == (stages.cell.largest_operand > 9)
+    assert frame[list(names(MECHANISM))].notna().all(axis=None)
     assert frame.loc[0, "held_out_fraction"] == stages.cell.held_out_fraction
     assert frame.loc[0, "split_seed"] == ("none" if stages.cell.split_seed is None else "2")
     assert frame.loc[0, "initialisation_seed"] == ("8" if stages.cell.initialisation_seed else "of the run")

@@ -58,6 +58,9 @@ def test_a_task_has_the_measures_of_its_scores():
     assert having["joint"] == having["arithmetic"] | having["facts"]
     assert MEASURES["order-bits"].is_of("facts", "reshuffled")
     assert not MEASURES["order-bits"].is_of("facts", "answer-only")
+    assert MEASURES["beyond-digits"].is_of("arithmetic", "fixed", 9)
+    assert not MEASURES["beyond-digits"].is_of("arithmetic", "fixed", 10)
+    assert MEASURES["held-out"].is_of("arithmetic", "fixed", 99)
 
 
 def test_the_page_on_extending_lists_every_measure_with_its_form_and_where_it_can_stand():

@@ -105,6 +105,17 @@ def test_a_joint_network_is_asked_too():
         assert run["answers"][prompt] == answered(prompt, stack, 0, vocabulary, cell.block)
 
 
+@pytest.mark.parametrize("task", ["arithmetic", "joint"])
+def test_a_network_of_larger_operands_is_not_asked_as_they_are_not_beyond_its_training(task):
+    cell = make_cell(task, Size(1, 1, 8, 1), largest_operand=10)
+    lines = corpus.build(cell)
+    vocabulary = corpus.vocabulary(lines)
+    stack = random_stack(cell, vocabulary)
+    assert answer_beyond_digits(networks_of(stack, cell.size), lines, vocabulary, cell.block) == [None, None]
+    assert operands.baselines(lines) is None
+    assert set(operands.columns(None, None).values()) == {None}
+
+
 def test_a_network_of_facts_is_not_asked():
     cell = make_cell("facts", Size(1, 1, 8, 1), facts=3)
     lines = corpus.build(cell)

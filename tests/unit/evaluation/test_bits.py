@@ -16,7 +16,7 @@ from capacity.evaluation.floors import Floors, loss_floors
 from capacity.experiment.cell import make_cell
 from capacity.paper import protocol
 from capacity.paper.protocol import SIZES
-from capacity.tasks.arithmetic import arithmetic_line
+from capacity.tasks.arithmetic import arithmetic_line, arithmetic_lines
 from capacity.tasks.facts import FACTS, fact_line
 
 ARITHMETIC, JOINT = (make_cell(task, SIZES["n14"]) for task in ("arithmetic", "joint"))
@@ -119,6 +119,25 @@ def test_who_knows_random_lines_has_all_their_bits_but_for_which_of_them_comes_n
     assert whole["memorized"]["uniform"] == pytest.approx(saved)
     in_the_set = 9 * len(lines) * math.log2(26) - math.log2(math.factorial(len(lines)))
     assert 0 <= in_the_set - saved <= len(lines) / math.log(2)
+
+
+def test_who_knows_larger_operands_saves_the_entropy_of_their_answers():
+    """The baseline of a seen sum is how often its answer is that of a seen addition; of a held-out one, of any."""
+    lines = arithmetic_lines([(3, 4), (5, 12)], largest_operand=12)
+    answers = sorted({line.answer for line in lines})
+    true = bits.true_columns(lines, answers)
+    certain = numpy.full((len(lines), len(answers)), -numpy.inf)
+    certain[numpy.arange(len(lines)), true] = 0
+    found = bits.answer_bits(lines, answers, certain)
+    for split, number in (("seen", 2 * 169 - 8), ("held_out", 8)):
+        mine = [line for line in lines if line.split == split]
+        among = mine if split == "seen" else lines
+        counts = Counter((line.operation, line.answer) for line in among)
+        totals = Counter(line.operation for line in among)
+        costs = [math.log2(totals[line.operation] / counts[line.operation, line.answer]) for line in mine]
+        assert len(costs) == number
+        assert found[split]["code_length"] == 0
+        assert found[split]["baseline"] == found[split]["explained"] == pytest.approx(math.fsum(costs))
 
 
 def test_codes_of_letters_with_a_pencil():

@@ -116,6 +116,21 @@ def test_the_floors_of_random_facts_are_those_of_the_filter_and_of_all_contexts(
     assert alone.order_unknown == 0  # a value follows from its key
 
 
+@pytest.mark.parametrize("settings", [{"block": 8}, {"block": 12}, {"block": 7, "answers": "permuted"}], ids=str)
+def test_the_floors_of_larger_operands_are_those_of_the_filter_and_of_all_contexts(settings):
+    """Of some lines, as to enumerate the sequences of all of them takes too long."""
+    fixed, reshuffled = (
+        make_cell("arithmetic", SIZES["n14"], largest_operand=12, stream=stream, **settings)
+        for stream in ("fixed", "reshuffled")
+    )
+    lines = corpus.stream_lines(corpus.build(fixed))[:6]
+    known = lowest_by_hand("".join(line.text for line in lines), fixed.block)
+    found = floors.loss_floors(fixed, lines)
+    assert found.order_unknown == pytest.approx(enumerated_loss(lines, lines, fixed.block), abs=1e-12)
+    assert found.order_known == pytest.approx(known, abs=1e-12)
+    assert floors.loss_floors(reshuffled, lines) == floors.Floors(None, found.order_unknown)
+
+
 @pytest.mark.parametrize("order", ["aaff", "afaf", "affa", "aaaf"])
 def test_the_filter_does_not_know_which_task_a_window_starts_in(order):
     names = {"a": "arithmetic", "f": "facts"}

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from capacity.corpora import corpus
-from capacity.evaluation import readings
+from capacity.evaluation import margins, readings
 from capacity.evaluation.margins import Candidates, candidates_by_task
 from capacity.evaluation.questions import questions_of
+from capacity.experiment.cell import make_cell
 from capacity.paper.protocol import Size
 from capacity.tasks.registry import TASKS
 from capacity.tasks.task import Line
@@ -111,6 +112,41 @@ def test_what_candidates_begin_with_is_read_once_and_few_rows_at_a_time(task, bl
     begun = {context for context in contexts if any(other.startswith(context) for other in contexts - {context})}
     assert len(rows) == len(contexts) - len(begun)
     assert all(any(row.startswith(context) for row in rows) for context in contexts)
+
+
+def test_of_larger_operands_too_log_probabilities_are_those_of_one_character_at_a_time():
+    cell = make_cell("arithmetic", SMALL, largest_operand=19, held_out=[(5, 17), (3, 4)])
+    lines = corpus.build(cell)
+    vocabulary = corpus.vocabulary(lines)
+    every = questions_of(lines)
+    chosen = [number for number, question in enumerate(every) if question.line.split == "held_out"]
+    parameters = random_stack(SMALL, len(vocabulary), cell.block, 1)
+    candidates = Candidates(every, vocabulary, cell.block, chosen)
+    assert {int(answer) for answer in candidates.answers} == set(range(-19, 39))
+    found = candidates.log_probabilities(networks_of(parameters, SMALL))
+    network = plain_from_stack(parameters, 0, SMALL)
+    prompts = [every[number].prompt for number in chosen]
+    expected = [
+        [slow_log_probability(network, vocabulary, prompt, f"{answer}>", cell.block) for answer in candidates.answers]
+        for prompt in prompts
+    ]
+    assert found[0] == pytest.approx(numpy.array(expected), abs=1e-9)
+    true, margins = candidates.margins(found)
+    for row, number in enumerate(chosen):
+        place = candidates.answers.index(every[number].line.answer)
+        assert true[0, row] == found[0, row, place]
+        assert margins[0, row] == found[0, row, place] - max(numpy.delete(found[0, row], place))
+
+
+@pytest.mark.parametrize("prompts_at_once", [1, 3, 199])
+def test_prompts_are_asked_in_pieces_where_they_are_many(prompts_at_once, monkeypatch):
+    question_set, _, vocabulary = make_question_set("arithmetic", 9)
+    networks = networks_of(random_stack(SMALL, len(vocabulary), 9, 2), SMALL)
+    whole = Candidates(question_set.questions[:40], vocabulary, 9).log_probabilities(networks)
+    monkeypatch.setattr(margins, "PROMPTS_AT_ONCE", prompts_at_once)
+    pieces = Candidates(question_set.questions[:40], vocabulary, 9)
+    for _ in range(2):
+        assert pieces.log_probabilities(networks) == pytest.approx(whole, abs=1e-6)
 
 
 def test_chosen_questions_are_a_part_of_all_questions():

@@ -139,3 +139,13 @@ def test_there_is_nothing_to_measure_without_arithmetic_or_of_weights_that_are_n
     assert first == dict.fromkeys(COLUMNS)
     assert None not in second.values()
     assert mechanism(drawn(), 2, LINES, VOCABULARY, 4) == [dict.fromkeys(COLUMNS)] * 2
+
+
+def test_with_larger_operands_the_weights_are_asked_about_digits_all_the_same():
+    """The same weights say the same of both corpora, whose characters are the same."""
+    cell = make_cell("arithmetic", CELL.size, largest_operand=19)
+    lines = corpus.build(cell)
+    vocabulary = corpus.vocabulary(lines)
+    assert vocabulary.characters == VOCABULARY.characters
+    parameters = drawn()
+    assert mechanism(parameters, CELL.size.heads, lines, vocabulary, cell.block) == measured(parameters)

@@ -33,6 +33,8 @@ def cells(*sizes, task=("arithmetic",), **lists):
         (cells(*(Size(layers, 1, width, 1) for layers in (1, 2) for width in (14, 28))), ("width",), ["layers"]),
         (cells(*(Size(layers, 1, width, 1) for layers in (1, 2) for width in (14, 28))), ("size",), []),
         (cells(held_out=([(3, 4)], [(2, 9)])), (), ["size", "held_out"]),
+        (cells(largest_operand=(9, 19)), (), ["size", "largest_operand"]),
+        (cells(largest_operand=(9, 19), held_out_fraction=(0.1,), split_seed=(0,)), (), ["size", "largest_operand"]),
     ],
 )
 def test_as_few_axes_vary_as_tell_the_cells_apart(varied, told, expected):
@@ -57,6 +59,8 @@ LADDER = [Size(layers, 1, width, 1) for layers in (1, 2) for width in (14, 28)]
         (cells(*SIZES.values(), learning_rate=(0.001, 0.01)), "stream", ["size", "learning_rate"]),
         (cells(learning_rate=(0.001, 0.01), iterations=(300, 600)), "learning_rate", ["size", "iterations"]),
         (cells(learning_rate=(0.01,), final_learning_rate=(0.001, 0.002)), "", ["size", "final_learning_rate"]),
+        (cells(largest_operand=(9, 19)), "size", ["largest_operand"]),
+        (cells(largest_operand=(9, 19), held_out_fraction=(0.1,), split_seed=(0,)), "size", ["largest_operand"]),
     ],
 )
 def test_all_that_varies_is_what_a_comparison_has_to_hold_fixed(varied, apart, expected):
@@ -122,6 +126,9 @@ def test_values_are_ordered_as_tables_are():
         ("width", 1024, "width 1,024"),
         ("held_out", ((3, 4),), "held out (3, 4)"),
         ("held_out", ((0, 1), (2, 3), (4, 5)), "held out (0, 1) and 2 more"),
+        ("held_out", ((3, 4), (5, 17)), "held out (3, 4), (5, 17)"),
+        ("held_out", "34 0517", "held out (3, 4), (5, 17)"),
+        ("largest_operand", 19, "operands 0 to 19"),
         ("stream", "reshuffled", "stream reshuffled"),
         ("learning_rate", 0.00001, "learning rate 1e-5"),
         ("learning_rate", 0.01, "learning rate 0.01"),

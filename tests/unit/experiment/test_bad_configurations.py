@@ -23,6 +23,7 @@ SAID_GRID = "studies.base.grids[0]"
 ENTRY = "budgets.laptop.cells.2"
 SAID_ENTRY = "budgets.laptop.cells[2]"
 SPLIT = {"task": ["arithmetic"], "size": ["n14"], "held_out_fraction": [0.3], "split_seed": [0]}
+LARGE = {"task": ["arithmetic"], "size": ["n14"], "largest_operand": [12]}
 RANDOM = {"task": ["facts"], "size": ["n14"], "fact_kind": ["synthetic"]}
 TWIN = {"layers": 1, "heads": 1, "width": 14, "mlp_factor": 1}
 
@@ -63,7 +64,7 @@ MUTATIONS: list[tuple[str, Any, str, tuple[str, ...]]] = [
     (f"{GRID}.learning_rate", ["1e-3"], f"{SAID_GRID}.learning_rate[0]", ("'1e-3'", "1.0e-5")),
     (f"{GRID}.learning_rate", 0.001, f"{SAID_GRID}.learning_rate", ("0.001", "a list")),
     (f"{GRID}.dropout", [False], f"{SAID_GRID}.dropout[0]", ("False", "a share")),
-    (f"{GRID}.held_out", [[5, 7]], f"{SAID_GRID}.held_out[0][0]", ("5", "a pair of digits")),
+    (f"{GRID}.held_out", [[5, 7]], f"{SAID_GRID}.held_out[0][0]", ("5", "a pair of operands")),
     (f"{GRID}.seeds", "0-9", f"{SAID_GRID}.seeds", ("'0-9'", "a list of numbers and ranges")),
     (f"{GRID}.seeds", ["0 - 9"], f"{SAID_GRID}.seeds[0]", ("'0 - 9'", "a range in quotes")),
     (f"{GRID}.seeds", [1.5], f"{SAID_GRID}.seeds[0]", ("1.5", "a number, or a range")),
@@ -86,7 +87,10 @@ MUTATIONS: list[tuple[str, Any, str, tuple[str, ...]]] = [
     (f"{GRID}.value_length", [20], f"{SAID_GRID}.value_length[0]", ("20", "a number of letters")),
     (f"{GRID}.fact_kind", ["random"], f"{SAID_GRID}.fact_kind[0]", ("random", "filler, synthetic or strings")),
     (f"{GRID}.corpus_seed", [-1], f"{SAID_GRID}.corpus_seed[0]", ("-1", "0 or more")),
-    (f"{GRID}.held_out", [[[5, 10]]], f"{SAID_GRID}.held_out[0][0][1]", ("10", "a digit, 0 to 9")),
+    (f"{GRID}.held_out", [[[5, 100]]], f"{SAID_GRID}.held_out[0][0][1]", ("100", "an operand, 0 to 9 or")),
+    (f"{GRID}.largest_operand", [100], f"{SAID_GRID}.largest_operand[0]", ("100", "a number from 9 to 99")),
+    (f"{GRID}.largest_operand", [8], f"{SAID_GRID}.largest_operand[0]", ("8", "a number from 9 to 99")),
+    (f"{GRID}.largest_operand", [12.5], f"{SAID_GRID}.largest_operand[0]", ("12.5", "a number from 9 to 99")),
     (f"{GRID}.seeds", [-3], f"{SAID_GRID}.seeds[0]", ("-3", "a number, or a range")),
     (f"{ENTRY}.set.evaluation_interval", 0, f"{SAID_ENTRY}.set.evaluation_interval", ("0", "a number of updates")),
     ("budgets.laptop.seeds_per_job", -1, "budgets.laptop.seeds_per_job", ("-1", "a number of seeds")),
@@ -110,6 +114,12 @@ MUTATIONS: list[tuple[str, Any, str, tuple[str, ...]]] = [
     (f"{GRID}.held_out_fraction", [0.3], f"{SAID_GRID}.split_seed", ("is missing", "held_out_fraction needs it")),
     (f"{GRID}.split_seed", [3], f"{SAID_GRID}.held_out_fraction", ("is missing", "split_seed needs it")),
     (GRID, SPLIT | {"held_out": [[[5, 7]]]}, f"{SAID_GRID}.held_out", ("either held_out or", "not both")),
+    (f"{GRID}.held_out", [[[5, 10]]], f"{SAID_GRID}.held_out",
+     ("[5, 10] is not a pair of operands from 0 to 9", "a largest_operand of 10 or more")),
+    (GRID, LARGE | {"held_out": [[[3, 4], [5, 13]]]}, f"{SAID_GRID}.held_out",
+     ("[5, 13] is not a pair of operands from 0 to 12", "a largest_operand of 13 or more")),
+    (GRID, LARGE | {"held_out_fraction": [1], "split_seed": [0]}, f"{SAID_GRID}.held_out_fraction", ("all 91 pairs",)),
+    (GRID, LARGE | {"stream": ["aligned"], "block": [10]}, f"{SAID_GRID}.block", ("10 is too short", "11 or more")),
     (GRID, SPLIT | {"held_out_fraction": [1]}, f"{SAID_GRID}.held_out_fraction", ("all 55 pairs", "leave at least")),
     (GRID, SPLIT | {"held_out_fraction": [0]}, f"{SAID_GRID}.held_out_fraction", ("no pair", "at least one")),
     ("sizes.mlt.heads", 5, "sizes.mlt.heads", ("5 heads do not divide the width 384",)),

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from capacity.experiment.cell import Cell, describe_departures, make_cell, normalise_pairs, parse_cell
+from capacity.experiment.cell import Cell, corpus_cell, describe_departures, make_cell, parse_cell
+from capacity.experiment.splits import normalise_pairs
 from capacity.paper import protocol
 from capacity.paper.protocol import MLT, SIZES, Size
 from capacity.tasks.arithmetic import ARITHMETIC
@@ -28,7 +29,7 @@ def twelve_digits(lowest: float, highest: float) -> st.SearchStrategy[float]:
 
 
 whole = st.integers(1, 10**7)
-pairs = st.tuples(st.integers(0, 9), st.integers(0, 9))
+pairs = st.tuples(st.integers(0, 9), st.integers(0, 9)) | st.tuples(st.integers(0, 99), st.integers(0, 99))
 sizes = st.sampled_from(list(SIZES.values())) | st.builds(
     lambda layers, heads, features, factor: Size(layers, heads, heads * features, factor),
     st.integers(1, 12),
@@ -37,6 +38,7 @@ sizes = st.sampled_from(list(SIZES.values())) | st.builds(
     st.integers(1, 8),
 )
 INDEPENDENT = {
+    "largest_operand": st.sampled_from((9, 10, 12, 19)),
     "held_out": st.sets(pairs, min_size=1, max_size=6).map(list),
     "facts": st.integers(1, 60),
     "answers": st.sampled_from(protocol.ANSWERS),
@@ -210,6 +212,41 @@ def test_half_a_split_or_two_are_refused(chosen, said):
         make_cell("arithmetic", MLT, **chosen)
 
 
+def test_larger_operands_are_in_the_name_of_a_cell_and_of_its_corpus():
+    cell = make_cell("arithmetic", SIZES["n14"], largest_operand=19)
+    assert (cell.variant, cell.corpus_name) == ("largest_operand-19", "arithmetic_largest_operand-19")
+    assert describe_departures(cell) == "largest operand 19 (paper: 9)"
+    assert (cell.held_out, cell.held_out_fraction) == (((5, 7),), 1 / 210)
+    listed = make_cell("arithmetic", SIZES["n14"], largest_operand=19, held_out=[(12, 5), (4, 3)])
+    assert listed.variant == "held_out-34.0512_largest_operand-19"
+    assert describe_departures(listed) == "largest operand 19 (paper: 9), held out 34 0512 (paper: 57)"
+    assert corpus_cell(listed.corpus_name).held_out == ((3, 4), (5, 12))
+    drawn = make_cell("arithmetic", SIZES["n14"], largest_operand=19, held_out_fraction=0.1, split_seed=0)
+    assert drawn.variant == "held_out_fraction-0.1_largest_operand-19_split_seed-0"
+    assert len(drawn.held_out) == 21
+    assert max(max(pair) for pair in drawn.held_out) > 9
+    assert make_cell("arithmetic", SIZES["n14"], largest_operand=9) == make_cell("arithmetic", SIZES["n14"])
+    assert make_cell("facts", SIZES["n14"], largest_operand=19) == make_cell("facts", SIZES["n14"])
+
+
+@pytest.mark.parametrize(
+    ("task", "settings", "block"),
+    [
+        ("arithmetic", {}, 12),
+        ("arithmetic", {"stream": "aligned"}, 11),
+        ("arithmetic", {"answers": "permuted"}, 12),
+        ("joint", {}, 24),
+        ("joint", {"stream": "answer-only"}, 40),
+        ("joint", {"fact_kind": "synthetic", "key_length": 16, "value_length": 12}, 30),
+    ],
+)
+@pytest.mark.parametrize("largest", [10, 19, 99])
+def test_the_block_holds_a_line_of_larger_operands(task, settings, block, largest):
+    cell = make_cell(task, SIZES["n14"], largest_operand=largest, **settings)
+    assert cell.block == block
+    assert "block" not in cell.departures()
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 def test_the_seed_of_a_run_is_that_of_its_weights_unless_the_cell_has_one(seed, other):
     assert make_cell("facts", MLT).seed_of_weights(seed) == seed
@@ -295,6 +332,13 @@ def test_axes_that_a_task_does_not_have_do_not_matter():
         ("task=facts/size=n14/variant=held_out-12", "task=facts/size=n14/variant=paper"),
         ("task=joint/size=n14/variant=held_out-75", "task=joint/size=n14/variant=paper"),
         ("task=joint/size=n14/variant=held_out-34.12", "task=joint/size=n14/variant=held_out-12.34"),
+        ("task=joint/size=n14/variant=largest_operand-9", "task=joint/size=n14/variant=paper"),
+        ("task=facts/size=n14/variant=largest_operand-19", "task=facts/size=n14/variant=paper"),
+        ("task=joint/size=n14/variant=held_out-0304", "task=joint/size=n14/variant=held_out-34"),
+        (
+            "task=joint/size=n14/variant=held_out-1205_largest_operand-19",
+            "task=joint/size=n14/variant=held_out-0512_largest_operand-19",
+        ),
         ("task=facts/size=n014/variant=paper", "task=facts/size=n14/variant=paper"),
         ("task=facts/size=l1h1d14m1/variant=paper", "task=facts/size=n14/variant=paper"),
         ("task=facts/size=l6h6d384m4/variant=paper", "task=facts/size=mlt/variant=paper"),
@@ -321,8 +365,9 @@ def test_a_name_that_is_not_canonical_is_refused_with_the_right_one(name, right)
         ("task=facts/size=n14/variant=paper\n", "is not of the form"),
         ("task=sums/size=n14/variant=paper", "task 'sums' is not one of arithmetic, facts, joint"),
         ("task=facts/size=large/variant=paper", "size 'large' is not 'mlt'"),
-        ("task=facts/size=n14/variant=lr-0.1", "axis 'lr' is not one of held_out"),
+        ("task=facts/size=n14/variant=lr-0.1", "axis 'lr' is not one of largest_operand"),
         ("task=facts/size=n14/variant=stream-random", "stream 'random' is not one of fixed, reshuffled"),
+        ("task=joint/size=n14/variant=held_out-512_largest_operand-19", "'512' is not a value of held_out"),
         ("task=joint/size=n14/variant=answers-true", "answers 'true' is not one of correct, permuted"),
     ],
 )

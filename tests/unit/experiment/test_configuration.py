@@ -133,7 +133,7 @@ BAD = [
     (f"{GRID}.corpus_seed", [-1], "studies.one.grids[0].corpus_seed[0]", "-1"),
     (f"{GRID}.seeds", [-1], "studies.one.grids[0].seeds[0]", "-1"),
     (f"{GRID}.seeds", [2**32], "studies.one.grids[0].seeds[0]", "4294967296"),
-    (f"{GRID}.held_out", [[[5, 10]]], "studies.one.grids[0].held_out[0][0][1]", "10"),
+    (f"{GRID}.held_out", [[[5, 10]]], "studies.one.grids[0].held_out", "[5, 10]"),
     (f"{GRID}.held_out", [[[-1, 5]]], "studies.one.grids[0].held_out[0][0][0]", "-1"),
     (f"{ENTRY}.set.dropout", 1.0, "budgets.small.cells[1].set.dropout", "1.0"),
     # unknown names

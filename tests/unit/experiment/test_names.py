@@ -30,7 +30,9 @@ EDGES = (
 )
 numbers = st.sampled_from(EDGES) | st.floats(allow_nan=True, allow_infinity=True) | st.integers(-1, 101)
 numbers |= st.floats(0, 1) | st.floats(0, 100)
-pairs = st.lists(st.lists(st.integers(0, 9), min_size=2, max_size=2), min_size=1, max_size=60)
+pairs = st.integers(9, 99).flatmap(
+    lambda largest: st.lists(st.lists(st.integers(0, largest), min_size=2, max_size=2), min_size=1, max_size=60)
+)
 AXES = {
     **dict.fromkeys(FLOATS, numbers),
     **{axis: st.integers(int(low) - 1, int(high) + 1) | st.integers(1, 3000) for axis, (low, high) in BOUNDS.items()
@@ -40,7 +42,8 @@ AXES = {
     "mixing": st.sampled_from(MIXINGS),
     "fact_kind": st.sampled_from(FACT_KINDS),
     "arithmetic_share": st.floats(0, 1),
-    "held_out": pairs,
+    "held_out": pairs | st.lists(st.lists(st.integers(0, 9), min_size=2, max_size=2), min_size=1, max_size=60),
+    "largest_operand": st.integers(8, 25),
     "held_out_fraction": st.floats(0, 1) | st.sampled_from((0, 1, 0.02, 0.3, 0.7, 0.98, 1 / 3)),
     "task": st.sampled_from(list(TASKS)),
 }  # fmt: skip

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from capacity.evaluation import readings
+from capacity.evaluation import margins, readings
 from capacity.experiment import resources
 from capacity.experiment.cell import make_cell, parse_cell
 from capacity.experiment.seeds import parse_seeds
@@ -33,6 +33,8 @@ PEAKS = [
     (make_cell("joint", Size(4, 4, 128, 4)), 860, 639),
     (make_cell("arithmetic", Size(2, 2, 64, 4)), 395, 391),
     (make_cell("joint", Size(2, 2, 256, 4), batch=2000, dropout=0.1), 3136, 653),
+    (make_cell("arithmetic", N56, largest_operand=49, held_out_fraction=0.1, split_seed=0), 713, 804),
+    (make_cell("arithmetic", N56, largest_operand=99, held_out_fraction=0.1, split_seed=0), 1056, 1252),
 ]
 
 
@@ -75,6 +77,7 @@ def test_what_is_asked_for_grows_with_the_size_and_the_batch_and_time_with_the_s
 
 def test_rows_at_once_are_those_of_an_examination():
     assert resources.ROWS_AT_ONCE == readings.ROWS_AT_ONCE
+    assert resources.PROMPTS_AT_ONCE == margins.PROMPTS_AT_ONCE
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,37 @@ def test_the_slider_shows_what_was_right_at_an_evaluation(page, number):
                 assert is_right == handmade.is_right_at(run["cell"], run["seed"], left, right, number)
 
 
+def test_grids_of_larger_operands_have_every_expression(opened, tmp_path):
+    file = tmp_path / "explorer.html"
+    file.write_text(handmade.handmade_page(handmade.content_of_larger_operands()), encoding="utf-8")
+    opened.open(file)
+    opened.wait("Boolean(window.explorer)")
+    assert "larger operands, up to 12" in opened.text("header")
+    cell, side = handmade.LARGER_OPERANDS, 13
+    opened.choose(part(A, "cell"), cell.name)
+    opened.choose(part(A, "seed"), "2")
+    opened.choose(part(A, "slider"), "2")
+    shown = opened.value(
+        f"Array.from(document.querySelectorAll('{part(A, 'grids')} table'), table => Array.from("
+        "table.querySelectorAll('tbody td'), cell => [cell.classList.contains('right'), "
+        "cell.classList.contains('held-out')]))"
+    )
+    expected = [
+        [handmade.is_right_at(cell.name, 2, left, right, 2), tuple(sorted((left, right))) in cell.held_out]
+        for left in range(side)
+        for right in range(side)
+    ]
+    assert shown == [expected, expected]
+    opened.click(part(A, "ask-all"))
+    opened.wait(f"document.querySelector('{part(A, 'progress')}').textContent.includes('are right')")
+    assert f"of {2 * side**2} expressions" in opened.text(part(A, "progress"))
+    assert opened.value(f"document.querySelectorAll('{part(A, 'live-grids')} tbody td').length") == 2 * side**2
+    opened.type(part(A, "prompt"), "<5-12=")
+    opened.press("Enter")
+    assert "The right answer is -7, held out" in opened.text(part(A, "verdict"))
+    assert opened.value("document.documentElement.scrollWidth <= window.innerWidth")
+
+
 def test_a_click_on_a_point_chooses_the_run_of_the_side_that_is_checked(page):
     names = page.value("Array.from(document.querySelectorAll('circle.point'), each => each.getAttribute('aria-label'))")
     assert len(names) == 18  # arithmetic, joint, and the large network

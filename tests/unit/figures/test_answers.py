@@ -30,6 +30,16 @@ def test_the_left_operand_runs_down_and_what_was_not_asked_is_crossed(one):
     assert crosses.get_xydata().tolist() == [[8, 3]]
 
 
+def test_larger_operands_have_larger_squares(studies):
+    """The cell of digits has its squares on the left, and that of operands to 12 on the right."""
+    panels = visible_axes(studies["range"].draw("answers"))[:4]
+    assert [panel.images[0].get_array().shape for panel in panels] == [(10, 10), (13, 13)] * 2
+    assert [panel.get_xticks().tolist() for panel in panels] == [[0, 3, 6, 9], [0, 4, 8, 12]] * 2
+    assert panels[1].images[0].get_array()[12, 12] == 1
+    assert {patch.get_xy() for patch in panels[1].patches} == {(6.5, 4.5), (4.5, 6.5)}
+    assert not any(line.get_xdata().size for panel in panels for line in panel.lines)
+
+
 def test_the_command_draws_the_tables_of_several_tasks_and_the_same_bytes_again(studies, tmp_path):
     study = studies["two"]
     tables = {"--expressions": study.expressions, "--summary": study.summary}

@@ -294,6 +294,31 @@ def test_a_map_of_pairs_is_symmetric_and_says_which_is_the_papers(pairs):
     assert axis.yaxis_inverted()
 
 
+def test_a_map_of_pairs_of_larger_operands_has_a_square_for_each():
+    cells = [make_cell("arithmetic", SIZES["n14"], held_out=[pair], largest_operand=19) for pair in [(5, 17), (3, 4)]]
+    study = MeasuredStudy(cells, (0, 1), held_out=lambda cell, seed: 1)
+    axis = visible_axes(study.draw(kind="map", measure="held-out", x="pairs"))[0]
+    assert [text.get_text() for text in axis.get_xticklabels()] == [str(operand) for operand in range(20)]
+    filled = {(round(patch.get_x() + 0.48), round(patch.get_y() + 0.48)) for patch in axis.patches if patch.get_fill()}
+    assert filled == {(5, 17), (17, 5), (3, 4), (4, 3)}
+    assert axis.get_xlabel() == "first operand of the held-out pair"
+    assert len(axis.texts) == 4
+
+
+def test_maps_of_many_pairs_have_colours_alone():
+    cells = [
+        make_cell("arithmetic", SIZES[size], held_out=[pair], largest_operand=49)
+        for size in ("n14", "n28")
+        for pair in ((5, 17), (30, 40))
+    ]
+    figure = MeasuredStudy(cells, (0, 1), held_out=lambda cell, seed: 1).draw(
+        kind="map", measure="held-out", x="pairs", facet="size"
+    )
+    assert [len(panel.texts) for panel in visible_axes(figure)[:2]] == [0, 0]
+    assert [len(panel.patches) for panel in visible_axes(figure)[:2]] == [4, 4]
+    assert "one run, in its own colour" not in key_of(figure)
+
+
 def test_curves_have_every_run_and_the_mean_in_panels_of_measure_and_facet(depth):
     figure = depth.draw(kind="curves", measure=["seen", "held-out"], colour="layers", facet="width")
     panels = visible_axes(figure)

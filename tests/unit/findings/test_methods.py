@@ -142,6 +142,19 @@ def test_held_out_expressions_that_differ_by_cell_are_a_range():
     assert "The other 196 to 198 were put in an order" in found
 
 
+def test_larger_operands_are_told_from_digits():
+    large = [make_cell(task, SIZES["n14"], largest_operand=12, held_out=[(5, 12)]) for task in ("arithmetic", "joint")]
+    alone = of(*(evaluation(cell, [run(cell, 0)]) for cell in large))[DATA]
+    assert "*Arithmetic* had 338 lines, every sum and every difference of two operands from 0 to 12, such as" in alone
+    assert "held out, those of 5 and 12 in either order (5+12, 12+5, 5-12, 12-5): no model" in alone
+    assert alone.count("Operands were 0 to 12.") == 1
+    assert "two digits" not in alone
+    both = of(arithmetic("n14"), arithmetic("n14", largest_operand=12))[DATA]
+    assert (
+        "*Arithmetic* had 200 to 338 lines, every sum and every difference of two operands from 0 to 9 or to 12" in both
+    )
+
+
 def test_the_streams_are_those_that_were_trained():
     found = of(*(arithmetic("n14", stream=stream) for stream in ("reshuffled", "aligned", "answer-only")))[DATA]
     for words in ("In the stream reshuffled,", "In the stream aligned,", "In the stream answer-only,"):

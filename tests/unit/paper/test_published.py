@@ -116,6 +116,7 @@ def test_a_size_of_one_s_own_is_of_no_variant():
     "axes",
     [
         {"answers": "permuted"},
+        {"largest_operand": 19},
         {"fact_kind": "filler"},
         {"fact_kind": "synthetic"},
         {"fact_kind": "strings"},

@@ -34,7 +34,7 @@ def test_departures_that_all_share_stand_beside_the_paper_s_value():
 
 def test_the_schedule_follows_the_iterations_and_the_final_rate_the_peak():
     found = described(*(runs_of(cell("n14", iterations=n, learning_rate=0.02), 1, 0) for n in (300, 600)))
-    assert [name for name, *_ in found.varying if "by task" not in name] == ["updates"]
+    assert [name for name, *_ in found.varying if "follows from" not in name] == ["updates"]
     assert ("updates", "300, 600", "30,000") in found.varying
 
 

@@ -33,6 +33,7 @@ from tests.support.untrained_results import history_of, stack_of
 SEEDS = (0, 7)
 VARYING = {
     "fraction": {"held-out fraction", "split seed"},
+    "range": {"largest operand", "block (follows from other settings)"},
     "crossed": {"answers", "initialisation seed"},
     "mixed": {"kind of facts", "mixing", "share of arithmetic"},
     "random": {"facts in the corpus", "kind of facts", "size"},
@@ -56,6 +57,13 @@ STUDIES: dict[str, dict[str, Any]] = {
             "by-fraction": {"kind": "lines", "measure": "held-out", "x": "held_out_fraction", "colour": "split_seed"}
         },
         "grids": [{"task": ["arithmetic"], "held_out_fraction": [0.1, 0.7], "split_seed": [0, 3]}],
+    },
+    "range": {
+        "answer": {"rule": "difference", "between": {"largest_operand": [9, 12]}, "measure": "held-out", "by": "task"},
+        "figures": {"held-out": {"kind": "dots", "measure": ["held-out", "seen"], "x": "largest_operand"}},
+        "grids": [
+            {"task": ["arithmetic"], "largest_operand": [9, 12], "held_out_fraction": [0.1], "split_seed": [0]},
+        ],
     },
     "crossed": {
         "answer": {"rule": "difference", "between": {"initialisation_seed": [3, 4]}, "measure": "held-out"},
@@ -153,6 +161,8 @@ def test_the_pages_tell_the_cells_apart(made):
 def test_the_methods_say_what_the_texts_are(made):
     (said,) = corpora_used(list(made[0].cells.values()))
     cells = made[0].cells.values()
+    assert said["has_digits_alone"] == (made[0].title != "range")
+    assert said["operands"] == ("0 to 9 or to 12" if made[0].title == "range" else "0 to 9")
     assert said["permuted"] == any(cell.answers == "permuted" for cell in cells)
     assert said["kinds"]["filler"] == any(cell.fact_kind == "filler" for cell in cells)
     assert said["shuffled"] == any(cell.mixing == "shuffled" for cell in cells)

@@ -31,8 +31,9 @@ def test_a_joint_task_has_the_lines_axes_and_operands_of_its_parts():
     parts = ARITHMETIC.lines(held_out=[(5, 7)]) + FACTS.lines(facts=4)
     assert JOINT.lines(held_out=[(5, 7)], facts=4) == parts
     assert JOINT.parts == (ARITHMETIC, FACTS)
+    of_arithmetic = ("largest_operand", "held_out", "answers", "corpus_seed")
     of_facts = ("facts", "fact_kind", "key_length", "value_length", "fact_seed")
-    assert JOINT.axes == ("held_out", "answers", "corpus_seed", *of_facts, "mixing", "arithmetic_share")
+    assert JOINT.axes == (*of_arithmetic, *of_facts, "mixing", "arithmetic_share")
     assert (JOINT.has_operands, ARITHMETIC.has_operands, FACTS.has_operands) == (True, True, False)
     alone = dataclasses.replace(JOINT, parts=(FACTS,))
     assert (alone.axes, alone.has_operands) == (of_facts, False)

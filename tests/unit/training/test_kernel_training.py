@@ -100,6 +100,10 @@ def test_updates_at_the_rates_of_the_paper_are_those_of_plain_training(task, str
 CORPORA = {
     "permuted answers": ("arithmetic", {"answers": "permuted"}),
     "a drawn split": ("arithmetic", {"held_out_fraction": 0.7, "split_seed": 1}),
+    "larger operands": ("arithmetic", {"largest_operand": 19, "held_out": ((5, 17),)}),
+    "larger operands reshuffled": ("arithmetic", {"largest_operand": 12, "stream": "reshuffled"}),
+    "larger operands, a line to a row": ("arithmetic", {"largest_operand": 12, "stream": "aligned"}),
+    "larger operands beside facts": ("joint", {"largest_operand": 12}),
     "a seed of the weights": ("arithmetic", {"initialisation_seed": 4}),
     "tasks shuffled": ("joint", {"mixing": "shuffled", "facts": 10}),
     "tasks reshuffled": ("joint", {"mixing": "shuffled", "facts": 10, "stream": "reshuffled"}),
