@@ -27,7 +27,7 @@ from capacity.tasks.task import Line
 
 MOST_PARAMETERS = 100_000
 """Of a network whose weights are in the page."""
-ROOM_FOR_WEIGHTS = 5_400_000
+ROOM_FOR_WEIGHTS = 5_000_000
 ROOM_FOR_TRAINING = 2_000_000
 """Characters of the page. With the rest it stays below 8 MB, unless there are thousands of runs."""
 MOST_EVALUATIONS = 150
