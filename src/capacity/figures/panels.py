@@ -128,8 +128,9 @@ def place_axis(view: View, panel: Panel, places: Places) -> None:
     at = sorted(places.at.items(), key=lambda item: item[1])
     span = at[-1][1] - at[0][1] + 1.2 * places.step
     longest = max(len(places.labels[value]) for value, _ in at)
-    turned = longest * LETTER * len(at) > inches and places.axis in axes.NAMED
-    room = 0.16 if turned else longest * LETTER + 0.06
+    room = longest * LETTER + 0.06
+    turned = places.axis in axes.NAMED and places.step / span * inches < room  # of names none is left out
+    room = 0.16 if turned else room
     kept: list[tuple[Any, float]] = []
     for value, place in at:
         if not kept or (place - kept[-1][1]) / span * inches >= room:

@@ -65,6 +65,12 @@ def twelve():
 
 
 @pytest.fixture(scope="module")
+def crossed():
+    cells = [make_cell("arithmetic", SIZES["n14"], initialisation_seed=seed) for seed in (1337, *range(9))]
+    return MeasuredStudy(cells, (0, 1), held_out=lambda cell, seed: (cell.initialisation_seed + seed) % 5)
+
+
+@pytest.fixture(scope="module")
 def base():
     return MeasuredStudy([make_cell("arithmetic", size) for size in SIZES.values()], SEEDS, held_out=answers)
 
@@ -79,6 +85,7 @@ FIGURES = {
     "rates": ("rates", {"kind": "lines", "measure": ["held-out", "seen"], "x": "learning_rate", "colour": "size"}),
     "parameters": ("base", {"kind": "lines", "measure": "loss", "x": "parameters"}),
     "arms": ("other", {"kind": "dots", "measure": "held-out", "x": "size"}),
+    "seeds": ("crossed", {"kind": "dots", "measure": "held-out", "x": "initialisation_seed"}),
     "many arms": ("twelve", {"kind": "dots", "measure": "held-out", "x": "held_out"}),
     "outcomes with long labels": (
         "rates",
@@ -173,6 +180,11 @@ def test_dots_have_every_run_the_mean_and_its_interval_in_the_colour_of_the_key(
     assert [text.get_text() for text in axis.get_xticklabels()] == ["n14†", "n28†"]
     assert axis.get_xlabel() == "size"
     assert "Hollow, †: not the paper's protocol, in held-out pairs (the paper: (5, 7))." in note_of(figure)
+
+
+def test_no_name_is_left_out_below_an_axis(crossed):
+    (axis,) = visible_axes(crossed.draw(kind="dots", measure="held-out", x="initialisation_seed"))
+    assert [text.get_text() for text in axis.get_xticklabels()] == [*map(str, range(9)), "1337"]
 
 
 def test_lines_join_cells_of_one_recipe_over_a_logarithmic_axis(rates, base):
