@@ -152,7 +152,7 @@ def test_what_all_cells_share_is_said_once_under_the_figure(name, request):
     figure = request.getfixturevalue(study).draw(**entry)
     note = note_of(figure)
     assert note.startswith("In every cell: arithmetic, ")
-    assert style.count_seeds({"other": 3, "pairs": 2}.get(study, 5)) in note
+    assert style.count_seeds({"other": 3, "pairs": 2, "crossed": 2}.get(study, 5)) in note
     assert ("held out (5, 7)" in note) == (study not in ("other", "pairs", "twelve"))
     assert "learning rate 0.01" in note or study in ("rates", "base")
     assert "30,000 updates" in note
