@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,6 +14,10 @@ from capacity.studies.cells_run import CellsRun
 from capacity.tables import markdown
 
 NO_RULE = "No rule is configured for an answer."
+FEWEST_IN_A_LIST = 3
+"""Groups of runs whose answers stand in a list, one below the other."""
+OUTSIDE_OF_BRACKETS = r"(?![^()]*\))"
+"""What follows a place of a text that is not in round brackets."""
 MOST_ROWS = 60
 """Rows of a table that the page shows; of a longer one it shows as many, evenly spaced."""
 
@@ -66,8 +71,7 @@ def _answer_lines(said: StudyAnswer) -> list[str]:
     lines = [
         heading,
         "",
-        markdown.text(said.answer.sentence),
-        "",
+        *_parts(said.answer.sentence),
         f"It rests on {said.answer.runs} runs{diverged}. **Rule** (`{said.settings['rule'] if said.settings else ''}`"
         f"{_options(said.settings or {})}). {markdown.text(said.answer.rule)}",
         "",
@@ -75,6 +79,16 @@ def _answer_lines(said: StudyAnswer) -> list[str]:
     if said.answer.missing:
         lines += [f"**Not run**, and needed: {markdown.text('; '.join(said.answer.missing))}. {_how_to_run(said)}", ""]
     return lines
+
+
+def _parts(text: str) -> list[str]:
+    """Return a sentence on several groups as a list with a line for each, and any other text as a paragraph."""
+    question, mark, rest = text.rpartition("? ")
+    parts = re.split(rf"; {OUTSIDE_OF_BRACKETS}", rest.removesuffix("."))
+    if len(parts) < FEWEST_IN_A_LIST or re.search(rf"\. {OUTSIDE_OF_BRACKETS}", rest):
+        return [markdown.text(text), ""]
+    lead = [markdown.text(question + mark.rstrip()), ""] if question else []
+    return [*lead, *(f"- {markdown.text(part)}" for part in parts), ""]
 
 
 def _how_to_run(said: StudyAnswer) -> str:
@@ -162,4 +176,4 @@ def _change_lines(answer: Answer | None) -> list[str]:
     if answer is None:
         return []
     change = "The missing runs" if answer.outcome == NOT_RUN else answer.change
-    return ["## What would change it", "", markdown.text(change.rstrip(".")) + ".", ""]
+    return ["## What would change it", "", *_parts(change.rstrip(".") + ".")]

@@ -44,6 +44,23 @@ def written(one, figures=("../../figures/order/tradeoff.png",), runs=RUNS):
     return page.to_markdown(one, describe(runs), figures)
 
 
+def test_answers_of_three_groups_stand_in_a_list_and_of_fewer_in_a_sentence():
+    sizes = [
+        runs_of(cell(size, stream=stream), 20, right)
+        for size in ("n14", "n28", "n56")
+        for stream, right in (("fixed", 2), ("reshuffled", 19))
+    ]
+    text = written(said(runs=tables(sizes).runs))
+    asked = (
+        "Does the share of runs with all held-out expressions right differ between stream fixed and stream reshuffled?"
+    )
+    listed = re.search(rf"\n\n{re.escape(asked)}\n\n(- n14: yes.*\n- n28: yes.*\n- n56: yes.*)\n\nIt rests on", text)
+    assert listed is not None
+    assert "; n" not in listed[1]
+    assert re.search(r"## What would change it\n\n- n14: .*\n- n28: .*\n- n56: .*\n\n", text)
+    assert f"\n\n{asked} n14: yes" in written(said())
+
+
 def test_the_page_has_the_question_the_answer_what_was_run_the_figure_and_the_command():
     text = written(said())
     assert text.startswith("# Is it the order?\n\nTwo orders. The study `order`.\n\n## Answer: yes\n")
