@@ -78,10 +78,7 @@ def _file_partings(folder: Path, digests: Mapping[str, str], study: Study) -> It
     expected = {Path(path).with_suffix(".png").name for path in drawn} | set(publication.TABLES)
     expected |= set(publication.STUDY_PAGE) & set(digests)  # results that were published before studies had pages
     if study.name == plan.MAIN_STUDY:
-        pages = {Path(page).name for page in publication.PAGES_ON_ALL_STUDIES}
-        expected |= pages - (
-            {"methods.md", "replication.png", "explorer.html"} - set(digests)
-        )  # results that were published before there were these
+        expected |= {Path(page).name for page in publication.PAGES_ON_ALL_STUDIES}
     there = {path.name for path in folder.iterdir() if path.is_file()} - NO_COPIES
     expected |= there & {publication.NETWORKS}
     yield from _set_partings("file", there, expected)

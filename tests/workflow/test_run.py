@@ -44,6 +44,8 @@ DRAWN = Counter(
 AGAINST_THE_PAPER = Counter(replication=1, draw_replication=1, claims=1, findings=1, answer=1, laboratory=1, methods=1)
 AGAINST_THE_PAPER += Counter(explorer=1, report_of_study=1, report_of_all=1, manifest_of_pages=1)
 REPORTED = Counter(report_of_all=1, manifest_of_pages=1)
+# What follows from the page of a study, which is made again with its figures and tables.
+OF_THE_PAGE = Counter(answer=1, laboratory=1, methods=1, explorer=1, report_of_study=1) + REPORTED
 # Whatever reads an evaluation or a history, and what is drawn from that.
 TABULATED = (
     DRAWN + AGAINST_THE_PAPER + Counter(tabulate=4, dynamics=3, expressions=3, expression_histories=3, manifest=1)
@@ -259,12 +261,12 @@ def test_a_comment_in_the_source_does_nothing(trained, counted_again):
 @pytest.mark.parametrize(
     ("module", "drawn"),
     [
-        ("tradeoff", Counter(draw_tradeoff=1, figure_of_base=1, report_of_study=1) + REPORTED),
+        ("tradeoff", Counter(draw_tradeoff=1, figure_of_base=1) + OF_THE_PAGE),
         ("curves", Counter(draw_curves=3, figure_of_base=3)),
         ("answers", Counter(draw_answers=1, figure_of_base=1)),
         ("held_out_histories", Counter(draw_held_out_histories=1, figure_of_base=1)),
         ("dynamics", Counter(draw_dynamics=1, figure_of_base=1)),
-        ("style", DRAWN + Counter(draw_replication=1, report_of_study=1) + REPORTED),
+        ("style", DRAWN + Counter(draw_replication=1) + OF_THE_PAGE),
     ],
 )
 def test_an_edit_to_the_code_of_a_figure_draws_it_again_and_nothing_else(trained, counted_again, module, drawn):
@@ -274,8 +276,15 @@ def test_an_edit_to_the_code_of_a_figure_draws_it_again_and_nothing_else(trained
 
 def test_an_edit_to_the_dynamics_makes_their_tables_and_figure_again(trained, counted_again):
     with edited(trained.folder / "src/capacity/tables/dynamics.py"):
-        again = Counter(dynamics=3, draw_dynamics=1, figure_of_base=1, findings=1, report_of_study=1, report_of_all=1)
-        assert counted_again() == again + MANIFESTS
+        again = Counter(dynamics=3, draw_dynamics=1, figure_of_base=1, findings=1, manifest=1)
+        assert counted_again() == again + OF_THE_PAGE
+
+
+def test_an_edit_to_a_figure_and_one_to_the_page_that_shows_it_are_both_seen(trained, counted_again):
+    """Snakemake looks for changed code only in jobs that depend on no other job that it makes again."""
+    of_figure, of_page = (trained.folder / "src/capacity" / each for each in ("figures/tradeoff.py", "studies/page.py"))
+    with edited(of_figure), edited(of_page):
+        assert counted_again() == Counter(draw_tradeoff=1, figure_of_base=1, manifest=1) + OF_THE_PAGE
 
 
 def test_an_edit_to_the_tables_trains_and_evaluates_nothing(trained, counted_again):
