@@ -21,7 +21,9 @@ function runPanel(root, onShow) {
   part("cell").append(...[...byCell.keys()].map(cell => element("option", { value: cell }, data.cells[cell].label)));
   part("cell").addEventListener("change", () => {
     const runs = byCell.get(part("cell").value);
-    show(runs.find(run => run.seed === panel.run.seed) ?? runs[0]);
+    const askable = runs.filter(run => run.weights);
+    const choice = askable.length ? askable : runs;
+    show(choice.find(run => run.seed === panel.run.seed) ?? choice[0]);
   });
   part("seed").addEventListener("change", () =>
     show(byCell.get(part("cell").value).find(run => String(run.seed) === part("seed").value)));
@@ -125,7 +127,7 @@ function runPanel(root, onShow) {
     part("no-asking").hidden = Boolean(network);
     part("no-asking").textContent = panel.run.loss === null
       ? "This run diverged: its weights are no numbers, so it cannot be asked."
-      : `The weights of this network are not in this page: ${data.left_out.weights}`;
+      : `The weights of this network are not in this page: ${data.left_out.weights} ${askableSeeds()}`;
     if (!network) {
       return;
     }
@@ -199,6 +201,12 @@ function runPanel(root, onShow) {
           return column > row ? element("td") : shaded(share, element("td", { title: percent(share) },
             element("span", { class: "unseen" }, percent(share))));
         })))));
+  }
+
+  // Which seeds of the network that is shown have their weights in this page, in a sentence.
+  function askableSeeds() {
+    const seeds = byCell.get(panel.run.cell).filter(run => run.weights).map(run => run.seed);
+    return seeds.length ? `Of this network it has seed ${seeds.join(", ")}.` : "It has no other seed of this network.";
   }
 
   async function askAll() {

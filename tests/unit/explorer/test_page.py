@@ -281,6 +281,21 @@ def test_a_run_whose_weights_are_not_in_the_page_says_so(page):
     assert page.value(f"document.querySelector('{part(A, 'asking')}').hidden")
 
 
+def test_of_a_network_a_seed_is_chosen_that_can_be_asked_and_the_others_name_it(page):
+    one, other = handmade.CELLS[:2]
+    run = f"explorer.data.runs.find(run => run.cell === {json.dumps(one.name)} && run.seed === 2)"
+    page.value(f"void ({run}.weights = undefined)")
+    page.choose(part(A, "cell"), other.name)
+    page.choose(part(A, "seed"), "2")
+    page.choose(part(A, "cell"), one.name)
+    assert page.value("explorer.panels.A.run.seed") == 1337
+    assert page.value(f"document.querySelector('{part(A, 'no-asking')}').hidden")
+    page.choose(part(A, "seed"), "2")
+    assert page.text(part(A, "no-asking")).endswith("Of this network it has seed 1337.")
+    page.choose(part(A, "cell"), handmade.LARGE.name)
+    assert page.text(part(A, "no-asking")).endswith("It has no other seed of this network.")
+
+
 def test_a_run_that_diverged_says_so(page):
     cell, seed = handmade.DIVERGED
     page.choose(part(A, "cell"), cell)
