@@ -552,7 +552,7 @@ def test_a_figure_is_shown_in_the_report_with_its_caption_beside_it(opened):
     figure, caption = (
         f"document.querySelector('.captioned {each}').getBoundingClientRect()" for each in ("img", ".prose")
     )
-    assert opened.value(f"{figure}.right <= {caption}.left && {caption}.top < {figure}.bottom") is True
+    opened.wait(f"{figure}.right <= {caption}.left && {caption}.top < {figure}.bottom")
 
 
 def test_on_a_narrow_screen_a_figure_has_the_whole_width_and_its_caption_below(opened):
@@ -564,7 +564,7 @@ def test_on_a_narrow_screen_a_figure_has_the_whole_width_and_its_caption_below(o
         figure, caption = (
             f"document.querySelector('.captioned {each}').getBoundingClientRect()" for each in ("img", ".prose")
         )
-        assert opened.value(f"{figure}.bottom <= {caption}.top") is True
+        opened.wait(f"{figure}.bottom <= {caption}.top")
     finally:
         opened.resize(1400)
 

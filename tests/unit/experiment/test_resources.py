@@ -46,10 +46,13 @@ def test_the_memory_that_a_job_asks_for_is_above_what_it_took_and_not_four_times
 
 @pytest.mark.parametrize("job", RUN)
 def test_the_time_limit_of_a_job_is_above_what_it_took_and_within_what_a_slow_machine_may_take(job):
-    # torch, which trains where Numba is missing, takes up to five times as long, and a slow machine ten times.
+    # torch, which trains where Numba is missing, takes up to five times as long, and a slow machine ten times. Where
+    # rows are lines, the compiled network is faster still, and several seeds side by side more so.
     name, _, seeds = job.rpartition("/seeds=")
-    limit = resources.training_minutes(parse_cell(name), len(parse_seeds(seeds)))
-    assert RUN[job] * 1.2 < 60 * limit < RUN[job] * 50 + 60 * resources.START_MINUTES
+    cell = parse_cell(name)
+    limit = resources.training_minutes(cell, len(parse_seeds(seeds)))
+    most = 300 if cell.stream in ("aligned", "answer-only") else 50
+    assert RUN[job] * 1.2 < 60 * limit < RUN[job] * most + 60 * resources.START_MINUTES
 
 
 def test_a_next_attempt_asks_for_more_memory_and_time():
