@@ -136,9 +136,7 @@ def check_answer(
     if "value" in answer:
         (axis, value) = next(iter(answer["value"].items()))
         check_name(axis, [name for name in axes.LABELS if name != "parameters"], f"{key}.value")
-        of_axis = _as_in_tables(axis, value, config)
-        _check_arm(of_axis, value, {_value(cell, axis): None for cell in cells}, f"{key}.value.{axis}")
-        checked["value"] = {axis: of_axis}
+        checked["value"] = {axis: _checked_value(axis, value, cells, config, f"{key}.value.{axis}")}
     if "along" in answer:
         check_name(answer["along"], axes.NUMERIC, f"{key}.along")
         _check_varies(answer["along"], cells, f"{key}.along")
@@ -193,8 +191,7 @@ def _check_primary(
     checked = {}
     for axis, value in named.items():
         check_name(axis, [name for name in PARSERS if name not in ("learning_rate", "final_learning_rate")], key)
-        checked[axis] = _as_in_tables(axis, value, config)
-        _check_arm(checked[axis], value, {_value(cell, axis): None for cell in cells}, f"{key}.{axis}")
+        checked[axis] = _checked_value(axis, value, cells, config, f"{key}.{axis}")
     return checked
 
 
@@ -212,9 +209,10 @@ def _check_reference(
     for option, listed in (("by", by), ("arms", arms), ("reference", list(answer["reference"]))):
         for axis in listed:
             check_name(axis, [name for name in axes.LABELS if option == "by" or name not in by], f"{key}.{option}")
-    reference = {axis: _as_in_tables(axis, value, config) for axis, value in answer["reference"].items()}
-    for axis, value in answer["reference"].items():
-        _check_arm(reference[axis], value, {_value(cell, axis): None for cell in cells}, f"{key}.reference.{axis}")
+    reference = {
+        axis: _checked_value(axis, value, cells, config, f"{key}.reference.{axis}")
+        for axis, value in answer["reference"].items()
+    }
     alike = [cell for cell in cells if all(_value(cell, axis) == value for axis, value in reference.items())]
     several = [axis for axis in arms if len({_value(cell, axis) for cell in alike}) > 1]
     if several:
@@ -224,6 +222,13 @@ def _check_reference(
     if not alike:
         raise ConfigurationError(f"{key}.reference: no cell of the study's grids has all of these values")
     return {"reference": reference, "arms": list(dict.fromkeys([*arms, *reference])), "by": by}
+
+
+def _checked_value(axis: str, value: Any, cells: Sequence[Cell], config: Mapping[str, Any], key: str) -> Any:
+    """Return a value of an axis as tables have it. Raises UnfitRuleError if no cell of the study has it."""
+    arm = _as_in_tables(axis, value, config)
+    _check_arm(arm, value, {_value(cell, axis): None for cell in cells}, key)
+    return arm
 
 
 def _check_arm(arm: Any, value: Any, present: Mapping[Any, Any], key: str) -> None:

@@ -116,7 +116,7 @@ def equivalent(first: Group, second: Group, measure: Measure) -> bool:
 def levels_by_place(
     runs: pd.DataFrame, measure: Measure, along: str, by: Sequence[str]
 ) -> list[tuple[dict[str, Any], list[Group]]]:
-    """Return the groups of each place, in ascending order of a numeric axis, without those that have no value."""
+    """Return the groups of each place, in the order of the values of an axis, without those that have no value."""
     places: dict[tuple[Any, ...], list[Group]] = {}
     for group in grouped(runs, [*by, along], measure):
         if group.values:

@@ -22,7 +22,7 @@ from capacity.studies.answer import (
     sentence_of,
     together,
 )
-from capacity.studies.groups import Group, grouped, label
+from capacity.studies.groups import Group, label, levels_by_place
 
 TYPICAL, NOT_TYPICAL = "typical", "not typical"
 QUANTILES = (0.025, 0.975)
@@ -40,20 +40,24 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
     measure, by = MEASURES[settings["measure"]], settings["by"]
     ((axis, value),) = settings["value"].items()
     named, name = axes.in_words(axis, value), axes.name(axis)
-    places: dict[tuple[Any, ...], list[Group]] = {}
-    for group in grouped(tables.runs, [*by, axis], measure):
-        if group.values:
-            places.setdefault(tuple(group.place[each] for each in by), []).append(group)
+    places = levels_by_place(tables.runs, measure, axis, by)
     rows: list[tuple[Value, ...]] = []
     parts, changes, outcomes, missing = [], [], [], []
-    for key, groups in places.items():
-        place = dict(zip(by, key, strict=True))
+    for place, groups in places:
         own = [group for group in groups if group.place[axis] == value]
         others = [group for group in groups if group.place[axis] != value]
         outcome, low, high = _outcome(own, others)
         outcomes.append(outcome)
         rows.append(
-            (*key, own[0].mean if own else None, sum(group.runs for group in own), len(others), low, high, outcome)
+            (
+                *place.values(),
+                own[0].mean if own else None,
+                sum(group.runs for group in own),
+                len(others),
+                low,
+                high,
+                outcome,
+            )
         )
         if not own:
             missing.append(label({**place, axis: value}))
@@ -68,7 +72,7 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
         changes.append((label(place), short if outcome == CANNOT_BE_TOLD else f"further runs with {named}"))
     if not any(outcome != NOT_RUN for outcome in outcomes):
         return not_run(RULE, missing or [f"runs with {named}"])
-    used = [group for groups in places.values() for group in groups]
+    used = [group for _, groups in places for group in groups]
     columns = (
         *(axes.name(each) for each in by),
         named,
