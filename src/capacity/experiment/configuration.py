@@ -98,7 +98,9 @@ def snapshot_options(config: Config) -> str:
 
 
 def _check_where(where: Mapping[str, Any], key: str, config: Config) -> None:
-    """Raise ConfigurationError if a pattern of cells names a task or a size that does not exist."""
+    """Raise ConfigurationError if a pattern of cells names a study, a task or a size that does not exist."""
+    for study in where.get("study", ()):
+        check_name(study, config["studies"], f"{key}.study")
     for place, task in enumerate(where.get("task", ())):
         check_name(task, TASKS, f"{key}.task[{place}]")
     for size in where.get("size", ()):

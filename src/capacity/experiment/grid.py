@@ -118,16 +118,16 @@ class _Budget:
         self._runs = 0
         self._expanded: dict[tuple[Any, ...], tuple[int, ...]] = {}
 
-    def leaves_out(self, task: str, size: Size) -> bool:
-        """Return whether the budget leaves out a cell whose grid names no seeds."""
-        return any(pattern.matches(task, size) for pattern in self._left_out)
+    def leaves_out(self, study: str, task: str, size: Size) -> bool:
+        """Return whether the budget leaves out a cell of a study whose grid names no seeds."""
+        return any(pattern.matches(study, task, size) for pattern in self._left_out)
 
-    def choices(self, task: str, size: Size) -> tuple[dict[str, Any], Sequence[int | str] | None]:
-        """Return what the budget sets of a cell, and its seeds."""
+    def choices(self, study: str, task: str, size: Size) -> tuple[dict[str, Any], Sequence[int | str] | None]:
+        """Return what the budget sets of a cell of a study, and its seeds."""
         chosen: dict[str, Any] = {}
         seeds = None
         for pattern, entry in self._cells:
-            if pattern.matches(task, size):
+            if pattern.matches(study, task, size):
                 chosen |= entry.get("set", {})
                 seeds = entry.get("seeds", seeds)
         return chosen, seeds
@@ -147,14 +147,15 @@ class _Budget:
 
 
 class _Pattern:
-    """The tasks and sizes that a cell must have, as far as ``where`` names any."""
+    """The studies, tasks and sizes that a cell must have, as far as ``where`` names any."""
 
     def __init__(self, where: Mapping[str, Any], config: Config) -> None:
+        self._studies = set(where.get("study", config["studies"]))
         self._tasks = set(where.get("task", TASKS))
         self._sizes = {Size(**config["sizes"][name]) for name in where.get("size", ())}
 
-    def matches(self, task: str, size: Size) -> bool:
-        return task in self._tasks and (not self._sizes or size in self._sizes)
+    def matches(self, study: str, task: str, size: Size) -> bool:
+        return study in self._studies and task in self._tasks and (not self._sizes or size in self._sizes)
 
 
 def _check_number_of_cells(config: Config) -> None:
@@ -178,10 +179,10 @@ def _study(name: str, settings: Mapping[str, Any], config: Config, budget: _Budg
     for number, grid in enumerate(settings["grids"]):
         key = f"studies.{name}.grids[{number}]"
         for axes in _expand(grid, key, config):
-            if "seeds" not in grid and budget.leaves_out(axes["task"], _size(axes, config)):
-                left_out.append(_make(axes, key, config, budget)[0])
+            if "seeds" not in grid and budget.leaves_out(name, axes["task"], _size(axes, config)):
+                left_out.append(_make(name, axes, key, config, budget)[0])
                 continue
-            cell, cell_seeds = _resolve(axes, grid, key, config, budget)
+            cell, cell_seeds = _resolve(name, axes, grid, key, config, budget)
             if cell.name in cells:
                 raise ConfigurationError(f"{key}: the cell {cell.name} appears twice in this study; leave one out")
             cells[cell.name] = cell
@@ -221,10 +222,10 @@ def _size(axes: Mapping[str, Any], config: Config) -> Size:
 
 
 def _resolve(
-    axes: dict[str, Any], grid: Mapping[str, Any], key: str, config: Config, budget: _Budget
+    study: str, axes: dict[str, Any], grid: Mapping[str, Any], key: str, config: Config, budget: _Budget
 ) -> tuple[Cell, tuple[int, ...]]:
     """Return the cell of one combination of axes, and its seeds, where the budget decides what the grid leaves open."""
-    cell, seeds = _make(axes, key, config, budget)
+    cell, seeds = _make(study, axes, key, config, budget)
     seeds = grid.get("seeds", seeds)
     if seeds is None:
         raise ConfigurationError(f"{key}.seeds: is missing, and no entry of budgets.{budget.name}.cells gives it")
@@ -232,12 +233,14 @@ def _resolve(
     return cell, budget.expand(seeds, f"{key}.seeds")
 
 
-def _make(axes: dict[str, Any], key: str, config: Config, budget: _Budget) -> tuple[Cell, Sequence[int | str] | None]:
-    """Return the cell of one combination of axes, and the seeds that the budget gives it."""
+def _make(
+    study: str, axes: dict[str, Any], key: str, config: Config, budget: _Budget
+) -> tuple[Cell, Sequence[int | str] | None]:
+    """Return the cell of one combination of axes of a study, and the seeds that the budget gives it."""
     task, size = axes["task"], _size(axes, config)
     chosen = {axis: value for axis, value in axes.items() if axis not in ("task", "size", *SHAPE)}
     check_shape(size, key)
-    set_by_budget, seeds = budget.choices(task, size)
+    set_by_budget, seeds = budget.choices(study, task, size)
     merged = set_by_budget | chosen
     if "held_out" in merged:
         merged["held_out"] = normalise_pairs(merged["held_out"])

@@ -121,6 +121,7 @@ def test_a_grid_that_names_its_seeds_is_not_left_out():
         ({"stream": ["fixed"]}, "budgets.small.leave_out[0].stream: "),
         ({"size": ["wider"]}, "budgets.small.leave_out[0].size: "),
         ({"task": ["fact"]}, "budgets.small.leave_out[0].task[0]: "),
+        ({"study": ["two"]}, "budgets.small.leave_out[0].study: "),
     ],
 )
 def test_a_pattern_that_names_nothing_that_exists_is_refused(pattern, said):
@@ -168,6 +169,18 @@ def test_a_new_size_and_a_new_study_need_no_code():
     facts = make_cell("facts", Size(3, 2, 8, 4), facts=10)
     assert made.cells[facts.name] == facts
     assert made.seeds[facts.name] == (0,)
+
+
+def test_an_entry_that_names_a_study_leaves_the_same_cells_of_other_studies_alone():
+    config = changed("studies.two", SMALL["studies"]["one"] | {"title": "The same grids"})
+    entry = {"where": {"study": ["two"]}, "set": {"batch": 7}, "seeds": [8]}
+    config["budgets"]["small"]["cells"].append(entry)
+    before, one, two = study(SMALL), study(config), study(config, "two")
+    assert (one.cells, one.seeds) == (before.cells, before.seeds)
+    assert {cell.batch for cell in two.cells.values()} == {7}
+    assert set(two.seeds.values()) == {(8,)}
+    left_out = with_change(config, "budgets.small.leave_out", [{"study": ["two"]}])
+    assert list(experiment_grid.studies(left_out)) == ["one"]
 
 
 def test_budget_entries_apply_in_order_where_they_match_and_the_grid_wins():
