@@ -5,7 +5,8 @@ import shutil
 from snakemake.utils import update_config
 
 from capacity.experiment.configuration_files import read_yaml, with_numbers
-from capacity.experiment.workflow import Answers, Workflow, cells_below, growing
+from capacity.experiment.refusals import WithoutTraceback
+from capacity.experiment.workflow import Workflow, cells_below, growing
 from capacity.storage import files
 from capacity.tasks import registry
 
@@ -23,7 +24,7 @@ try:
     else:
         # Within a mapping or a list of --config, Snakemake takes numbers for text.
         update_config(config, with_numbers(dict(workflow.config_settings.config)))
-    flow = Answers(
+    flow = WithoutTraceback(
         Workflow(
             config,
             cells=None if STORED else RESULTS / "cells",

@@ -1,4 +1,4 @@
-"""Text of the configuration that people read: which characters it may have, and how commands are given it.
+"""Text that people read: which characters that of the configuration may have, how commands are given it, its order.
 
 A title goes through a shell, YAML, JSON, reStructuredText, Markdown, HTML and a figure, and has to arrive as the text
 that it is. What cannot be seen is refused, because nobody could check it; what is markup somewhere is escaped there.
@@ -6,6 +6,7 @@ that it is. What cannot be seen is refused, because nobody could check it; what 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from itertools import chain
 
@@ -25,6 +26,9 @@ BLANK = frozenset(
 IN_SCRIPTS = {"\\": "\\u005c", "<": "\\u003c"}
 """Characters of a title that a command is given by their number. Snakemake's report puts the parameters of jobs into a
 script as they are, where ``</script>`` would end it."""
+
+NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[-+]?\d+)?)")
+"""A number without a sign, as names of cells and tables write it."""
 
 LOOKED_AT = 1000
 """Characters of a text that are looked at: more than any text may have."""
@@ -58,3 +62,14 @@ def from_command(text: str) -> str:
     for character, written in reversed(IN_SCRIPTS.items()):
         text = text.replace(written, character)
     return text
+
+
+def in_order_of_numbers(text: str) -> tuple[tuple[tuple[str, float], ...], str]:
+    """Return a key that sorts texts as people would: ``seed-2`` before ``seed-10``, and 1e-05 before 0.001.
+
+    Numbers are compared as numbers and all else as text. The text itself decides where nothing but the writing of a
+    number differs.
+    """
+    parts = NUMBER.split(text)
+    numbers = [float(number) for number in parts[1::2]]
+    return tuple(zip(parts[::2], [*numbers, -1.0], strict=True)), text

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -356,36 +355,6 @@ class Workflow:
     def evaluation_minutes(self, wildcards: Wildcards, attempt: int) -> int:
         """Return the time limit of an evaluation, in minutes."""
         return resources.evaluation_minutes(self.cell(wildcards), len(self.seeds(wildcards)), attempt)
-
-
-class Answers:
-    """A workflow as the rules ask it: what it refuses ends Snakemake with the message alone.
-
-    An exception of a function that Snakemake calls for a job would be shown with a traceback. Whoever names an unknown
-    study as a target needs the names of those that there are.
-    """
-
-    def __init__(self, flow: Workflow) -> None:
-        self._flow = flow
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._flow, name)
-        return _ending(value) if callable(value) else value
-
-
-def _ending(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that ends the process where the given one, or a function that it returns, raises InputError."""
-
-    @functools.wraps(function)
-    def ask(*arguments: Any, **named: Any) -> Any:
-        try:
-            answer = function(*arguments, **named)
-        except InputError as error:
-            print(f"error: {error}", file=sys.stderr, flush=True)
-            raise SystemExit(1) from error
-        return _ending(answer) if callable(answer) else answer
-
-    return ask
 
 
 def growing(amount: int) -> Callable[[Wildcards, int], int]:

@@ -18,6 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
+from capacity.experiment.text import in_order_of_numbers
 from capacity.figures.quantities import FACTS, HELD_OUT, SEEN, Quantity
 from capacity.figures.style import FULL_WIDTH, KEY_LINE, NAMED_COLOURS, footnote, legend, thousands, told_apart
 from capacity.paper import protocol
@@ -50,7 +51,7 @@ def draw(runs: pd.DataFrame, summary: pd.DataFrame, title: str) -> Figure:
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     drawn: list[Quantity] = []
     apart = told_apart(summary["cell"], shapes=False)
-    variants = list(dict.fromkeys(sorted(apart.values())))
+    variants = list(dict.fromkeys(sorted(apart.values(), key=in_order_of_numbers)))
     for axis, panel in zip(axes, panels, strict=True):
         for number, variant in enumerate(variants):
             is_of = summary["task"].isin(PANELS[panel]) & summary["cell"].map(apart).eq(variant)

@@ -70,6 +70,7 @@ PLUMBING = (
     "capacity.experiment.assignment",
     "capacity.experiment.file_bounds",
     "capacity.experiment.plan",
+    "capacity.experiment.refusals",
     "capacity.experiment.resources",
     "capacity.experiment.status",
     "capacity.experiment.table_plan",

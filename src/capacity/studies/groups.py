@@ -10,6 +10,7 @@ import pandas as pd
 
 from capacity.dictionary.study_measures import Measure
 from capacity.experiment import axes
+from capacity.experiment.text import in_order_of_numbers
 from capacity.statistics import comparisons
 from capacity.statistics.intervals import clopper_pearson
 from capacity.tables.measured import rows_with, values_of
@@ -124,14 +125,15 @@ def levels_by_place(
     return [(dict(zip(by, key, strict=True)), levels) for key, levels in places.items()]
 
 
-def _order(group: Group, by: Sequence[str]) -> list[tuple[float, str]]:
-    order: list[tuple[float, str]] = []
+def _order(group: Group, by: Sequence[str]) -> list[Any]:
+    """Return the key by which groups are sorted; the values of one axis are all numbers or all texts."""
+    order: list[Any] = []
     for axis in by:
         value = group.place[axis]
         if axis == "size":
-            order.append((group.parameters, str(value)))
+            order.append((group.parameters, value))
         else:
-            order.append((float(value), "") if isinstance(value, int | float) else (0.0, str(value)))
+            order.append(value if isinstance(value, int | float) else in_order_of_numbers(str(value)))
     return order
 
 

@@ -21,6 +21,7 @@ from capacity.experiment.assignment import RECORD
 from capacity.experiment.cell import parse_cell
 from capacity.experiment.seeds import format_seeds
 from capacity.experiment.table_plan import Job
+from capacity.experiment.text import in_order_of_numbers
 from capacity.storage import evaluations, files, json_files, parquet, records
 from capacity.tables.cells import cell_columns
 from capacity.tables.frames import chunks
@@ -121,8 +122,10 @@ def runs_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def sorted_runs(runs: pd.DataFrame) -> pd.DataFrame:
-    """Runs in the order of task, number of parameters, cell and seed."""
-    return runs.sort_values(["task", "parameters", "cell", "seed"], ignore_index=True)
+    """Runs by task, number of parameters, cell and seed, cells in the order of the numbers in their names."""
+    cells = {name: place for place, name in enumerate(sorted(runs["cell"].unique(), key=in_order_of_numbers))}
+    order = runs[["task", "parameters", "seed"]].assign(cell=runs["cell"].map(cells)).reset_index(drop=True)
+    return runs.iloc[order.sort_values(["task", "parameters", "cell", "seed"]).index].reset_index(drop=True)
 
 
 def tabulate_runs(jobs: Sequence[Job]) -> tuple[pd.DataFrame, list[dict[str, Any]]]:

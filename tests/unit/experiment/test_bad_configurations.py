@@ -1,7 +1,7 @@
 """Ways to get config.yaml wrong: each is refused by one message that names the key, the value and what is right.
 
-All start from the shipped file. Names and values that could leave a path or a shell command stand in a table of their
-own, and so do slips that only the text of the file shows.
+All start from the shipped file, with few of its studies, as the others only take time. Names and values that could
+leave a path or a shell command stand in a table of their own, and so do slips that only the text of the file shows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ from capacity.experiment import cell, checks, configuration, configuration_files
 from tests.support.configuration_slips import DELETED, message, with_change
 from tests.support.repository import REPOSITORY
 
-SHIPPED = configuration_files.read_configuration(REPOSITORY / "config.yaml")
+WHOLE = configuration_files.read_configuration(REPOSITORY / "config.yaml")
+STUDIES = {name: WHOLE["studies"][name] for name in ("base", "weight-decay")}
+BUDGETS = {
+    name: budget | {"run": [study for study in budget["run"] if study in STUDIES]}
+    for name, budget in WHOLE["budgets"].items()
+}
+SHIPPED = WHOLE | {"studies": STUDIES, "budgets": BUDGETS}
 
 GRID = "studies.base.grids.0"
 SAID_GRID = "studies.base.grids[0]"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capacity.experiment.text import first_unreadable, for_command, from_command
+from capacity.experiment.text import first_unreadable, for_command, from_command, in_order_of_numbers
 
 
 @given(st.text())
@@ -46,3 +46,24 @@ def test_text_is_accepted(text):
 
 def test_a_text_of_any_length_is_looked_at_in_no_time():
     assert first_unreadable("a" * 100_000_000) is None
+
+
+def test_texts_are_sorted_by_the_numbers_in_them():
+    ordered = [
+        "n2/learning_rate-1e-05",
+        "n2/learning_rate-0.001",
+        "n2/paper",
+        "n2_b",
+        "n10/paper",
+        "n10/seed-2",
+        "n10/seed-10",
+    ]
+    assert sorted(ordered[3:] + ordered[:3], key=in_order_of_numbers) == ordered
+    assert sorted(sorted(ordered), key=in_order_of_numbers) == ordered
+
+
+@given(st.data())
+def test_any_texts_have_one_order(data):
+    texts = data.draw(st.lists(st.text(st.sampled_from("ab-.e019")), unique=True))
+    moved = data.draw(st.permutations(texts))
+    assert sorted(texts, key=in_order_of_numbers) == sorted(moved, key=in_order_of_numbers)

@@ -13,7 +13,8 @@ from capacity.errors import ConfigurationError, InputError
 from capacity.experiment import resources, workflow
 from capacity.experiment.cell import parse_cell
 from capacity.experiment.configuration import main_configuration
-from capacity.experiment.workflow import Answers, Workflow, cells_below, growing
+from capacity.experiment.refusals import WithoutTraceback
+from capacity.experiment.workflow import Workflow, cells_below, growing
 from capacity.storage import code, json_files
 from tests.support.configuration_slips import with_change
 from tests.support.repository import REPOSITORY
@@ -119,16 +120,16 @@ def test_an_unknown_study_is_refused_by_name(flow):
 
 
 def test_the_rules_end_with_the_message_of_what_is_refused(flow, config, capsys):
-    answers = Answers(flow)
-    for ask in (answers.files("history"), answers.title, answers.plan_digest, answers.tables_of_tasks("summary")):
+    asked = WithoutTraceback(flow)
+    for ask in (asked.files("history"), asked.title, asked.plan_digest, asked.tables_of_tasks("summary")):
         with pytest.raises(SystemExit) as left:
             ask(job(table="nosuch", study="nosuch"))
         assert left.value.code == 1
         assert capsys.readouterr().err.startswith("error: study 'nosuch' is not one of base")
-    assert answers.title(job(table="base")) == flow.title(job(table="base"))
-    assert answers.config is flow.config
-    assert list(inspect.signature(answers.training_mb).parameters) == ["wildcards", "attempt"]  # as Snakemake asks
-    assert list(inspect.signature(answers.files("history")).parameters) == ["wildcards"]
+    assert asked.title(job(table="base")) == flow.title(job(table="base"))
+    assert asked.config is flow.config
+    assert list(inspect.signature(asked.training_mb).parameters) == ["wildcards", "attempt"]  # as Snakemake asks
+    assert list(inspect.signature(asked.files("history")).parameters) == ["wildcards"]
 
 
 def test_a_configuration_that_cannot_be_run_is_refused(config):

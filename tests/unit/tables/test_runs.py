@@ -211,3 +211,13 @@ def test_tables_made_a_few_rows_at_a_time_are_those_made_of_all(written, monkeyp
     for before, name in zip(whole, ("runs", "summary"), strict=True):
         pd.testing.assert_frame_equal(read_frame(written / f"{name}.parquet"), before)
     assert (written / "summary.md").read_bytes() == page
+
+
+def test_cells_are_in_the_order_of_the_numbers_in_their_names():
+    seeds = (2, 1337, 10)
+    cells = [make_cell("arithmetic", SIZES["n14"], initialisation_seed=seed) for seed in seeds]
+    runs, summary = frames(evaluation(cell, FOUR_RUNS) for cell in cells)
+    ordered = ["2", "10", "1337"]
+    assert runs["initialisation_seed"].tolist() == [seed for seed in ordered for _ in FOUR_RUNS]
+    assert summary["initialisation_seed"].tolist() == ordered
+    assert runs["seed"].tolist() == sorted(run["seed"] for run in FOUR_RUNS) * 3
