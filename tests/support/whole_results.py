@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import json
@@ -10,14 +11,15 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 from filelock import FileLock
 
-from capacity.experiment import configuration
 from capacity.experiment.answers import RULES
 from capacity.experiment.cell import parse_cell
+from capacity.experiment.configuration_files import read_configuration
 from capacity.experiment.plan import (
     EXPRESSION_TASKS,
     MAIN_STUDY,
@@ -71,12 +73,19 @@ class Stage:
         run_command(self.command, *self.arguments)
 
 
+@functools.cache
+def shipped_configuration() -> Mapping[str, Any]:
+    """What config.yaml says, read once; that it can be run is of other tests."""
+    return MappingProxyType(read_configuration(REPOSITORY / "config.yaml"))
+
+
 def configure(iterations: int = 6, budget: str = "laptop", kernel: str = "auto") -> dict[str, Any]:
     """A configuration of cells of a few updates."""
-    config = configuration.main_configuration(REPOSITORY)
+    config = shipped_configuration()
     short = {"iterations": iterations, "batch": 8, "evaluation_interval": 2}
     cells = [{"set": short, "seeds": [0, 1]}]
-    return config | {
+    return {
+        **config,
         "budget": budget,
         "device": "cpu",
         "kernel": kernel,

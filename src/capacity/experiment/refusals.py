@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -37,4 +38,5 @@ def _ending(function: Callable[..., Any]) -> Callable[..., Any]:
             raise SystemExit(1) from error
         return _ending(answer) if callable(answer) else answer
 
+    vars(ask)["__signature__"] = inspect.signature(function)  # which Snakemake asks for with each job
     return ask
