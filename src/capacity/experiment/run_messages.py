@@ -45,7 +45,13 @@ class Job:
         if "cell" not in self.wildcards:
             return self.outputs[0] if self.outputs else self.rule
         task, size, variant = cell_labels(self.wildcards["cell"])
-        words = [task, size, *([] if variant == "paper" else [variant]), f"seed {self.wildcards['seeds']}"]
+        seeds = self.wildcards["seeds"]
+        words = [
+            task,
+            size,
+            *([] if variant == "paper" else [variant]),
+            f"seed{'' if seeds.isdecimal() else 's'} {seeds}",
+        ]
         return ", ".join(words)
 
 

@@ -44,7 +44,7 @@ def test_a_job_that_was_evaluated_has_one_line_with_its_result(messages, evaluat
 
 def test_what_differs_from_the_paper_is_in_the_line(messages):
     job = Job("evaluate", {"cell": "task=facts/size=n28/variant=batch-64_facts-10", "seeds": "0-4"}, [])
-    assert job.name == "facts, n28, batch-64_facts-10, seed 0-4"
+    assert job.name == "facts, n28, batch-64_facts-10, seeds 0-4"
 
 
 def test_jobs_without_results_are_silent(messages):
