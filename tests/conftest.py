@@ -26,13 +26,20 @@ settings.load_profile("reproducible")
 LONGEST = (
     "tests/cluster/test_profiles.py",
     "tests/workflow/test_run.py",
-    "tests/unit/training/test_loop_against_plain_training.py",
-    "tests/workflow/test_module.py",
+    "tests/workflow/test_places.py",
+    "tests/workflow/test_interruptions.py",
+    "tests/workflow/test_notebook.py",
     "tests/unit/training/test_loop_execution.py",
-    "tests/workflow/test_fetched_rules.py",
     "tests/workflow/test_plan.py",
-    "tests/faults/test_campaign.py",
+    "tests/unit/training/test_loop_against_plain_training.py",
     "tests/workflow/test_documents.py",
+    "tests/workflow/test_fetched_rules.py",
+    "tests/unit/figures/test_style.py",
+    "tests/workflow/test_new_task.py",
+    "tests/unit/benchmarks/test_compiled.py",
+    "tests/workflow/test_module.py",
+    "tests/unit/archive/test_archive.py",
+    "tests/faults/test_campaign.py",
 )
 """Files that take half a minute and more, the longest first."""
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.clones import Clone
+from tests.support.clones import STUDIES, Clone
 from tests.support.loopback_slurm import Slurm, loopback_slurm, missing_programs
 
 VARIANT = "variant=batch-8_evaluation_interval-2000_iterations-10000"
@@ -168,7 +168,7 @@ def outputs(clone: Clone) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def local(slurm, make_clone, study):
     """The outputs of a run on this machine alone."""
-    clone = make_clone("local clone")
+    clone = make_clone("local clone", STUDIES)
     clone.configure("cluster.yaml", study)
     clone.snakemake(FIGURE, *OPTIONS)
     return outputs(clone)
@@ -177,7 +177,7 @@ def local(slurm, make_clone, study):
 @pytest.fixture(scope="module", params=["slurm", "cluster-generic"])
 def disturbed(request, slurm, make_clone, study, local):
     """A run by a profile in which one training job comes to its time limit and the other one is cancelled."""
-    cluster = Cluster(make_clone(f"{request.param} clone"), slurm, request.param)
+    cluster = Cluster(make_clone(f"{request.param} clone", STUDIES), slurm, request.param)
     cluster.clone.configure("cluster.yaml", study)
     running = cluster.start(FIGURE, *OPTIONS)
     held = hold(cluster, (CANCELLED, LIMITED), running)

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ TITLE = (
     "[a](javascript:owned=1) Tables_ in s"
 )
 """A title that is markup wherever it is not taken as text: an option, scripts, elements, links, references."""
+STUDIES = ("base", "weight-decay", "grokking")
+"""Those that the paper's claims are about: enough for a clone whose own configuration says what is run."""
 JOB = re.compile(r"^(?:local)?rule (\w+):\n((?: +\S.*\n)*)", re.MULTILINE)
 
 
@@ -109,6 +111,15 @@ class Clone:
         return name
 
 
+def leave_studies(path: Path, studies: Sequence[str]) -> None:
+    """Take all other studies out of a configuration file, as each start of Snakemake would check their cells."""
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config["studies"] = {name: config["studies"][name] for name in studies}
+    for budget in config["budgets"].values():
+        budget["run"] = [study for study in budget["run"] if study in studies]
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The repository that the tests stand in."""
@@ -124,8 +135,8 @@ def snakemake_server() -> Iterator[SnakemakeServer]:
 
 
 @pytest.fixture(scope="session")
-def make_clone(tmp_path_factory: pytest.TempPathFactory, snakemake_server: SnakemakeServer) -> Callable[[str], Clone]:
-    """Makes a clone of that name, without results."""
+def make_clone(tmp_path_factory: pytest.TempPathFactory, snakemake_server: SnakemakeServer) -> Callable[..., Clone]:
+    """Makes a clone of that name, without results, with all studies of config.yaml or with some of them."""
     home = tmp_path_factory.mktemp("home")
     (home / "bin").mkdir()
     for name in ("python", "python3"):
@@ -134,7 +145,7 @@ def make_clone(tmp_path_factory: pytest.TempPathFactory, snakemake_server: Snake
         trap.chmod(0o755)
     parent = tmp_path_factory.mktemp("with a space")
 
-    def make(name: str) -> Clone:
+    def make(name: str, studies: Sequence[str] | None = None) -> Clone:
         folder = parent / name
         folder.mkdir()
         for entry in TRACKED:
@@ -144,6 +155,8 @@ def make_clone(tmp_path_factory: pytest.TempPathFactory, snakemake_server: Snake
                 shutil.copytree(source, folder / entry, symlinks=True, ignore=ignored)
             elif source.exists():
                 shutil.copy2(source, folder / entry)
+        if studies is not None:
+            leave_studies(folder / "config.yaml", studies)
         return Clone(folder, home, server=snakemake_server)
 
     return make

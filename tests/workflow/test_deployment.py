@@ -15,6 +15,8 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.clones import STUDIES
+
 TARGET = "results/corpora/facts.parquet"
 COMPILED = ("TORCHINDUCTOR_CACHE_DIR", "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS", "NUMBA_CACHE_DIR")
 ENVIRONMENT = ("PYTHONPATH", *COMPILED)
@@ -94,7 +96,7 @@ def tooled(make_clone, base, request):
     """A clone, on whose path a tool comes first that runs a program, with no folder chosen for what Numba compiles."""
 
     def make(tool, program):
-        clone = make_clone(f"{tool} of {request.node.name}")
+        clone = make_clone(f"{tool} of {request.node.name}", STUDIES)
         executable(base / "tools" / tool, program)
         path = os.pathsep.join((str(base / "tools"), str(clone.home / "bin"), "/usr/bin", "/bin"))
         return replace(clone, variables={"PATH": path, "NUMBA_CACHE_DIR": ""})

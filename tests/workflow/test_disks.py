@@ -8,11 +8,13 @@ import sys
 
 import pytest
 
+from tests.support.clones import STUDIES
+
 
 @pytest.fixture
 def namespace(make_clone, request):
     """A clone, and a shell script in it that may mount what it likes; in the script ``run`` is Snakemake."""
-    clone = make_clone(request.node.name)
+    clone = make_clone(request.node.name, STUDIES)
 
     def run(script, *, succeeds=True):
         prelude = 'run() { "$PYTHON" -m snakemake --cores 1 "$@" 2>&1; }\n'

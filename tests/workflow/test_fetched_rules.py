@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 import capacity
+from tests.support.clones import STUDIES
 
 OWNER = "someone/too-big-to-think"
 VERSION = capacity.__version__
@@ -51,7 +52,7 @@ ON_GITHUB = f'github("{OWNER}", path="workflow/Snakefile", tag="v{VERSION}")'
 @pytest.fixture(scope="module")
 def published(make_clone):
     """A repository with a tag for its version, and the variables that lead git to it instead of to GitHub."""
-    clone = make_clone("published")
+    clone = make_clone("published", STUDIES)
     for command in (
         ["init", "--quiet"],
         ["add", "--all"],
@@ -168,7 +169,7 @@ def test_rules_from_a_web_server_run_the_installed_package_too(deploy, published
 
 def test_rules_without_code_beside_them_are_as_good_as_fetched_ones(make_clone, installed_python):
     """Someone copied ``workflow`` alone."""
-    clone = make_clone("rules alone")
+    clone = make_clone("rules alone", STUDIES)
     shutil.rmtree(clone.folder / "src")
     assert replace(clone, python=installed_python).counts("results/corpora/facts.parquet") == {"corpus": 1}
 

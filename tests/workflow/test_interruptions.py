@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from capacity.storage import evaluations
+from tests.support.clones import STUDIES
 
 VARIANT = "batch-8_evaluation_interval-2000_iterations-10000"
 JOB = f"results/cells/task=arithmetic/size=n14/variant={VARIANT}/seeds=0_1337"
@@ -26,7 +27,7 @@ OPTIONS = ("--cores", "1", "--configfile", "long.yaml")
 @pytest.fixture(scope="module")
 def studied(make_clone, tiny):
     """A clone with one job of some seconds, that has been done once without being disturbed."""
-    clone = make_clone("interrupted clone")
+    clone = make_clone("interrupted clone", STUDIES)
     cells = [{"set": {"iterations": 10000, "batch": 8, "evaluation_interval": 2000}, "seeds": [1337, 0]}]
     study = tiny | {"budgets": {"laptop": {"seeds_per_job": 2, "cells": cells}}}
     clone.configure("long.yaml", study | {"snapshots": {"seconds": 0, "updates": 200}})

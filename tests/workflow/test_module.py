@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support.clones import STUDIES
+
 CELL = "task=facts/size=n14/variant=batch-8_evaluation_interval-3_iterations-6"
 
 
@@ -29,7 +31,7 @@ def trained_in(jobs):
 @pytest.fixture(scope="module")
 def source(make_clone):
     """The clone that the example of the document names."""
-    return make_clone("too-big-to-think")
+    return make_clone("too-big-to-think", STUDIES)
 
 
 @pytest.fixture(scope="module")

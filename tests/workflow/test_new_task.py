@@ -11,7 +11,7 @@ import pytest
 
 from capacity.storage import json_files
 from capacity.storage.code import source_digest
-from tests.support.clones import Clone
+from tests.support.clones import STUDIES, Clone
 
 REVERSAL = '''
 """Reversal: strings of three letters written backwards, some of them held out."""
@@ -64,7 +64,7 @@ REVERSAL = Task(
 @pytest.fixture(scope="module")
 def extended(make_clone, tiny) -> tuple[Clone, str]:
     """A clone with the new task, and its configuration: two sizes of it and one cell of arithmetic."""
-    clone: Clone = make_clone("new task")
+    clone: Clone = make_clone("new task", STUDIES)
     tasks = clone.folder / "src/capacity/tasks"
     (tasks / "reversal.py").write_text(REVERSAL.lstrip(), encoding="utf-8")
     registry = (tasks / "registry.py").read_text(encoding="utf-8")

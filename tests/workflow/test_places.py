@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.clones import Clone
+from tests.support.clones import STUDIES, Clone
 
 VARIANT = "batch-8_evaluation_interval-3_iterations-6"
 JOBS = [f"results/cells/task=facts/size=n14/variant={VARIANT}/seeds={seed}" for seed in (0, 1337)]
@@ -25,7 +25,7 @@ WITHOUT_PRIVILEGES = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os
 @pytest.fixture(scope="module")
 def clone(make_clone, tiny):
     """A clone with a study of two jobs."""
-    clone = make_clone("clone of two folders")
+    clone = make_clone("clone of two folders", STUDIES)
     _configure(clone, tiny)
     return clone
 
@@ -165,7 +165,7 @@ def test_a_link_that_leads_nowhere_is_named_before_any_job(clone, work, name, ta
 @pytest.fixture(scope="module")
 def newer(make_clone, tiny):
     """A clone of newer code, with another optimizer."""
-    newer = make_clone("newer clone")
+    newer = make_clone("newer clone", STUDIES)
     _configure(newer, tiny)
     source = newer.folder / "src/capacity/paper/protocol.py"
     code = source.read_text(encoding="utf-8")

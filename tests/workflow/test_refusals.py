@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.clones import STUDIES
 from tests.support.random_configurations import judge, make_text
 
 TRACES = ("Traceback", 'src/capacity/experiment/workflow.py", line')
@@ -101,14 +102,14 @@ def test_an_unknown_target_is_refused_without_a_traceback(clone, target, words):
 
 
 def test_a_refused_run_leaves_no_lock(make_clone):
-    clone = make_clone("refused run")
+    clone = make_clone("refused run", STUDIES)
     said = clone.snakemake("--cores", "1", "results/figures/nosuch/tradeoff.pdf", succeeds=False)
     assert "error: study 'nosuch' is not one of" in said
     assert not list((clone.folder / ".snakemake/locks").glob("*"))
 
 
 def test_a_clone_in_a_folder_with_braces_is_refused_in_words(clone, make_clone):
-    other = make_clone("with {braces}")
+    other = make_clone("with {braces}", STUDIES)
     said = other.snakemake("--dry-run", succeeds=False)
     assert "Snakemake takes braces in a path for the name of a variable" in said
     assert "Traceback" not in said

@@ -27,7 +27,7 @@ from safetensors import safe_open
 from capacity.dictionary.queries import QUERIES
 from capacity.storage import evaluations
 from tests.support import browser, chromium
-from tests.support.clones import TITLE
+from tests.support.clones import STUDIES, TITLE
 from tests.support.commands import run_command
 from tests.support.described_tables import described_paths
 
@@ -58,7 +58,7 @@ MANIFESTS = Counter(manifest=1, manifest_of_pages=1)
 @pytest.fixture(scope="module")
 def trained(make_clone, tiny):
     """A clone in which everything was made."""
-    clone = make_clone("trained clone")
+    clone = make_clone("trained clone", STUDIES)
     clone.configure("tiny.yaml", tiny)
     clone.snakemake("--configfile", "tiny.yaml")
     return clone
@@ -129,7 +129,7 @@ def cells_of(configuration, **changes):
 def test_networks_of_an_archive_are_not_trained_again(trained, make_clone, tiny, tmp_path):
     """The dates that unpacking gives to files do not matter."""
     run_command("publish", "base", tmp_path / "published", "--networks", "--root", trained.folder)
-    other = make_clone("unpacked clone")
+    other = make_clone("unpacked clone", STUDIES)
     other.configure("tiny.yaml", tiny)
     assert costly(other.planned("--configfile", "tiny.yaml"))["train"] == len(CELLS)
     shutil.unpack_archive(tmp_path / "published/networks.zip", other.folder)
@@ -204,7 +204,7 @@ def test_nothing_else_is_left_among_the_results(trained):
 
 def test_another_run_on_another_number_of_cores_gives_the_same_bytes(trained, make_clone, tiny):
     """Every table, record, page and figure, and all weights; times are kept apart."""
-    again = make_clone("again")
+    again = make_clone("again", STUDIES)
     again.configure("tiny.yaml", tiny)
     again.snakemake("--cores", "1", "--configfile", "tiny.yaml")
     first, second = (

@@ -11,6 +11,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from tests.support.clones import STUDIES
+
 BUCKET = "results-of-a-test"
 STORE = ("--default-storage-provider", "s3", "--default-storage-prefix", f"s3://{BUCKET}/study")
 SECRET = "not-to-be-found-in-a-file"
@@ -37,7 +39,7 @@ def make_user(make_clone, endpoint, tiny):
     settings = {"ENDPOINT_URL": endpoint, "ACCESS_KEY": "someone", "SECRET_KEY": SECRET}
 
     def make(name):
-        clone = make_clone(name)
+        clone = make_clone(name, STUDIES)
         clone.configure("facts.yaml", facts)
         return replace(clone, variables={f"SNAKEMAKE_STORAGE_S3_{name}": value for name, value in settings.items()})
 

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from tests.support.clones import TITLE
+from tests.support.clones import STUDIES, TITLE
 from tests.support.commands import run_command
 
 QUESTION = "--output of </script><b>_this_</b>: is it the order [of] 'lines'?"
@@ -35,7 +35,7 @@ PAGE = "results/studies/order/index.md"
 @pytest.fixture(scope="module")
 def made(make_clone):
     """A clone in which the page of the laboratory was made, and with it that of the study."""
-    clone = make_clone("study clone")
+    clone = make_clone("study clone", STUDIES)
     clone.configure("small.yaml", SMALL)
     clone.snakemake("--configfile", "small.yaml", "--", "results/laboratory.md", "results/manifests/order.sha256")
     return clone

@@ -10,6 +10,7 @@ from typing import Any
 import pypdf
 import pytest
 
+from tests.support.clones import STUDIES
 from tests.support.commands import run_command
 
 STUDY: dict[str, Any] = {
@@ -44,7 +45,7 @@ def configured(tiny, **changes):
 @pytest.fixture(scope="module")
 def drawn(make_clone, tiny):
     """A clone in which the figures were drawn, and nothing else was asked for."""
-    clone = make_clone("own figures")
+    clone = make_clone("own figures", STUDIES)
     clone.configure("ours.yaml", configured(tiny))
     clone.snakemake(*FIGURES, *CONFIG)
     return clone
