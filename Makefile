@@ -96,7 +96,10 @@ $(VENV)/installed: envs/requirements-build.txt envs/requirements.txt envs/requir
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}; try make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL_LOCKED) envs/requirements-build.txt
-	$(INSTALL_LOCKED) envs/requirements.txt
+	@# pip compiles modules one after the other, which takes as long as the rest of it: all cores do it instead. What is
+	@# written for another version of Python cannot be compiled, and is left.
+	$(INSTALL_LOCKED) envs/requirements.txt --no-compile
+	@$(VENV)/bin/python -m compileall -qq -j 0 $(VENV)/lib || true
 	@# A torch that is not built for CPUs lacks the packages of CUDA now.
 	$(VENV)/bin/python -m pip check >/dev/null || $(INSTALL_LOCKED) envs/requirements-cuda.txt
 	$(VENV)/bin/python -m pip check
