@@ -253,14 +253,15 @@ def _configuration(draw: random.Random) -> dict[str, Any]:
     for _ in range(draw.randrange(3)):
         entry: dict[str, Any] = {"set": {axis: _value(draw, axis) for axis in draw.sample(SETTABLE, 1)}}
         if draw.random() < 0.5:
-            entry["where"] = {"size": draw.sample(sorted(sizes), 1)}
+            names = draw.choice((("size", sizes), ("study", studies)))
+            entry["where"] = {names[0]: draw.sample(sorted(names[1]), 1)}
         if draw.random() < 0.3:
             entry["seeds"] = _seeds(draw)
         cells.append(entry)
     budget: dict[str, Any] = {"run": sorted(studies), "cells": cells}
     budget["seeds_per_job"] = draw.choice((1, 1, 2, 20, 4096))
     if draw.random() < 0.1:
-        budget["leave_out"] = [{"task": ["joint"]}]
+        budget["leave_out"] = [draw.choice(({"task": ["joint"]}, {"study": [min(studies)], "task": ["facts"]}))]
     return {
         "budget": "only",
         "device": draw.choice(("auto", "cpu", "cuda")),
