@@ -13,12 +13,18 @@ function runLabel(run) {
   return `${data.cells[run.cell].label}, seed ${run.seed}`;
 }
 
+// The text of a choice, which says so where none of its runs can be asked.
+function withoutWeights(text, runs) {
+  return runs.some(run => run.weights) ? text : `${text} (not to be asked here)`;
+}
+
 // Fills a panel, whose parts are elements with a data-part. Gives `show(run)` and the run that is shown.
 function runPanel(root, onShow) {
   const part = name => root.querySelector(`[data-part="${name}"]`);
   const panel = { run: undefined, show };
   const byCell = Map.groupBy(data.runs, run => run.cell);
-  part("cell").append(...[...byCell.keys()].map(cell => element("option", { value: cell }, data.cells[cell].label)));
+  part("cell").append(...[...byCell].map(([cell, runs]) =>
+    element("option", { value: cell }, withoutWeights(data.cells[cell].label, runs))));
   part("cell").addEventListener("change", () => {
     const runs = byCell.get(part("cell").value);
     const askable = runs.filter(run => run.weights);
@@ -47,7 +53,7 @@ function runPanel(root, onShow) {
     network = run.weights ? networkOf(run) : undefined;
     part("cell").value = run.cell;
     part("seed").replaceChildren(...byCell.get(run.cell).map(each =>
-      element("option", { value: String(each.seed) }, String(each.seed))));
+      element("option", { value: String(each.seed) }, withoutWeights(String(each.seed), [each]))));
     part("seed").value = String(run.seed);
     showFacts(run, cell);
     showHistory(run, cell);

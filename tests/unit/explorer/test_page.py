@@ -279,6 +279,13 @@ def test_a_run_whose_weights_are_not_in_the_page_says_so(page):
         part(A, "no-asking")
     )
     assert page.value(f"document.querySelector('{part(A, 'asking')}').hidden")
+    cells = page.value(
+        f"[...document.querySelectorAll('{part(A, 'cell')} option')].map(each => [each.value, each.text])"
+    )
+    assert [name for name, text in cells if text.endswith(" (not to be asked here)")] == [handmade.LARGE.name]
+    seeds = page.value(f"[...document.querySelectorAll('{part(A, 'seed')} option')].map(each => each.text)")
+    assert seeds
+    assert [text for text in seeds if not text.endswith(" (not to be asked here)")] == []
 
 
 def test_of_a_network_a_seed_is_chosen_that_can_be_asked_and_the_others_name_it(page):
