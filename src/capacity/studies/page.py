@@ -114,6 +114,10 @@ def _options(settings: Mapping[str, Any]) -> str:
             words.append(f"between {axes.name(axis)} {axes.short(axis, values[0])} and {axes.short(axis, values[1])}")
         elif name == "by":
             words.append(f"by {', '.join(map(axes.name, value))}" if value else "all runs together")
+        elif isinstance(value, Mapping):
+            words.append(f"{name} {', '.join(axes.in_words(axis, each) for axis, each in value.items())}")
+        elif isinstance(value, list):
+            words.append(f"{name} {' and '.join(each if each == 'seed' else axes.name(each) for each in value)}")
         elif name != "rule":
             words.append(f"{name} {axes.name(value) if name == 'along' else value}")
     return "".join(f", {markdown.text(each)}" for each in words)

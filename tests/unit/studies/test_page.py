@@ -61,6 +61,20 @@ def test_answers_of_three_groups_stand_in_a_list_and_of_fewer_in_a_sentence():
     assert f"\n\n{asked} n14: yes" in written(said())
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"factors": ["initialisation_seed", "seed"], "measure": "held-out"}, "factors initialisation seed and seed"),
+        ({"large": "mlt", "primary": {"stream": "fixed", "iterations": 2000}}, "primary stream fixed, 2,000 updates"),
+        ({"value": {"held_out": "57"}, "by": ["size"]}, r"value held out \(5, 7\), by size"),
+        ({"reference": {"task": "joint", "mixing": "blocks"}}, "reference joint, tasks in blocks"),
+    ],
+)
+def test_the_options_of_a_rule_are_said_in_words(settings, words):
+    text = written(dataclasses.replace(said(), settings={"rule": "some-rule", **settings}))
+    assert re.search(rf"\*\*Rule\*\* \(`some-rule`(?:, [^\n]*)?, {words}[,)]", text)
+
+
 def test_the_page_has_the_question_the_answer_what_was_run_the_figure_and_the_command():
     text = written(said())
     assert text.startswith("# Is it the order?\n\nTwo orders. The study `order`.\n\n## Answer: yes\n")
