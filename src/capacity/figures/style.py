@@ -23,6 +23,7 @@ from capacity.storage import files
 from capacity.tasks.registry import TASKS
 
 FULL_WIDTH = 7.0  # inches: a page of two columns; one column is half of it
+LETTERS_OF_INCH = 15  # of the title of a figure
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
@@ -160,8 +161,13 @@ def _names(names: Sequence[str]) -> str:
 
 
 def legend(figure: Figure, title: str, **options: Any) -> None:
-    """Draw the legend of a whole figure under a title, which is text: ``$`` in it begins no formula."""
-    figure.legend(title=title, **options).get_title().set_parse_math(False)
+    """Draw the legend of a whole figure under a title, which is text: ``$`` in it begins no formula.
+
+    The title has as many lines as the width of the figure takes.
+    """
+    width = int(figure.get_size_inches()[0] * LETTERS_OF_INCH)
+    lines = textwrap.wrap(title, width, break_on_hyphens=False)
+    figure.legend(title="\n".join(lines), **options).get_title().set_parse_math(False)
 
 
 def settle(figure: Figure) -> None:

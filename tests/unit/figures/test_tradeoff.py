@@ -51,6 +51,18 @@ def test_no_text_overlaps_another_or_leaves_the_page(study, request, monkeypatch
     assert outside(figure, texts) == []
 
 
+def test_a_long_title_stays_on_the_page_of_a_narrow_figure(monkeypatch):
+    one_panel = TrainedStudy([make_cell("arithmetic", size) for size in SIZES.values()])
+    title = (
+        "The arithmetic cells, with the lines in a fixed order and in a new order in each of all the batches there are"
+    )
+    figure = one_panel.draw("tradeoff", title)
+    texts = drawn_texts(figure, monkeypatch)
+    assert overlaps(texts) == []
+    assert outside(figure, texts) == []
+    assert figure.legends[0].get_title().get_text().split() == title.split()
+
+
 def test_the_tradeoff_has_a_large_mark_for_every_cell_and_score(paper):
     alone, joint = paper.draw("tradeoff").axes
     parameters = dict(zip(paper.summary["cell"], paper.summary["parameters"], strict=True))
