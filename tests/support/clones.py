@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from tests.support.repository import REPOSITORY
+from tests.support.shipped_configuration import of_studies
 from tests.support.snakemake_server import SnakemakeServer
 
 TRACKED = (
@@ -111,15 +112,6 @@ class Clone:
         return name
 
 
-def leave_studies(path: Path, studies: Sequence[str]) -> None:
-    """Take all other studies out of a configuration file, as each start of Snakemake would check their cells."""
-    config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    config["studies"] = {name: config["studies"][name] for name in studies}
-    for budget in config["budgets"].values():
-        budget["run"] = [study for study in budget["run"] if study in studies]
-    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-
-
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The repository that the tests stand in."""
@@ -155,9 +147,10 @@ def make_clone(tmp_path_factory: pytest.TempPathFactory, snakemake_server: Snake
                 shutil.copytree(source, folder / entry, symlinks=True, ignore=ignored)
             elif source.exists():
                 shutil.copy2(source, folder / entry)
+        clone = Clone(folder, home, server=snakemake_server)
         if studies is not None:
-            leave_studies(folder / "config.yaml", studies)
-        return Clone(folder, home, server=snakemake_server)
+            clone.configure("config.yaml", of_studies(*studies))
+        return clone
 
     return make
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import itertools
 import json
@@ -11,7 +10,6 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -19,7 +17,6 @@ from filelock import FileLock
 
 from capacity.experiment.answers import RULES
 from capacity.experiment.cell import parse_cell
-from capacity.experiment.configuration_files import read_configuration
 from capacity.experiment.plan import (
     EXPRESSION_TASKS,
     MAIN_STUDY,
@@ -32,7 +29,7 @@ from capacity.experiment.plan import (
 from capacity.experiment.seeds import format_seeds
 from capacity.storage import evaluations, files, json_files
 from tests.support.commands import run_command
-from tests.support.repository import REPOSITORY
+from tests.support.shipped_configuration import shipped_configuration
 
 STUDIES = {
     "base": {
@@ -73,19 +70,12 @@ class Stage:
         run_command(self.command, *self.arguments)
 
 
-@functools.cache
-def shipped_configuration() -> Mapping[str, Any]:
-    """What config.yaml says, read once; that it can be run is of other tests."""
-    return MappingProxyType(read_configuration(REPOSITORY / "config.yaml"))
-
-
 def configure(iterations: int = 6, budget: str = "laptop", kernel: str = "auto") -> dict[str, Any]:
     """A configuration of cells of a few updates."""
-    config = shipped_configuration()
     short = {"iterations": iterations, "batch": 8, "evaluation_interval": 2}
     cells = [{"set": short, "seeds": [0, 1]}]
     return {
-        **config,
+        **shipped_configuration(),
         "budget": budget,
         "device": "cpu",
         "kernel": kernel,

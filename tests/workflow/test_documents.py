@@ -15,6 +15,7 @@ from snakemake.cli import parse_args
 
 from capacity.commands import COMMANDS
 from tests.support.repository import REPOSITORY
+from tests.support.shipped_configuration import shipped_configuration
 
 PAGES = ["README.md", "CONTRIBUTING.md", "benchmarks/README.md", "tests/README.md"]
 DOCUMENTS = [*PAGES, *sorted(f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md"))]
@@ -72,8 +73,8 @@ def settings_of(document):
 def in_few_jobs(settings):
     """Settings with all seeds of a cell in one job, as thousands of jobs take Snakemake long to plan."""
     budgets = settings.get("budgets", {})
-    shipped = yaml.safe_load(text_of("config.yaml"))["budgets"]
-    return settings | {"budgets": budgets | {name: {"seeds_per_job": 20} | budgets.get(name, {}) for name in shipped}}
+    shipped = {name: {"seeds_per_job": 20} | budgets.get(name, {}) for name in shipped_configuration()["budgets"]}
+    return settings | {"budgets": budgets | shipped}
 
 
 def without(words, options):

@@ -257,8 +257,8 @@ def recipe(cell: Cell, without: Iterable[str] = ()) -> tuple[Any, ...]:
 
 
 def name(axis: str) -> str:
-    """Return the label of an axis as it stands in a sentence, without its unit."""
-    return LABELS[axis].partition(" (")[0]
+    """Return the label of an axis, or of the seed of a run, as it stands in a sentence, without its unit."""
+    return axis if axis == "seed" else LABELS[axis].partition(" (")[0]
 
 
 @functools.cache

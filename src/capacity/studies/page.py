@@ -117,7 +117,7 @@ def _options(settings: Mapping[str, Any]) -> str:
         elif isinstance(value, Mapping):
             words.append(f"{name} {', '.join(axes.in_words(axis, each) for axis, each in value.items())}")
         elif isinstance(value, list):
-            words.append(f"{name} {' and '.join(each if each == 'seed' else axes.name(each) for each in value)}")
+            words.append(f"{name} {' and '.join(map(axes.name, value))}")
         elif name != "rule":
             words.append(f"{name} {axes.name(value) if name == 'along' else value}")
     return "".join(f", {markdown.text(each)}" for each in words)

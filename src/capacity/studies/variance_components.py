@@ -57,7 +57,7 @@ class Crossed:
 def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> Answer:
     """Return the answer of the rule: of each group the factor that decides, both, or that it cannot be told."""
     measure, factors, by = MEASURES[settings["measure"]], list(settings["factors"]), settings["by"]
-    names = [_name(factor) for factor in factors]
+    names = [axes.name(factor) for factor in factors]
     crossed = [
         (place, _cross(runs, factors, measure, draws)) for place, runs in _places(rows_with(measure, tables.runs), by)
     ]
@@ -93,10 +93,6 @@ def answer(settings: Mapping[str, Any], tables: StudyTables, draws: Draws) -> An
         ),
         tuple(missing),
     )
-
-
-def _name(factor: str) -> str:
-    return axes.name(factor) if factor in axes.LABELS else factor
 
 
 def _places(runs: pd.DataFrame, by: Sequence[str]) -> list[tuple[dict[str, Any], pd.DataFrame]]:

@@ -124,8 +124,11 @@ def runs_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def sorted_runs(runs: pd.DataFrame) -> pd.DataFrame:
     """Runs by task, number of parameters, cell and seed, cells in the order of the numbers in their names."""
     cells = {name: place for place, name in enumerate(sorted(runs["cell"].unique(), key=in_order_of_numbers))}
-    order = runs[["task", "parameters", "seed"]].assign(cell=runs["cell"].map(cells)).reset_index(drop=True)
-    return runs.iloc[order.sort_values(["task", "parameters", "cell", "seed"]).index].reset_index(drop=True)
+
+    def places(column: pd.Series) -> pd.Series:
+        return column.map(cells) if column.name == "cell" else column
+
+    return runs.sort_values(["task", "parameters", "cell", "seed"], ignore_index=True, key=places)
 
 
 def tabulate_runs(jobs: Sequence[Job]) -> tuple[pd.DataFrame, list[dict[str, Any]]]:

@@ -15,14 +15,9 @@ from capacity.errors import ConfigurationError, InputError
 from capacity.experiment import cell, checks, configuration, configuration_files
 from tests.support.configuration_slips import DELETED, message, with_change
 from tests.support.repository import REPOSITORY
+from tests.support.shipped_configuration import of_studies
 
-WHOLE = configuration_files.read_configuration(REPOSITORY / "config.yaml")
-STUDIES = {name: WHOLE["studies"][name] for name in ("base", "weight-decay")}
-BUDGETS = {
-    name: budget | {"run": [study for study in budget["run"] if study in STUDIES]}
-    for name, budget in WHOLE["budgets"].items()
-}
-SHIPPED = WHOLE | {"studies": STUDIES, "budgets": BUDGETS}
+SHIPPED = of_studies("base", "weight-decay")
 
 GRID = "studies.base.grids.0"
 SAID_GRID = "studies.base.grids[0]"
