@@ -28,28 +28,31 @@ FIGURES = ("tradeoff", "curves", "dynamics", "answers", "held_out_histories")
 
 # For each list of modules that it is given, in a process of its own: loads these, then what their functions import when
 # they are called, and what that imports, until nothing is new, and lists the modules of the package that are loaded
-# then. Other libraries are loaded once, before.
+# then. Other libraries are loaded once, before, and each source is read once.
 LOADED = """
-import ast, importlib, inspect, json, multiprocessing, sys
+import ast, importlib, json, multiprocessing, pathlib, sys
 import matplotlib.pyplot, numba, pandas, pyarrow.compute, pyarrow.parquet, rich.table, scipy.stats, torch
 def loaded():
     return {name for name in sys.modules if name == "capacity" or name.startswith("capacity.")}
+def imported_in_functions(path):
+    functions = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef))
+    statements = (node for function in functions for node in ast.walk(function) if isinstance(node, ast.ImportFrom))
+    return [node.module for node in statements if node.module.startswith("capacity.")]
+modules, paths = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+inner = {name: imported_in_functions(pathlib.Path(path)) for name, path in paths.items()}
 def loaded_by(modules):
     for name in modules:
         importlib.import_module(name)
     done = set()
     while waiting := loaded() - done:
         for name in waiting:
-            tree = ast.parse(inspect.getsource(sys.modules[name]) or "pass")
-            for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
-                for node in ast.walk(function):
-                    if isinstance(node, ast.ImportFrom) and node.module.startswith("capacity."):
-                        importlib.import_module(node.module)
+            for imported in inner[name]:
+                importlib.import_module(imported)
         done |= waiting
     return sorted(loaded())
 assert not loaded()
 with multiprocessing.get_context("fork").Pool(1, maxtasksperchild=1) as pool:
-    print(json.dumps(pool.map(loaded_by, json.loads(sys.argv[1]), chunksize=1)))
+    print(json.dumps(pool.map(loaded_by, modules, chunksize=1)))
 """
 
 
@@ -59,7 +62,7 @@ def loaded_modules() -> dict[str, set[str]]:
     roots = {stage: code.ROOTS.get(stage, (f"capacity.commands.{stage.replace('-', '_')}",)) for stage in STAGES}
     roots["the command of training"] = ("capacity.commands.train",)
     done = subprocess.run(
-        [sys.executable, "-c", LOADED, json.dumps(list(roots.values()))],
+        [sys.executable, "-c", LOADED, json.dumps(list(roots.values())), json.dumps(MODULES, default=str)],
         env=os.environ | {"PYTHONPATH": str(SOURCE)},
         capture_output=True,
         text=True,
