@@ -16,9 +16,13 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
+from capacity.corpora import corpus
 from capacity.model import devices
+from capacity.training.kernel_training import KernelTraining
+from tests.support.short_cells import short_cell
 
 pytest_plugins = ["tests.support.clones", "tests.support.installations"]
 devices.prepare(threads=1)
@@ -52,6 +56,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests of the longest files first, and leave their order otherwise."""
     ranks = {path: rank for rank, path in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.nodeid.split("::")[0], len(ranks)))
+
+
+def pytest_sessionstart() -> None:
+    """Where several processes run the tests, let the first one compile the network, as else each of them would."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = Path(os.environ["NUMBA_CACHE_DIR"])
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / "one process compiles.lock"):
+            cell = short_cell()
+            training = KernelTraining(cell, corpus.build(cell), seed=1)
+            training.update(0)
+            training.measure()
 
 
 @pytest.hookimpl(wrapper=True)
