@@ -82,7 +82,7 @@ def test_the_workstation_budget_is_nine_cells_to_the_letter_with_seeds_for_verdi
     assert {variant for variant, _ in small.values()} == {"paper"}
     assert {task: {seeds for (of, _), (_, seeds) in small.items() if of == task} for task in protocol.TASKS} == {
         "arithmetic": {20},
-        "facts": {6},
+        "facts": {6, 17},
         "joint": {6, 20},
     }
 
@@ -91,7 +91,7 @@ def test_the_workstation_budget_has_weight_decay_for_arithmetic_and_facts_of_the
     study = experiment_grid.studies(configuration.main_configuration(REPOSITORY, "workstation"))["weight-decay"]
     assert {(cell.task, cell.size.name): len(study.seeds[name]) for name, cell in study.cells.items()} == {
         **{("arithmetic", size): seeds for size, seeds in (("n14", 10), ("n28", 10), ("n56", 20))},
-        **{("facts", size): 6 for size in ("n14", "n28", "n56")},
+        **{("facts", size): seeds for size, seeds in (("n14", 6), ("n28", 17), ("n56", 6))},
     }
     assert {cell.variant for cell in study.cells.values()} == {"weight_decay-0.1"}
 
