@@ -35,7 +35,7 @@ import matplotlib.pyplot, numba, pandas, pyarrow.compute, pyarrow.parquet, rich.
 def loaded():
     return {name for name in sys.modules if name == "capacity" or name.startswith("capacity.")}
 def imported_in_functions(path):
-    functions = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef))
+    functions = (node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.FunctionDef))
     statements = (node for function in functions for node in ast.walk(function) if isinstance(node, ast.ImportFrom))
     return [node.module for node in statements if node.module.startswith("capacity.")]
 modules, paths = json.loads(sys.argv[1]), json.loads(sys.argv[2])
